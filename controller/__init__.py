@@ -1,0 +1,1 @@
+"""Decides, orders and composes: configuration, daemon, session loop, optimizers, command line."""

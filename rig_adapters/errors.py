@@ -1,0 +1,45 @@
+"""What can go wrong between the daemon and the processes at the rig.
+
+RigError
+├── ProtocolError            a message that the conversation does not allow
+│   ├── LocalProtocolError   this side was about to send it: a bug here
+│   └── RemoteProtocolError  the other side sent it, or sent something that is no message
+├── RigTimeout               the other side is there but did not answer in time
+├── PeerLost                 the other side ended or fell silent
+├── PeerFaulted              the other side reported that it cannot go on
+└── DisplayError             the screen cannot be opened, or does not do what was asked
+
+Whose fault it is stands in the type; what happened and what to do, in the message.
+"""
+
+
+class RigError(Exception):
+    """Base of every error of this package."""
+
+
+class ProtocolError(RigError):
+    """A message that the conversation does not allow."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side tried to send what it must not send now."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other side sent what it must not send now, or what cannot be read."""
+
+
+class RigTimeout(RigError):
+    """The other side is alive, but an answer did not come in time."""
+
+
+class PeerLost(RigError):
+    """The other side's process ended, or nothing was heard from it for too long."""
+
+
+class PeerFaulted(RigError):
+    """The other side reported a fault and stopped working."""
+
+
+class DisplayError(RigError):
+    """The display cannot do what was asked of it."""

@@ -1,0 +1,73 @@
+"""The light between a display and a simulated rig: one sends, the other watches.
+
+A display shines only where somebody is meant to watch (a session with a simulated rig). Uploads
+wait for the watcher, because a session without eyes is a mistake; the frame loop never waits:
+what cannot be sent at once is lost, counted, and ends as "not heard".
+"""
+
+import zmq
+
+from rig_adapters.errors import RigTimeout
+from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
+from rig_adapters.wire.light import LIGHT_MESSAGES, LightChanged
+from rig_adapters.wire.messages import Message
+
+WATCHER_DEADLINE_MS = 10_000
+
+
+class LightSource:
+    """The display's end; binds `endpoint`."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.lost = 0
+        """Changes of light that nobody was there to see."""
+        self._codec = Codec(LIGHT_MESSAGES)
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.SNDTIMEO, WATCHER_DEADLINE_MS)
+        self._socket.bind(endpoint)
+
+    def upload(self, message: Message) -> None:
+        """Send pixels (or that they are forgotten); waits for a watcher, else RigTimeout."""
+        try:
+            self._socket.send_multipart(self._codec.encode(message), copy=True)
+        except zmq.Again as error:
+            raise RigTimeout("no simulated rig came to watch the screen within 10 s") from error
+
+    def change(self, change: LightChanged) -> None:
+        """Send one change of light without ever waiting."""
+        try:
+            self._socket.send_multipart(self._codec.encode(change), zmq.NOBLOCK, copy=True)
+        except zmq.Again:
+            self.lost += 1
+
+    def close(self) -> None:
+        """Close; nobody waits for light that is still under way."""
+        self._socket.close()
+        self._context.term()
+
+
+class LightWatcher:
+    """The simulated rig's end; connects to `endpoint`."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._codec = Codec(LIGHT_MESSAGES)
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PULL)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
+        self._socket.connect(endpoint)
+
+    def receive(self, timeout_ms: int) -> Message | None:
+        """Return the next message, or None after `timeout_ms` in the dark."""
+        if not self._socket.poll(timeout_ms):
+            return None
+        return self._codec.decode(self._socket.recv_multipart())
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._socket.close()
+        self._context.term()

@@ -1,0 +1,158 @@
+"""Who may say what when, between the daemon and each of its peers, as tables. No I/O in here.
+
+Both sides keep a `Conversation` and tell it of every message that they send and receive. A message
+that the table does not allow raises, and changes nothing: `LocalProtocolError` before it is sent,
+`RemoteProtocolError` after it was received. Heartbeats (`Ping`, `Pong`) are allowed always, and so
+is `Faulted` from a peer, after which only the shutdown is left. A peer shuts down from any state.
+
+The stimulus process:                          The rig adapter:
+
+    connected ─ConfigureDisplay→ configuring       connected ─ConfigureRig→ configuring
+    configuring ─DisplayConfigured→ ready          configuring ─RigConfigured→ ready
+    ready ─PresentBlock→ presenting                ready ─StartRecording→ starting
+    presenting ─BlockPresented→ ready              starting ─RecordingStarted→ recording
+    presenting ─AbortBlock→ aborting               recording ─StopRecording→ stopping
+    aborting ─BlockAborted→ ready                  stopping ─RecordingStopped→ ready
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rig_adapters.errors import LocalProtocolError, RemoteProtocolError
+from rig_adapters.wire import messages as m
+from rig_adapters.wire.messages import Message
+
+Speaker = Literal["daemon", "peer"]
+State = str
+
+COMMON: Mapping[type[Message], Speaker] = {
+    m.Ping: "daemon",
+    m.Pong: "peer",
+    m.Shutdown: "daemon",
+    m.ShutDown: "peer",
+    m.Faulted: "peer",
+}
+
+
+@dataclass(frozen=True)
+class Script:
+    """The table of one conversation: who says which message, and where it leads from each state."""
+
+    peer: str
+    speakers: Mapping[type[Message], Speaker]
+    transitions: Mapping[State, Mapping[type[Message], State]]
+
+    @property
+    def vocabulary(self) -> tuple[type[Message], ...]:
+        """Every message that occurs in the conversation."""
+        return (*COMMON, *self.speakers)
+
+    def next_state(self, state: State, message: type[Message]) -> State | None:
+        """Where `message` leads from `state`, or None where it is not allowed."""
+        if message in (m.Ping, m.Pong):
+            return state if state != "closed" else None
+        if message is m.Shutdown:
+            return "closing" if state != "closed" else None
+        if message is m.Faulted:
+            return "faulted" if state not in ("closing", "closed") else state
+        if state == "closing":
+            # Reports that were on their way when the shutdown was asked for.
+            if message is m.ShutDown:
+                return "closed"
+            return state if self.speakers.get(message) == "peer" else None
+        return self.transitions.get(state, {}).get(message)
+
+
+STIMULUS = Script(
+    peer="stimulus process",
+    speakers={
+        m.ConfigureDisplay: "daemon",
+        m.DisplayConfigured: "peer",
+        m.LoadImages: "daemon",
+        m.ImagesLoaded: "peer",
+        m.PresentBlock: "daemon",
+        m.Presented: "peer",
+        m.BlockPresented: "peer",
+        m.AbortBlock: "daemon",
+        m.BlockAborted: "peer",
+    },
+    transitions={
+        "connected": {m.ConfigureDisplay: "configuring"},
+        "configuring": {m.DisplayConfigured: "ready"},
+        "ready": {
+            m.LoadImages: "ready",
+            m.ImagesLoaded: "ready",
+            m.PresentBlock: "presenting",
+            m.AbortBlock: "aborting",
+        },
+        "presenting": {
+            m.Presented: "presenting",
+            m.BlockPresented: "ready",
+            m.AbortBlock: "aborting",
+        },
+        # The abort may cross the end of the block on the wire.
+        "aborting": {
+            m.Presented: "aborting",
+            m.BlockPresented: "aborting",
+            m.ImagesLoaded: "aborting",
+            m.BlockAborted: "ready",
+        },
+    },
+)
+
+RIG = Script(
+    peer="rig adapter",
+    speakers={
+        m.ConfigureRig: "daemon",
+        m.RigConfigured: "peer",
+        m.StartRecording: "daemon",
+        m.RecordingStarted: "peer",
+        m.SpikesRecorded: "peer",
+        m.StopRecording: "daemon",
+        m.RecordingStopped: "peer",
+    },
+    transitions={
+        "connected": {m.ConfigureRig: "configuring"},
+        "configuring": {m.RigConfigured: "ready"},
+        "ready": {m.StartRecording: "starting"},
+        "starting": {m.RecordingStarted: "recording"},
+        "recording": {m.SpikesRecorded: "recording", m.StopRecording: "stopping"},
+        "stopping": {m.SpikesRecorded: "stopping", m.RecordingStopped: "ready"},
+    },
+)
+
+
+class Conversation:
+    """The state of one conversation, as seen from one side."""
+
+    def __init__(self, script: Script, speaker: Speaker) -> None:
+        self.script = script
+        self.speaker = speaker
+        self.state: State = "connected"
+
+    def sending(self, message: Message) -> None:
+        """Move on for a message that this side is about to send."""
+        name, kind = message.wire_name, type(message)
+        speaker = self._speaker_of(kind)
+        state = self.script.next_state(self.state, kind)
+        if speaker != self.speaker or state is None:
+            raise LocalProtocolError(
+                f"the {self.speaker} must not send {name} to its other side in state {self.state}"
+            )
+        self.state = state
+
+    def received(self, message: Message) -> None:
+        """Move on for a message that came from the other side."""
+        name, kind = message.wire_name, type(message)
+        speaker = self._speaker_of(kind)
+        state = self.script.next_state(self.state, kind)
+        if speaker is None or speaker == self.speaker or state is None:
+            raise RemoteProtocolError(
+                f"{name} must not come in state {self.state} of the conversation "
+                f"with the {self.script.peer}"
+            )
+        self.state = state
+
+    def _speaker_of(self, kind: type[Message]) -> Speaker | None:
+        return COMMON.get(kind) or self.script.speakers.get(kind)

@@ -1,0 +1,307 @@
+"""Every message between the daemon and the processes at the rig, as frozen validated values.
+
+Commands are imperative, reports are past tense. Arrays are declared with their type and number of
+dimensions; the codec carries them as raw frames. Times are in seconds: `_host_s` on the monotonic
+clock of the machine (in a virtual session, the display's virtual clock), `_rig_s` on the
+acquisition clock. What may be said when is in `conversation`; nothing here does I/O.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+PROTOCOL_VERSION = 1
+"""Raised whenever a message changes; both sides refuse another version."""
+
+
+class ArrayType:
+    """Marks a field as an array of one type and number of dimensions; checked on construction."""
+
+    def __init__(self, dtype: str, ndim: int) -> None:
+        self.dtype = np.dtype(dtype)
+        self.ndim = ndim
+
+    def check(self, value: Any) -> npt.NDArray[Any]:
+        """Return `value` as a read-only contiguous array, or raise ValueError."""
+        array = np.asarray(value)
+        if array.dtype != self.dtype or array.ndim != self.ndim:
+            raise ValueError(
+                f"expected {self.ndim}-d {self.dtype.name}, got {array.ndim}-d {array.dtype.name}"
+            )
+        array = np.ascontiguousarray(array).view()
+        array.flags.writeable = False
+        return array
+
+
+def _array(dtype: str, ndim: int) -> tuple[ArrayType, BeforeValidator]:
+    kind = ArrayType(dtype, ndim)
+    return kind, BeforeValidator(kind.check)
+
+
+_images, _images_check = _array("uint8", 4)
+_ids, _ids_check = _array("int64", 1)
+_small_ids, _small_ids_check = _array("int32", 1)
+_times, _times_check = _array("float64", 1)
+
+Images = Annotated[npt.NDArray[np.uint8], _images, _images_check]
+Ids = Annotated[npt.NDArray[np.int64], _ids, _ids_check]
+UnitIds = Annotated[npt.NDArray[np.int32], _small_ids, _small_ids_check]
+Times = Annotated[npt.NDArray[np.float64], _times, _times_check]
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sentence = Annotated[str, Field(max_length=4000)]
+
+
+class Value(BaseModel):
+    """A frozen part of a message; unknown fields are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+
+class Message(Value):
+    """Base of all messages; the class name is the name on the wire."""
+
+    wire_name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.wire_name = cls.__name__
+
+
+# Spoken by both sides, with every peer.
+
+
+class Ping(Message):
+    """The daemon asks for a sign of life."""
+
+    token: int
+
+
+class Pong(Message):
+    """The sign of life; `host_time_s` is the answering side's clock at that moment."""
+
+    token: int
+    host_time_s: float
+
+
+class Shutdown(Message):
+    """The daemon asks the process to end."""
+
+
+class ShutDown(Message):
+    """The process is about to end, as asked."""
+
+
+class Faulted(Message):
+    """The process cannot go on: what happened, and what the operator can do."""
+
+    what: Sentence
+    advice: Sentence = ""
+
+
+# The stimulus process.
+
+
+class ScreenGeometry(Value):
+    """The monitor as measured: pixels, width of the visible area, distance from the eyes."""
+
+    size_px: tuple[int, int]
+    width_cm: float = Field(gt=0)
+    distance_cm: float = Field(gt=0)
+    refresh_hz: float = Field(gt=0, le=1000)
+
+
+class FixationSpot(Value):
+    """The spot that the animal looks at; drawn whenever a trial runs."""
+
+    diameter_deg: float = Field(gt=0)
+    position_deg: tuple[float, float] = (0.0, 0.0)
+
+
+class ConfigureDisplay(Message):
+    """Open the screen."""
+
+    kind: Literal["psychopy", "virtual"]
+    geometry: ScreenGeometry
+    full_screen: bool
+    background_grey: int = Field(ge=0, le=255)
+    fixation: FixationSpot
+    light_endpoint: str | None
+    """Where a simulated rig watches the screen; None at a real rig."""
+
+
+class DisplayConfigured(Message):
+    """The screen is open; what it turned out to be."""
+
+    label: Sentence
+    """What an operator must know about its timing, e.g. "virtual screen: no timing"."""
+    waits_for_vertical_blank: bool
+    measured_refresh_hz: float | None
+    pixels_exact: bool | None
+    """Whether a test image came back from the framebuffer unchanged; None without a framebuffer."""
+    versions: dict[str, str]
+
+
+class LoadImages(Message):
+    """Upload images `(n, h, w, 3)`; each is checked against its SHA-256."""
+
+    image_ids: Ids
+    sha256s: tuple[Sha256, ...]
+    images: Images
+    keep: bool = False
+    """Keep them for the whole session (reference images) instead of for one block."""
+
+
+class ImagesLoaded(Message):
+    """The images are on the graphics card and their hashes were right."""
+
+    image_ids: Ids
+
+
+class PlannedPresentation(Value):
+    """One onset-offset of one image, in whole frames."""
+
+    presentation_id: int
+    image_id: int
+    x_deg: float
+    y_deg: float
+    size_deg: float = Field(gt=0)
+    on_frames: int = Field(ge=1)
+    off_frames: int = Field(ge=0)
+
+
+class PlannedTrial(Value):
+    """Fixation spot on, a lead-in, the presentations, fixation spot off, the pause after it."""
+
+    trial_id: int
+    presentations: tuple[PlannedPresentation, ...]
+    fixation_frames: int = Field(ge=0)
+    inter_trial_frames: int = Field(ge=0)
+
+
+class PresentBlock(Message):
+    """Show these trials now; `part` counts the re-shows within a block, from 0."""
+
+    block: int
+    part: int
+    trials: tuple[PlannedTrial, ...]
+    tail_frames: int = Field(ge=0)
+    """Blank frames after the last trial, so that its last response can be recorded."""
+
+
+class Presented(Message):
+    """One presentation is over; what really happened to it."""
+
+    presentation_id: int
+    trial_id: int
+    image_id: int
+    image_sha256: Sha256
+    flip_on_host_s: float
+    flip_off_host_s: float
+    frames_shown: int
+    dropped_frames: int
+
+
+class BlockPresented(Message):
+    """All trials of the part are over, and its tail of blank frames too."""
+
+    block: int
+    part: int
+    host_time_s: float
+    busy_s: float
+    """Wall-clock seconds of work (not of waiting for the screen) since the last report."""
+
+
+class AbortBlock(Message):
+    """Stop showing at the next frame and go blank."""
+
+
+class BlockAborted(Message):
+    """The screen is blank; `presented` presentations of the part had been completed."""
+
+    presented: int
+
+
+# The rig adapter process.
+
+
+class UnitDescription(Value):
+    """One unit that the acquisition system delivers spikes of."""
+
+    unit_id: int
+    channel_id: int
+    label: str
+
+
+class ConfigureRig(Message):
+    """Connect to the acquisition system. `settings` is the adapter's own table of the config."""
+
+    settings: dict[str, Any]
+    seed: int
+    """For simulated randomness; a real rig ignores it."""
+    time: Literal["real", "virtual"]
+    light_endpoint: str | None
+
+
+class RigConfigured(Message):
+    """What the rig is and can do."""
+
+    adapter: str
+    simulated: bool
+    sample_rate_hz: float
+    units: tuple[UnitDescription, ...]
+    capabilities: frozenset[Literal["sync", "fixation"]]
+    """`sync`: onsets are seen on the acquisition clock. `fixation`: broken fixations are told."""
+    versions: dict[str, str]
+
+
+class StartRecording(Message):
+    """Begin to send what is recorded."""
+
+
+class RecordingStarted(Message):
+    """Recording began at this moment, read on both clocks."""
+
+    host_time_s: float
+    rig_time_s: float
+
+
+class SpikesRecorded(Message):
+    """Everything that the rig recorded in `[from_rig_s, through_rig_s)`.
+
+    Batches follow one another without gap: `sequence` rises by one, and each `from_rig_s` is the
+    last `through_rig_s`. A batch that does not follow is a gap, and no window across it is
+    complete.
+    """
+
+    sequence: int
+    from_rig_s: float
+    through_rig_s: float
+    spike_rig_s: Times
+    """(k,) sorted."""
+    spike_unit_ids: UnitIds
+    """(k,)"""
+    sync_rig_s: Times
+    """(m,) image onsets as the acquisition system saw them (photodiode or TTL), sorted."""
+    fixation_broken_rig_s: Times
+    """(b,) moments at which the animal looked away during a trial, sorted."""
+    clock_host_s: float
+    clock_rig_s: float
+    """The same moment read on both clocks."""
+    clock_uncertainty_s: float
+    busy_s: float
+    """Wall-clock seconds of computing in the adapter since the last batch."""
+
+
+class StopRecording(Message):
+    """Send no more."""
+
+
+class RecordingStopped(Message):
+    """No more will be sent; the last sequence number that was."""
+
+    last_sequence: int
