@@ -1,1 +1,1 @@
-"""Everything on the far side of a socket: the wire, the stimulus process, rig adapters, simulated rigs."""
+"""Everything on the far side of a socket: wire, stimulus process, rig adapters, simulators."""

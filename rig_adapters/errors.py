@@ -22,11 +22,11 @@ class ProtocolError(RigError):
 
 
 class LocalProtocolError(ProtocolError):
-    """This side tried to send what it must not send now."""
+    """A message that must not be sent now was about to be sent by this side."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The other side sent what it must not send now, or what cannot be read."""
+    """A message came that must not come now, or that cannot be read."""
 
 
 class RigTimeout(RigError):
