@@ -68,7 +68,10 @@ class GuardState:
 
 
 class AskTellGuard:
-    """The book-keeping that an optimizer holds and consults first in `ask` and in `tell`."""
+    """The book-keeping that an optimizer holds and consults first in `ask` and in `tell`.
+
+    state: saved and loaded together with the rest of the optimizer's state.
+    """
 
     def __init__(self, code_dim: int, direction: Direction) -> None:
         if direction not in ("maximise", "minimise"):
