@@ -1,0 +1,287 @@
+"""Cholesky CMA-ES, the evolution strategy of Wang & Ponce 2022 (GECCO; arXiv 2204.06765).
+
+One Gaussian is moved and scaled: the mean follows the rank-weighted best codes, the step size
+`sigma` follows the length of the path that the mean takes, and every few generations the
+covariance learns one direction. In 4096 dimensions and 75 generations the last part changes nothing
+that can be measured (condition number 1.0002), so `covariance="none"` is an honest, cheaper choice.
+
+What is left out: bounds per gene, restarts, negative weights.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
+from controller.optimizers.cholesky_factor import CholeskyFactor
+from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.ranking import effective_parents, rank_weights, share_by_rank
+from controller.optimizers.saved_state import StateReader
+
+_SIGMA_GROWTH_LIMIT = 1e3
+_SIGMA_DECAY_LIMIT = 1e-6
+
+
+@dataclass(frozen=True)
+class CholeskyCmaEsOptions:
+    """Settings; the defaults are those of the 2022 study.
+
+    sigma0: first step size, standard deviation along one axis of the code.
+    population_size: lambda; None means int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
+    update_period: the covariance learns once more than this many populations were scored since the
+        last time, which for 10 is generations 11, 22, 33, … counted from 1.
+    covariance: "rank_one", or "none" to keep it at the identity.
+    max_norm: proposals beyond this Euclidean norm are scaled back to it.
+    max_sigma: ceiling of the step size.
+    c_c, c_sigma, c_1: learning rates of the covariance path, the step-size path and the covariance;
+        None means the value that follows from the dimension.
+    """
+
+    sigma0: float = 3.0
+    population_size: int | None = None
+    update_period: int = 10
+    covariance: Literal["rank_one", "none"] = "rank_one"
+    max_norm: float | None = None
+    max_sigma: float | None = None
+    c_c: float | None = None
+    c_sigma: float | None = None
+    c_1: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.sigma0 > 0, "sigma0 must be positive")
+        _require(self.population_size is None or self.population_size >= 2, "population_size < 2")
+        _require(self.update_period >= 0, "update_period must not be negative")
+        _require(self.covariance in ("rank_one", "none"), "covariance is 'rank_one' or 'none'")
+        _require(self.max_norm is None or self.max_norm > 0, "max_norm must be positive")
+        _require(self.max_sigma is None or self.max_sigma > 0, "max_sigma must be positive")
+        for rate in (self.c_c, self.c_sigma):
+            _require(rate is None or 0 < rate <= 1, "c_c and c_sigma lie in (0, 1]")
+        _require(self.c_1 is None or 0 <= self.c_1 < 1, "c_1 lies in [0, 1)")
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Numbers that follow from the dimension and the population size (Wang & Ponce 2022).
+
+    n_parents: mu, half of the population.
+    mu_eff: variance-effective number of parents when all scores are there.
+    c_c, c_sigma, c_1: learning rates, see the options.
+    damping: slows the change of sigma.
+    chi: expected length of a standard normal vector.
+    """
+
+    n_parents: int
+    mu_eff: float
+    c_c: float
+    c_sigma: float
+    c_1: float
+    damping: float
+    chi: float
+
+
+def constants(code_dim: int, population_size: int, options: CholeskyCmaEsOptions) -> Constants:
+    """Constants for a code of `code_dim` genes; overrides in `options` win."""
+    d, n_parents = code_dim, population_size // 2
+    mu_eff = effective_parents(rank_weights(n_parents))
+    default_c_sigma = np.sqrt(mu_eff) / (np.sqrt(mu_eff) + np.sqrt(d))
+    c_sigma = float(default_c_sigma) if options.c_sigma is None else options.c_sigma
+    return Constants(
+        n_parents=n_parents,
+        mu_eff=mu_eff,
+        c_c=4.0 / (d + 4.0) if options.c_c is None else options.c_c,
+        c_sigma=c_sigma,
+        c_1=2.0 / float(d + np.sqrt(2.0)) ** 2 if options.c_1 is None else options.c_1,
+        damping=float(1.0 + c_sigma + 2.0 * max(0.0, np.sqrt((mu_eff - 1.0) / (d + 1.0)) - 1.0)),
+        chi=float(np.sqrt(d) * (1.0 - 1.0 / (4.0 * d) + 1.0 / (21.0 * d**2))),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Where the search stands.
+
+    mean, path_sigma, path_c: (code_dim,) float64.
+    n_scored: codes that have entered the search; n_scored_at_update: the same at the last time
+        that the covariance learned.
+    """
+
+    mean: Floats
+    sigma: float
+    path_sigma: Floats
+    path_c: Floats
+    n_scored: int
+    n_scored_at_update: int
+    step_norm: float
+
+
+class CholeskyCmaEs:
+    """The optimizer; see `Optimizer` for what it promises.
+
+    One initial code becomes the first mean whatever it scores; several are recombined by rank.
+    Tied codes share the mean weight of their ranks. With missing scores the rank weights are those
+    of the min(mu, valid) best, and mu_eff is that of the weights in use, so that neither ties nor
+    gaps shrink sigma by themselves.
+
+    initial_codes: (m, code_dim), shown first as they are.
+    """
+
+    def __init__(
+        self,
+        initial_codes: NDArray[np.floating],
+        options: CholeskyCmaEsOptions | None = None,
+        direction: Direction = "maximise",
+    ) -> None:
+        self._initial_codes = checked_initial_codes(initial_codes)
+        self._options = CholeskyCmaEsOptions() if options is None else options
+        size = self._options.population_size
+        self._size = int(4 + 3 * np.log2(self.code_dim)) if size is None else size
+        self._guard = AskTellGuard(self.code_dim, direction)
+        self._factor = CholeskyFactor(self.code_dim)
+        self._search: _Search | None = None
+        self.constants = constants(self.code_dim, self._size, self._options)
+
+    @property
+    def code_dim(self) -> int:
+        """Length of a code."""
+        return int(self._initial_codes.shape[1])
+
+    @property
+    def population_size(self) -> int:
+        """Number of codes per generation after the first (lambda)."""
+        return self._size
+
+    @property
+    def generation(self) -> int:
+        """Number of completed `tell` calls."""
+        return self._guard.generation
+
+    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+        """Sample x = m + sigma z A, z ~ N(0, I); see `Optimizer.ask`."""
+        self._guard.require_ask(first_id)
+        if self._search is None:
+            return self._guard.open(self._initial_codes, first_id)
+        z = rng.standard_normal((self._size, self.code_dim))
+        codes = self._search.mean + self._search.sigma * self._factor.apply(z)
+        return self._guard.open(_within(codes, self._options.max_norm), first_id)
+
+    def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
+        """Move mean, paths, step size and, when due, covariance; see `Optimizer.tell`."""
+        told = self._guard.close(ids, codes, scores, n_valid)
+        if self._search is None:
+            self._search = self._first_search(told)
+        elif told.valid.any():
+            self._search = self._next_search(self._search, told)
+
+    def summary(self) -> dict[str, float]:
+        """Figures for the operator; see `Optimizer.summary`."""
+        figures = self._guard.summary()
+        if self._search is not None:
+            figures["sigma"] = self._search.sigma
+            figures["mean_norm"] = float(np.linalg.norm(self._search.mean))
+            figures["step_norm"] = self._search.step_norm
+        return figures
+
+    def stop_reasons(self) -> tuple[str, ...]:
+        """Tell of a step size that exploded or vanished; see `Optimizer.stop_reasons`."""
+        if self._search is None:
+            return ()
+        sigma, growth = self._search.sigma, self._search.sigma / self._options.sigma0
+        if growth > _SIGMA_GROWTH_LIMIT:
+            return (f"sigma has grown to {sigma:.3g}: the codes run away; start again",)
+        if growth < _SIGMA_DECAY_LIMIT:
+            return (f"sigma has shrunk to {sigma:.3g}: all codes look the same; start again",)
+        return ()
+
+    def state_dict(self) -> State:
+        """Guard, search and factor as arrays; see `Optimizer.state_dict`."""
+        state = self._guard.state.as_arrays()
+        if self._search is None:
+            return state
+        for name, value in vars(self._search).items():
+            state[name] = np.array(value)
+        return state | self._factor.as_arrays()
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from a saved state; see `Optimizer.load_state_dict`."""
+        reader = StateReader(state)
+        guard_state, search, factor = GuardState.read(reader), None, CholeskyFactor(self.code_dim)
+        if "mean" in reader:
+            search = self._read_search(reader)
+            factor = CholeskyFactor.read(reader, self.code_dim)
+        reader.finish()
+        self._guard.state, self._search, self._factor = guard_state, search, factor
+
+    def _first_search(self, told: Told) -> _Search | None:
+        if len(told.ids) > 1 and not told.valid.any():
+            return None
+        mean = told.codes[0].astype(np.float64)
+        n_scored = 1
+        if len(told.ids) > 1:
+            n_scored = int(told.valid.sum())
+            weights = rank_weights(self.constants.n_parents)[:n_scored]
+            mean = share_by_rank(told.scores, told.valid, weights / weights.sum()) @ told.codes
+        still = np.zeros(self.code_dim)
+        sigma = _at_most(self._options.sigma0, self._options.max_sigma)
+        return _Search(mean, sigma, still, still, n_scored, 0, 0.0)
+
+    def _next_search(self, old: _Search, told: Told) -> _Search:
+        k, n_valid = self.constants, int(told.valid.sum())
+        parents = rank_weights(min(k.n_parents, n_valid))
+        weights = share_by_rank(told.scores, told.valid, parents)
+        mu_eff = effective_parents(weights)
+        mean: Floats = weights @ told.codes
+        # Σ w z A = (new mean - old mean) / sigma, so the noise behind the codes is never needed.
+        moved = (mean - old.mean) / old.sigma
+        gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mu_eff)
+        gain_c = np.sqrt(k.c_c * (2.0 - k.c_c) * mu_eff)
+        path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * self._factor.solve(moved)
+        growth = (k.c_sigma / k.damping) * (np.linalg.norm(path_sigma) / k.chi - 1.0)
+        new = replace(
+            old,
+            mean=mean,
+            path_sigma=path_sigma,
+            path_c=(1.0 - k.c_c) * old.path_c + gain_c * moved,
+            sigma=_at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
+            n_scored=old.n_scored + n_valid,
+            step_norm=float(np.linalg.norm(mean - old.mean)),
+        )
+        return self._with_covariance(new)
+
+    def _with_covariance(self, search: _Search) -> _Search:
+        due = search.n_scored - search.n_scored_at_update > self._options.update_period * self._size
+        if self._options.covariance == "none" or not due:
+            return search
+        self._factor.update(search.path_c, self.constants.c_1)
+        return replace(search, n_scored_at_update=search.n_scored)
+
+    def _read_search(self, reader: StateReader) -> _Search:
+        gene = (self.code_dim,)
+        return _Search(
+            mean=reader.array("mean", gene, np.float64),
+            sigma=reader.number("sigma"),
+            path_sigma=reader.array("path_sigma", gene, np.float64),
+            path_c=reader.array("path_c", gene, np.float64),
+            n_scored=reader.count("n_scored"),
+            n_scored_at_update=reader.count("n_scored_at_update"),
+            step_norm=reader.number("step_norm"),
+        )
+
+
+def _within(codes: Floats, max_norm: float | None) -> Floats:
+    if max_norm is None:
+        return codes
+    norms = np.linalg.norm(codes, axis=1, keepdims=True)
+    scaled: Floats = codes * (max_norm / np.maximum(norms, max_norm))
+    return scaled
+
+
+def _at_most(sigma: float, ceiling: float | None) -> float:
+    return sigma if ceiling is None else min(sigma, ceiling)
+
+
+def _require(met: bool, problem: str) -> None:
+    if not met:
+        raise OptimizerOptionError(f"Cholesky CMA-ES cannot run: {problem}; fix the configuration")
