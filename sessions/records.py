@@ -154,8 +154,9 @@ class ThreadGeneration:
 class ReferenceScores:
     """Scores of reference images in one block, one row for each image and thread.
 
-    A reference shown at the place and size of thread `thread_id` is scored with the driver units
-    of that thread; with one shared presentation it is scored once for each thread.
+    Scored with the driver units of thread `thread_id`, over the completed presentations of that
+    image in the block that were shown at the place and size of that thread (equal `x_deg`,
+    `y_deg`, `size_deg`); threads at one place share presentations.
     """
 
     image_id: Ints
