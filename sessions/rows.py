@@ -13,12 +13,12 @@ from dataclasses import fields
 import numpy as np
 import numpy.typing as npt
 
+from sessions.analysis.evolution import describe
 from sessions.records import (
     NO_THREAD,
     TIMING_STAGES,
     ClockFit,
     Event,
-    Floats,
     GenerationRecord,
     Ints,
     PresentationTable,
@@ -150,20 +150,19 @@ def generation_rows(record: GenerationRecord) -> Columns:
 
 def _generation_row(record: GenerationRecord, thread: ThreadGeneration) -> Columns:
     references = record.reference_scores
+    mean, sem, best, n_scored = describe(thread.scores)
     mine = references.score[references.thread_id == thread.thread_id]
-    mean, sem = mean_and_sem(thread.scores)
-    reference_mean, reference_sem = mean_and_sem(mine)
-    scored = thread.scores[np.isfinite(thread.scores)]
+    reference_mean, reference_sem, _, _ = describe(mine)
     summary = dict(thread.optimizer_summary)
     return {
         "thread_id": _ints([thread.thread_id]),
         "generation": _ints([thread.generation]),
         "block": _ints([record.block]),
         "n_images": _ints([len(thread.image_ids)]),
-        "n_scored": _ints([len(scored)]),
+        "n_scored": _ints([n_scored]),
         "score_mean": _floats(mean),
         "score_sem": _floats(sem),
-        "score_max": _floats(float(scored.max()) if len(scored) else math.nan),
+        "score_max": _floats(best),
         "reference_mean": _floats(reference_mean),
         "reference_sem": _floats(reference_sem),
         "started_host_s": _floats(record.started_host_s),
@@ -203,14 +202,6 @@ def event_rows(event: Event) -> Columns:
         "kind": (event.kind,),
         "text": (event.text,),
     }
-
-
-def mean_and_sem(values: Floats) -> tuple[float, float]:
-    """Mean and standard error of the values `(n,)` that are not NaN; NaN where undefined."""
-    known = values[np.isfinite(values)]
-    mean = float(known.mean()) if len(known) else math.nan
-    sem = float(known.std(ddof=1) / math.sqrt(len(known))) if len(known) > 1 else math.nan
-    return mean, sem
 
 
 def join(parts: Sequence[Columns]) -> Columns:

@@ -151,13 +151,30 @@ def write_rows(group: h5py.Group, table: Table, start: int, columns: Mapping[str
     """
     stop = start + len(next(iter(columns.values())))
     for column in table.columns:
-        dataset = group[column.name]
-        _require_rows(dataset, start)
-        if dataset.shape[0] != stop:
-            dataset.resize(stop, axis=0)
-        if stop > start:
-            dataset[start:stop] = _encoded(column, columns[column.name])
+        values = _encoded(column, columns[column.name])
+        if column.dtype == TEXT:
+            _write_text(group[column.name], start, values)
+        else:
+            _write_fixed(h5py.h5d.open(group.id, column.name.encode()), start, values)
     return stop
+
+
+def _write_text(dataset: h5py.Dataset, start: int, values: npt.NDArray[Any]) -> None:
+    stop = start + len(values)
+    _require_rows(dataset.id, start)
+    dataset.resize(stop, axis=0)
+    if len(values):
+        dataset[start:stop] = values
+
+
+def _write_fixed(dataset: h5py.h5d.DatasetID, start: int, values: npt.NDArray[Any]) -> None:
+    """As `_write_text` through the low-level interface, which takes a third of the time."""
+    _require_rows(dataset, start)
+    dataset.set_extent((start + len(values), *dataset.shape[1:]))
+    if len(values):
+        target = dataset.get_space()
+        target.select_hyperslab((start, *(0 for _ in values.shape[1:])), values.shape)
+        dataset.write(h5py.h5s.create_simple(values.shape), target, values)
 
 
 def truncate(group: h5py.Group, table: Table, rows: int) -> int:
@@ -165,24 +182,31 @@ def truncate(group: h5py.Group, table: Table, rows: int) -> int:
     cut = 0
     for column in table.columns:
         dataset = group[column.name]
-        _require_rows(dataset, rows)
+        _require_rows(dataset.id, rows)
         if dataset.shape[0] != rows:
             cut = max(cut, dataset.shape[0] - rows)
             dataset.resize(rows, axis=0)
     return cut
 
 
-def _require_rows(dataset: h5py.Dataset, rows: int) -> None:
+def _require_rows(dataset: h5py.h5d.DatasetID, rows: int) -> None:
     if dataset.shape[0] < rows:
         raise LogFormatError(
-            f"{dataset.file.filename}:{dataset.name} holds {dataset.shape[0]} rows where "
+            f"Column {dataset.name.decode()} of the log holds {dataset.shape[0]} rows where "
             f"{rows} were committed; the file was damaged, so restore it from a copy."
         )
 
 
-def _encoded(column: Column, values: Values) -> Any:
+def _encoded(column: Column, values: Values) -> npt.NDArray[Any]:
     if isinstance(values, np.ndarray):
-        return values
+        try:
+            # Refuses floats where ids are due, which would be cut silently.
+            return np.ascontiguousarray(values.astype(column.dtype, casting="same_kind"))
+        except TypeError as error:
+            raise RecordError(
+                f"Column {column.name} is {column.dtype} and was given {values.dtype}; "
+                "convert it where it is made."
+            ) from error
     if column.dtype == TEXT:
         return np.array(values, dtype=object)
     encoded = [value.encode() for value in values]

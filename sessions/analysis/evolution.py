@@ -74,8 +74,8 @@ def score_curve(
 
     """
     generations = np.unique(generation)
-    made = [_describe(evolved[generation == g]) for g in generations]
-    shown = [_describe(reference[reference_generation == g]) for g in generations]
+    made = [describe(evolved[generation == g]) for g in generations]
+    shown = [describe(reference[reference_generation == g]) for g in generations]
     table = np.array(made, dtype=np.float64).reshape(-1, 4)
     other = np.array(shown, dtype=np.float64).reshape(-1, 4)
     return ScoreCurve(
@@ -90,7 +90,7 @@ def score_curve(
 
 
 def ends(generation: Ints) -> tuple[Ints, Ints]:
-    """The first and the last generations to compare, which never overlap."""
+    """Return the first and the last generations to compare, which never overlap."""
     generations = np.unique(generation)
     n_first = min(FIRST_GENERATIONS, len(generations) // 2)
     n_last = min(LAST_GENERATIONS, len(generations) - n_first)
@@ -161,7 +161,7 @@ def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def _describe(values: Floats) -> tuple[float, float, float, int]:
+def describe(values: Floats) -> tuple[float, float, float, int]:
     """Mean, standard error, maximum and number of the values that are known."""
     known = _known(values)
     n = len(known)

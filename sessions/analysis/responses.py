@@ -243,24 +243,25 @@ def psth(
     bins = math.floor((stop_s - start_s) / bin_s + 1e-9)
     if bins < 1:
         raise ValueError(f"A window of {stop_s - start_s} s holds no bin of {bin_s} s.")
-    edges = start_s + bin_s * np.arange(bins + 1)
+    edges = np.asarray(start_s + bin_s * np.arange(bins + 1), dtype=np.float64)
     onsets = np.asarray(onsets_rig_s, dtype=np.float64)
     onsets = onsets[np.isfinite(onsets)]
     mine = np.sort(np.asarray(spike_rig_s)[np.isin(spike_unit_ids, np.asarray(unit_ids))])
     counts = np.diff(np.searchsorted(mine, onsets[:, None] + edges, side="left"), axis=1)
-    rates = counts / (len(unit_ids) * bin_s)
+    rates = np.asarray(counts / (len(unit_ids) * bin_s), dtype=np.float64)
     n = len(onsets)
     unknown = np.full(bins, np.nan)
-    mean = rates.mean(axis=0) if n else unknown
-    sem = rates.std(axis=0, ddof=1) / math.sqrt(n) if n > 1 else unknown
+    mean: Floats = rates.mean(axis=0) if n else unknown
+    sem: Floats = rates.std(axis=0, ddof=1) / math.sqrt(n) if n > 1 else unknown
     return Psth(edges, mean, sem, n)
 
 
 def _rate(counts: Counts, window_s: Window | None) -> float:
     """Spikes/s of counts `(m, d)`: integers are summed first and divided once."""
     start_s, stop_s = _ordered(window_s or (0.0, 0.0))
-    m, d = counts.shape
-    return int(counts.sum(dtype=np.int64)) / ((m * d) * (stop_s - start_s))
+    m, d = len(counts), counts[0].size
+    total = int(counts.sum(dtype=np.int64))
+    return float(total / ((m * d) * (stop_s - start_s)))
 
 
 def _ordered(window_s: Window) -> Window:
