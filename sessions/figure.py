@@ -25,14 +25,14 @@ from sessions.report import Summary, ThreadSummary, thread_curve
 INK = "#22272e"
 QUIET = "#8a929c"
 REFERENCE = "#7d8793"
-EARLY = "#9db8d2"
+EARLY = "#a9b0b9"
 THREAD_COLOURS = ("#c8442f", "#1f6fa8", "#2c8a5b", "#8a5aa8")
 """Dark enough for text on white, and apart for colour-blind readers by lightness and hue."""
 
 STRIP_IMAGES = 12
 PSTH_WINDOW_S = (-0.05, 0.3)
 PSTH_BIN_S = 0.01
-WIDTH_IN, THREAD_HEIGHT_IN, HEAD_IN = 11.0, 4.6, 0.9
+WIDTH_IN, THREAD_HEIGHT_IN, HEAD_IN = 11.0, 4.75, 0.95
 DPI = 120
 
 
@@ -49,7 +49,7 @@ def draw(reader: LogReader, found: Summary, path: Path) -> None:
             2,
             left=0.07,
             right=0.975,
-            top=top - 0.42 / height,
+            top=top - 0.62 / height,
             bottom=top - (THREAD_HEIGHT_IN - 0.3) / height,
             height_ratios=(2.5, 1.0),
             width_ratios=(1.55, 1.0),
@@ -59,7 +59,7 @@ def draw(reader: LogReader, found: Summary, path: Path) -> None:
         colour = THREAD_COLOURS[index % len(THREAD_COLOURS)]
         figure.text(
             0.07,
-            top - 0.12 / height,
+            top - 0.16 / height,
             _thread_title(thread),
             fontsize=11.5,
             fontweight="bold",
@@ -85,7 +85,7 @@ def _draw_head(figure: Figure, found: Summary, height: float) -> None:
     status = found.exit_status or "no end logged"
     parts = [
         found.subject_id,
-        f"{found.generations_committed} generations",
+        f"{found.generations_committed} generation" + "s" * (found.generations_committed != 1),
         f"{found.completed} of {found.presentations} presentations completed",
         status,
         found.display_label,
@@ -100,8 +100,9 @@ def _draw_head(figure: Figure, found: Summary, height: float) -> None:
 
 def _thread_title(found: ThreadSummary) -> str:
     thread, evolution = found.thread, found.evolution
-    units = ", ".join(str(unit) for unit in thread.driver_unit_ids)
-    name = f"Thread {thread.thread_id}: {thread.name}, driver unit {units}"
+    ids = ", ".join(str(unit) for unit in thread.driver_unit_ids)
+    units = f"unit {ids}" if len(thread.driver_unit_ids) == 1 else f"units {ids}"
+    name = f"Thread {thread.thread_id}: {thread.name}, driver {units}"
     if math.isnan(evolution.gain.value):
         return f"{name}, too few scores to judge"
     gain = evolution.gain
@@ -133,7 +134,7 @@ def _draw_curve(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) 
     x = curve.generation.astype(np.float64)
     _line(axes, x, curve.reference_mean, curve.reference_sem, REFERENCE, "references")
     _line(axes, x, curve.evolved_mean, curve.evolved_sem, colour, "evolved (mean ± SEM)")
-    axes.margins(x=0.02)
+    axes.set_xlim(x[0] - 0.4, max(x[-1], x[0] + 1) + 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left")
 
@@ -148,7 +149,12 @@ def _line(axes: Axes, x: Floats, mean: Floats, sem: Floats, colour: str, label: 
 
 def _draw_psth(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -> None:
     """Draw the response of the driver units in the first and in the last generations."""
-    _clean(axes, "Response of driver units", "time from onset (ms)", "firing rate (spikes/s)")
+    _clean(
+        axes,
+        "Response of driver units (scored where shaded)",
+        "time from onset (ms)",
+        "firing rate (spikes/s)",
+    )
     a, b = reader.start.response_window_s
     axes.axvspan(a * 1e3, b * 1e3, color="#f1f3f5", linewidth=0, zorder=0)
     generations = reader.generations

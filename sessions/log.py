@@ -162,6 +162,7 @@ class SessionLog:
     def _write_start(self, file: h5py.File) -> None:
         start = self._start
         sizes = {"units": len(start.units), "tables": len(self._tables)}
+        file.create_group("codes").attrs["description"] = "Codes, one group for each thread."
         for table in (*self._tables, EVENTS, COMMITS):
             create_table(file, table, sizes)
         names = [table_key(table).encode() for table in self._tables]

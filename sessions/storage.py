@@ -191,8 +191,9 @@ def truncate(group: h5py.Group, table: Table, rows: int) -> int:
 
 def _require_rows(dataset: h5py.h5d.DatasetID, rows: int) -> None:
     if dataset.shape[0] < rows:
+        name = h5py.h5i.get_name(dataset).decode()
         raise LogFormatError(
-            f"Column {dataset.name.decode()} of the log holds {dataset.shape[0]} rows where "
+            f"Column {name} of the log holds {dataset.shape[0]} rows where "
             f"{rows} were committed; the file was damaged, so restore it from a copy."
         )
 

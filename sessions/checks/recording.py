@@ -12,7 +12,8 @@ from sessions.reader import LogReader
 from sessions.records import Floats, Ints
 
 MAX_REFERENCE_CV = 0.3
-"""Standard deviation over mean of the reference score, from block to block."""
+"""Standard deviation over mean of the reference score from block to block, beyond what its own
+standard error in each block explains."""
 
 MAX_REFERENCE_TREND = 0.3
 """Change of the reference score over the session by a straight line, relative to its mean."""
@@ -36,11 +37,12 @@ def unstable_references(reader: LogReader) -> Iterator[str]:
         blocks, means = generations.block[mine][known], means[known]
         if len(means) < MIN_TREND_BLOCKS or means.mean() <= 0:
             continue
-        cv = float(means.std(ddof=1) / means.mean())
+        noise = np.mean(np.nan_to_num(generations.reference_sem[mine][known]) ** 2)
+        cv = math.sqrt(max(0.0, float(means.var(ddof=1) - noise))) / float(means.mean())
         if cv > MAX_REFERENCE_CV:
             yield (
-                f"References of thread {thread.thread_id} vary by {cv:.0%} from block to block "
-                f"(more than {MAX_REFERENCE_CV:.0%})."
+                f"References of thread {thread.thread_id} vary by {cv:.0%} from block to block, "
+                f"beyond chance (more than {MAX_REFERENCE_CV:.0%})."
             )
         change, z = _trend(blocks, means)
         if abs(change) > MAX_REFERENCE_TREND and abs(z) > TREND_Z:
