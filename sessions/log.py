@@ -19,6 +19,7 @@ import numpy as np
 
 from sessions import rows
 from sessions.errors import LogClosedError, LogExistsError, RecordError
+from sessions.layout import Table
 from sessions.records import (
     Event,
     GenerationRecord,
@@ -35,7 +36,6 @@ from sessions.schema import (
     FIXED_TABLES,
     FORMAT_NAME,
     SCHEMA_VERSION,
-    Table,
     codes_table,
     pixels_table,
 )
@@ -43,6 +43,7 @@ from sessions.storage import (
     create_table,
     flush_durably,
     open_for_append,
+    open_for_reading,
     sync_directory,
     truncate,
     write_rows,
@@ -109,7 +110,7 @@ class SessionLog:
     @property
     def generations_committed(self) -> int:
         """Blocks that are durable."""
-        with h5py.File(self.path, "r") as file:
+        with open_for_reading(self.path) as file:
             return int(file.attrs["generations_committed"])
 
     def commit_generation(self, record: GenerationRecord) -> None:

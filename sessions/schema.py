@@ -8,7 +8,8 @@ that an old reader would trip over raises `SCHEMA_VERSION`.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+
+from sessions.layout import TEXT, Column, Scalar, Table
 
 SCHEMA_VERSION = 1
 """Raised when a reader of the former version would misread the file."""
@@ -16,44 +17,6 @@ SCHEMA_VERSION = 1
 FILE_NAME = "session.h5"
 FORMAT_NAME = "neuroloop session"
 """Root attribute `format`, by which a reader knows the file."""
-
-TEXT = "utf8"
-"""Column type of free text: variable-length UTF-8. Short text is `S<n>`, fixed-length bytes."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One extendable dataset: a numpy type (or `TEXT`), trailing shape, unit and a sentence.
-
-    A trailing dimension is a number or the name of one that the session fixes
-    ("units", "code_dim", "h", "w", "tables").
-    """
-
-    name: str
-    dtype: str
-    unit: str
-    description: str
-    shape: tuple[int | str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """One HDF5 group whose datasets are row-aligned columns; `chunk_rows` rows to a chunk."""
-
-    path: str
-    description: str
-    columns: tuple[Column, ...]
-    chunk_rows: int = 256
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """One attribute of the root, or one single-value dataset under /config."""
-
-    name: str
-    dtype: str
-    description: str
-
 
 IMAGE_ID = Column("image_id", "<i8", "id", "Identity of the image; unique in the session.")
 THREAD_ID = Column("thread_id", "<i8", "id", "Evolution thread; -1 for a reference image.")

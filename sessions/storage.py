@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import LogBusyError, LogFormatError, RecordError
-from sessions.schema import TEXT, Column, Table
+from sessions.layout import TEXT, Column, Table
 
 Values = npt.NDArray[Any] | tuple[str, ...]
 
@@ -36,7 +36,8 @@ def open_for_append(path: Path) -> Iterator[h5py.File]:
     """Open an existing file for writing, and close it durably, also when the body raises.
 
     A reader that keeps the file open cannot stop a session: after a short wait it is written
-    without the lock, which that reader may notice and the file does not mind.
+    without the lock, which that reader may notice and the file does not mind. Within one process
+    HDF5 knows one way of opening a file at a time: read and write a log from one thread there.
 
     Raises:
         LogBusyError: another process has it open for writing.

@@ -6,6 +6,9 @@ Refuses what would make a log that cannot be read back; judging the science is l
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable
+
 import numpy as np
 
 from sessions.errors import RecordError
@@ -59,6 +62,8 @@ def require_record(start: SessionStart, block: int, record: GenerationRecord) ->
             f"Block {record.block} was handed to a log that waits for block {block}; "
             "commit every block once and in order."
         )
+    if not record.threads:
+        raise RecordError(f"Block {block} holds no generation; commit blocks of running threads.")
     known = {thread.thread_id: thread for thread in start.threads}
     _require_unique("thread_id", [thread.thread_id for thread in record.threads])
     for thread in record.threads:
@@ -70,7 +75,12 @@ def require_record(start: SessionStart, block: int, record: GenerationRecord) ->
         record.reference_scores.thread_id.tolist(),
         [thread.thread_id for thread in record.threads],
     )
+    images = start.references.image_ids.tolist()
+    for thread in record.threads:
+        images += thread.image_ids.tolist()
+    _require_unique("image_id", images)
     table = record.presentations
+    _require_known("image_id of presentations", table.image_id.tolist(), set(images))
     _require_known("outcome", table.outcome, OUTCOMES)
     _require_known("sync", table.sync, SYNCS)
     _require_known("timing stage", record.timing, TIMING_STAGES)
@@ -94,6 +104,11 @@ def _require_shapes(info: ThreadInfo, thread: ThreadGeneration) -> None:
                 f"{name} of thread {info.thread_id} have shape {array.shape} where the session "
                 f"says {shape}; render and ask with the settings of this session."
             )
+    if thread.codes.dtype != np.float32:
+        raise RecordError(
+            f"codes of thread {info.thread_id} are {thread.codes.dtype}; hand over the float32 "
+            "codes that the generator was given, so that a replay is exact."
+        )
     if thread.images is not None and thread.images.dtype != np.uint8:
         raise RecordError(
             f"images of thread {info.thread_id} are {thread.images.dtype}; store the uint8 pixels "
@@ -102,12 +117,13 @@ def _require_shapes(info: ThreadInfo, thread: ThreadGeneration) -> None:
 
 
 def _require_unique(what: str, ids: list[int]) -> None:
-    repeated = sorted({item for item in ids if ids.count(item) > 1})
+    repeated = sorted(item for item, count in Counter(ids).items() if count > 1)
     if repeated:
         raise RecordError(f"{what} {repeated} was given more than once; ids must be unique.")
 
 
-def _require_known(what: str, given: object, known: object) -> None:
-    unknown = sorted({str(item) for item in given} - {str(item) for item in known})  # type: ignore[attr-defined]
+def _require_known(what: str, given: Iterable[object], known: Collection[object]) -> None:
+    unknown = sorted({str(item) for item in given if item not in known})
     if unknown:
-        raise RecordError(f"{what} {', '.join(unknown)} is unknown; use one of {known}.")
+        choice = ", ".join(str(item) for item in list(known)[:20])
+        raise RecordError(f"{what} {', '.join(unknown)} is unknown; use one of {choice}.")

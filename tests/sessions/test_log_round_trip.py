@@ -14,6 +14,7 @@ import pytest
 
 from sessions import schema, tables
 from sessions.errors import LogClosedError, LogExistsError, RecordError
+from sessions.layout import Table
 from sessions.log import SessionLog, growing_tables
 from sessions.reader import open_log
 from sessions.records import Event, GenerationRecord, SessionEnd
@@ -132,7 +133,7 @@ def test_the_oldest_superblock_is_used_so_that_old_readers_open_it(pristine_log:
         (schema.codes_table(0, 1), tables.CodeRows),
     ],
 )
-def test_what_is_read_has_the_columns_of_its_table(table: schema.Table, rows: type) -> None:
+def test_what_is_read_has_the_columns_of_its_table(table: Table, rows: type) -> None:
     names = {item.name for item in dataclasses.fields(rows)}
     assert names == {column.name for column in table.columns}
 
@@ -199,6 +200,50 @@ def test_float_ids_are_refused_instead_of_cut(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="Column unit_id is <i8 and was given float64"):
         log.commit_generation(dataclasses.replace(record, spikes=spikes))
     assert open_log(tmp_path).generations_committed == 0
+
+
+def test_a_record_that_does_not_fit_the_session_is_refused(tmp_path: Path) -> None:
+    wanted = SyntheticSession()
+    start = synthetic_start(wanted)
+    log = SessionLog.create(tmp_path, start)
+    record = synthetic_record(wanted, start, 0, np.random.default_rng(0))
+    thread, other = record.threads
+    table = record.presentations
+    doubles: Any = thread.codes.astype(np.float64)
+    misfits = {
+        r"holds no generation": {"threads": ()},
+        r"timing stage lunch is unknown": {"timing": {"lunch": 1.0}},
+        r"Thread 5 is not in this session": {
+            "threads": (dataclasses.replace(thread, thread_id=5), other)
+        },
+        r"codes of thread 0 have shape \(8, 11\)": {
+            "threads": (dataclasses.replace(thread, codes=thread.codes[:, 1:]), other)
+        },
+        r"codes of thread 0 are float64": {
+            "threads": (dataclasses.replace(thread, codes=doubles), other)
+        },
+        r"image_id \[1000, .* was given more than once": {
+            "threads": (thread, dataclasses.replace(other, image_ids=other.image_ids - 8))
+        },
+        r"outcome slept is unknown": {
+            "presentations": dataclasses.replace(table, outcome=("slept",) * len(table.outcome))
+        },
+        r"image_id of presentations 4\d+ is unknown": {
+            "presentations": dataclasses.replace(table, image_id=table.image_id * 0 + 4000)
+        },
+        r"response_counts has shape": {
+            "presentations": dataclasses.replace(
+                table, response_counts=table.response_counts[:, :2]
+            )
+        },
+    }
+    for message, change in misfits.items():
+        changed: Any = change
+        with pytest.raises(RecordError, match=message):
+            log.commit_generation(dataclasses.replace(record, **changed))
+    assert log.generations_committed == 0
+    log.commit_generation(record)
+    assert log.generations_committed == 1
 
 
 def test_columns_of_differing_length_are_named() -> None:
