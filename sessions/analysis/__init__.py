@@ -1,0 +1,1 @@
+"""Analysis of logged sessions: pure functions of numpy arrays, no files."""

@@ -1,0 +1,97 @@
+"""Checks of ids: nothing twice, nothing missing, and one known outcome for each presentation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from sessions.checks.base import Check, listed
+from sessions.reader import LogReader
+from sessions.records import OUTCOMES, Ints
+
+
+def repeated_ids(reader: LogReader) -> Iterator[str]:
+    """Find image and presentation ids that were given twice, and generations that were."""
+    for what, ids in (
+        ("Image", reader.images.image_id),
+        ("Presentation", reader.presentations.presentation_id),
+    ):
+        repeated = _repeated(ids)
+        if repeated:
+            yield f"{what} ids {listed(repeated)} appear more than once."
+    scores = reader.scores
+    columns = (scores.image_id, scores.thread_id, scores.block)
+    rows = Counter(zip(*(column.tolist() for column in columns), strict=True))
+    twice = sorted({key[0] for key, count in rows.items() if count > 1})
+    if twice:
+        yield f"Images {listed(twice)} were scored more than once in one block."
+
+
+def missing_rows(reader: LogReader) -> Iterator[str]:
+    """Find images without score or code, and rows that name an unknown image."""
+    images, scores = reader.images, reader.scores
+    generated = images.image_id[images.kind == "generated"]
+    unscored = np.setdiff1d(generated, scores.image_id)
+    if len(unscored):
+        yield f"Images {listed(unscored.tolist())} have no row in /scores."
+    coded = [reader.codes(thread.thread_id).image_id for thread in reader.threads]
+    uncoded = np.setdiff1d(generated, np.concatenate(coded))
+    if len(uncoded):
+        yield f"Images {listed(uncoded.tolist())} have no code."
+    for table, ids in (
+        ("/presentations", reader.presentations.image_id),
+        ("/scores", scores.image_id),
+    ):
+        unknown = np.setdiff1d(ids, images.image_id)
+        if len(unknown):
+            yield f"{table} names images {listed(unknown.tolist())}, which are not in /images."
+    stray = np.setdiff1d(reader.spikes.unit_id, reader.unit_ids)
+    if len(stray):
+        yield f"/spikes names units {listed(stray.tolist())}, which are not in /units."
+
+
+def skipped_generations(reader: LogReader) -> Iterator[str]:
+    """Find generations that are missing in a thread, and images that differ from their number."""
+    generations, images = reader.generations, reader.images
+    for thread in reader.threads:
+        mine = generations.thread_id == thread.thread_id
+        numbers = generations.generation[mine]
+        if not np.array_equal(numbers, np.arange(len(numbers))):
+            yield f"Thread {thread.thread_id} has generations {listed(numbers.tolist())}."
+        for number, n_images in zip(numbers, generations.n_images[mine], strict=True):
+            kept = (images.thread_id == thread.thread_id) & (images.generation == number)
+            if np.count_nonzero(kept) != n_images:
+                yield (
+                    f"Generation {number} of thread {thread.thread_id} has "
+                    f"{np.count_nonzero(kept)} images where {n_images} were made."
+                )
+
+
+def unknown_outcomes(reader: LogReader) -> Iterator[str]:
+    """Find presentations that ended in no known way, and images that were never presented."""
+    shown = reader.presentations
+    unknown = shown.presentation_id[~np.isin(shown.outcome, OUTCOMES)]
+    if len(unknown):
+        yield f"Presentations {listed(unknown.tolist())} have an unknown outcome."
+    generated = reader.images.image_id[reader.images.kind == "generated"]
+    never = np.setdiff1d(generated, shown.image_id)
+    if len(never):
+        yield f"Images {listed(never.tolist())} have no presentation."
+
+
+def _repeated(ids: Ints) -> list[int]:
+    values, counts = np.unique(ids, return_counts=True)
+    repeated: list[int] = values[counts > 1].tolist()
+    return repeated
+
+
+_RESTORE = "Restore the file from the copy made at the rig; if that has the fault too, report it."
+
+IDENTITY_CHECKS = (
+    Check("unique ids", "error", _RESTORE, repeated_ids),
+    Check("complete rows", "error", _RESTORE, missing_rows),
+    Check("complete generations", "error", _RESTORE, skipped_generations),
+    Check("outcomes", "error", _RESTORE, unknown_outcomes),
+)

@@ -1,0 +1,281 @@
+"""Reading a session log: typed columns of committed generations, live or afterwards.
+
+A `LogReader` is a snapshot: it fixes how many rows count when it is made, and reads them when
+asked. The file is open only while something is read, so the session that writes it is not held up.
+Nothing is computed here; see `sessions.analysis` and `sessions.report`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+
+from sessions import tables
+from sessions.analysis.responses import ScoringRule
+from sessions.errors import LogFormatError, RecordError
+from sessions.records import (
+    Ints,
+    Pixels,
+    ReferenceImages,
+    SessionEnd,
+    SessionStart,
+    ThreadInfo,
+    UnitInfo,
+    Window,
+)
+from sessions.schema import COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
+from sessions.storage import open_for_reading, read_column
+
+Rows = TypeVar("Rows")
+
+
+def open_log(path: Path | str) -> LogReader:
+    """Open a session log, given its file or the session folder that holds it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        LogFormatError: it is no session log, was cut short, or is newer than this program.
+
+    """
+    place = Path(path)
+    file = place / FILE_NAME if place.is_dir() else place
+    if not file.exists():
+        raise FileNotFoundError(
+            f"There is no session log at {file}; name a session folder or its {FILE_NAME}."
+        )
+    return LogReader(file)
+
+
+class LogReader:
+    """The committed part of one log as it was when this was made; `refresh` looks again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with open_for_reading(path) as file:
+            _require_log(file)
+            self.schema_version = int(file.attrs["schema_version"])
+            self.generations_committed = int(file.attrs["generations_committed"])
+            self._counts = _row_counts(file, self.generations_committed)
+            self._counts["events"] = int(file.attrs["events_committed"])
+            self.end = _read_end(file)
+
+    def refresh(self) -> LogReader:
+        """Return a new snapshot of the same log."""
+        return LogReader(self.path)
+
+    @cached_property
+    def start(self) -> SessionStart:
+        """Everything known before the first presentation, with the pixels of references."""
+        with open_for_reading(self.path) as file:
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            config = {name: file["config"][name].asstr()[()] for name in file["config"]}
+            threads, units = self._threads(file), self._units(file)
+        baseline = _window(attributes["baseline_window_s"])
+        copied = ("session_id", "subject_id", "started_at", "seed", "time", "rig_adapter")
+        return SessionStart(
+            **{name: attributes[name] for name in (*copied, "display_label", "control")},
+            rig_simulated=bool(attributes["rig_simulated"]),
+            config_toml=config["toml"],
+            config_json=config["json"],
+            response_window_s=_window(attributes["response_window_s"]) or (np.nan, np.nan),
+            baseline_window_s=baseline,
+            baseline_mode=attributes["baseline_mode"],
+            threads=threads,
+            units=units,
+            references=self._references(),
+            versions=json.loads(config["versions"]),
+            extra=json.loads(config["extra"]),
+        )
+
+    @property
+    def threads(self) -> tuple[ThreadInfo, ...]:
+        """The evolution threads."""
+        return self.start.threads
+
+    @property
+    def units(self) -> tuple[UnitInfo, ...]:
+        """The units, in the column order of counts."""
+        return self.start.units
+
+    @property
+    def unit_ids(self) -> Ints:
+        """Ids `(u,)` of the units, in the column order of counts."""
+        return np.array([unit.unit_id for unit in self.units], dtype=np.int64)
+
+    @property
+    def rule(self) -> ScoringRule:
+        """How this session turned counts into scores."""
+        start = self.start
+        return ScoringRule(start.response_window_s, start.baseline_window_s, start.baseline_mode)
+
+    @cached_property
+    def images(self) -> tables.ImageRows:
+        """Every image, references first; pixels are read with `pixels`."""
+        return self._table("images", tables.ImageRows)
+
+    @cached_property
+    def scores(self) -> tables.ScoreRows:
+        """Every score of generated and reference images."""
+        return self._table("scores", tables.ScoreRows)
+
+    @cached_property
+    def presentations(self) -> tables.PresentationRows:
+        """Every presentation."""
+        return self._table("presentations", tables.PresentationRows)
+
+    @cached_property
+    def spikes(self) -> tables.SpikeRows:
+        """Every spike."""
+        return self._table("spikes", tables.SpikeRows)
+
+    @cached_property
+    def sync(self) -> tables.SyncRows:
+        """Every sync edge."""
+        return self._table("sync", tables.SyncRows)
+
+    @cached_property
+    def generations(self) -> tables.GenerationRows:
+        """A summary of each generation of each thread."""
+        return self._table("generations", tables.GenerationRows)
+
+    @cached_property
+    def clock(self) -> tables.ClockRows:
+        """The clock fit of each block."""
+        return self._table("clock", tables.ClockRows)
+
+    @cached_property
+    def timing(self) -> tables.TimingRows:
+        """Where the time of each block went."""
+        return self._table("timing", tables.TimingRows)
+
+    @cached_property
+    def events(self) -> tables.EventRows:
+        """Notes, pauses and faults."""
+        return self._table("events", tables.EventRows)
+
+    def codes(self, thread_id: int) -> tables.CodeRows:
+        """Codes of one thread.
+
+        Raises:
+            RecordError: the session has no such thread.
+
+        """
+        if f"codes/thread_{thread_id}" not in self._counts:
+            known = [thread.thread_id for thread in self.threads]
+            raise RecordError(f"This session has no thread {thread_id}; choose one of {known}.")
+        return self._table(f"codes/thread_{thread_id}", tables.CodeRows)
+
+    def pixels(self, image_id: int) -> Pixels:
+        """Pixels `(h, w, 3)` of one image.
+
+        Raises:
+            RecordError: the image is unknown, or only its hash was kept.
+
+        """
+        images = self.images
+        found = np.flatnonzero(images.image_id == image_id)
+        if not len(found):
+            raise RecordError(f"This session has no image {image_id}; take ids from its images.")
+        row = int(found[0])
+        place = int(images.pixels_row[row])
+        if place < 0:
+            raise RecordError(
+                f"Only the hash of image {image_id} was kept; render its code to see it."
+            )
+        with open_for_reading(self.path) as file:
+            pixels: Pixels = file[str(images.pixels_dataset[row])][place]
+        return pixels
+
+    def _table(self, key: str, kind: type[Rows]) -> Rows:
+        with open_for_reading(self.path) as file:
+            group = file[key]
+            columns = {
+                item.name: read_column(group[item.name], self._counts[key])
+                for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
+            }
+        short = {name for name, column in columns.items() if len(column) < self._counts[key]}
+        if short:
+            raise LogFormatError(
+                f"{self.path}: /{key} has fewer rows of {', '.join(sorted(short))} than were "
+                "committed; the file was damaged, so take a complete copy from the rig."
+            )
+        return kind(**columns)
+
+    def _threads(self, file: h5py.File) -> tuple[ThreadInfo, ...]:
+        count = self._counts["threads"]
+        columns = {
+            item.name: read_column(file["threads"][item.name], count).tolist()
+            for item in fields(ThreadInfo)
+        }
+        lists = ("image_shape", "position_deg")
+        for name in lists:
+            columns[name] = [tuple(value) for value in columns[name]]
+        columns["driver_unit_ids"] = [
+            tuple(json.loads(value)) for value in columns["driver_unit_ids"]
+        ]
+        rows = zip(*columns.values(), strict=True)
+        return tuple(ThreadInfo(**dict(zip(columns, row, strict=True))) for row in rows)
+
+    def _units(self, file: h5py.File) -> tuple[UnitInfo, ...]:
+        group, count = file["units"], self._counts["units"]
+        columns = [
+            read_column(group[name], count).tolist() for name in ("unit_id", "channel_id", "label")
+        ]
+        return tuple(UnitInfo(*row) for row in zip(*columns, strict=True))
+
+    def _references(self) -> ReferenceImages:
+        images = self.images
+        chosen = images.kind == "reference"
+        return ReferenceImages(
+            image_ids=images.image_id[chosen],
+            names=tuple(images.name[chosen].tolist()),
+            sha256s=tuple(images.sha256[chosen].tolist()),
+            images=tuple(self.pixels(int(image_id)) for image_id in images.image_id[chosen]),
+        )
+
+
+def _require_log(file: h5py.File) -> None:
+    if _plain(file.attrs.get("format")) != FORMAT_NAME:
+        raise LogFormatError(
+            f"{file.filename} is an HDF5 file and no session log; name a {FILE_NAME}."
+        )
+    version = int(file.attrs["schema_version"])
+    if version > SCHEMA_VERSION:
+        raise LogFormatError(
+            f"{file.filename} has schema version {version}, this program knows up to "
+            f"{SCHEMA_VERSION}; read it with a newer neuroloop."
+        )
+
+
+def _row_counts(file: h5py.File, committed: int) -> dict[str, int]:
+    rows = file[COMMITS.path]["rows"]
+    if rows.shape[0] <= committed:
+        raise LogFormatError(
+            f"{file.filename} says that {committed} generations were committed and lists "
+            f"{rows.shape[0] - 1}; it was damaged, so take a complete copy from the rig."
+        )
+    keys = [key.decode() for key in rows.attrs["tables"]]
+    return dict(zip(keys, (int(count) for count in rows[committed]), strict=True))
+
+
+def _read_end(file: h5py.File) -> SessionEnd | None:
+    status: Any = _plain(file.attrs["exit_status"])
+    if not status:
+        return None
+    return SessionEnd(_plain(file.attrs["ended_at"]), status, _plain(file.attrs["reason"]))
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy scalars of attributes into those of Python."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _window(values: Any) -> Window | None:
+    start_s, stop_s = (float(value) for value in values)
+    return None if np.isnan(start_s) else (start_s, stop_s)

@@ -1,0 +1,287 @@
+"""What a session log keeps, as frozen values: one for each thing that is written at once.
+
+A record is complete in itself, so the same value can be journalled first and stored afterwards.
+Arrays are columns, every id is an int64, and rows of different tables match by id. What a rig or
+an optimizer hands out are other types; mapping them to these is the caller's work. Nothing here
+reads or writes files, and nothing here interprets the numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.errors import RecordError
+
+Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Texts = tuple[str, ...]
+Window = tuple[float, float]
+
+BaselineMode = Literal["none", "presentation", "block"]
+Control = Literal["none", "shuffled"]
+Direction = Literal["maximise", "minimise"]
+ExitStatus = Literal["success", "abort", "fail"]
+
+OUTCOMES = ("completed", "failed_trial", "late", "not_heard", "not_shown")
+"""How one presentation can end; only a completed one counts towards a score."""
+
+SYNCS = ("photodiode", "clock", "none")
+"""Where `onset_rig_s` comes from: a light edge, the clock fit, or nowhere (then it is NaN)."""
+
+NO_THREAD = -1
+"""`thread_id` of a reference image; also `generation` of one."""
+
+NO_COUNT = -1
+"""Spike count where none exists, because nothing was heard or no window is defined."""
+
+TIMING_STAGES = ("optimizer", "render", "neuron", "display", "wire", "log", "other", "total")
+"""Keys of `GenerationRecord.timing`; a stage left out is stored as NaN."""
+
+
+def image_sha256(image: Pixels) -> str:
+    """Hex SHA-256 of the C-contiguous uint8 `(h, w, 3)` bytes of one image."""
+    return hashlib.sha256(np.ascontiguousarray(image, dtype=np.uint8).tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ThreadInfo:
+    """One evolution thread as configured; `image_shape` is (h, w, 3), position is (x, y)."""
+
+    thread_id: int
+    name: str
+    optimizer: str
+    optimizer_settings_json: str
+    generator: str
+    generator_sha256: str
+    generator_provenance: str
+    code_dim: int
+    image_shape: tuple[int, int, int]
+    driver_unit_ids: tuple[int, ...]
+    direction: Direction
+    position_deg: tuple[float, float]
+    size_deg: float
+
+
+@dataclass(frozen=True)
+class UnitInfo:
+    """One recorded unit; the order of units in `SessionStart` is the column order of counts."""
+
+    unit_id: int
+    channel_id: int
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceImages:
+    """The fixed images `r` shown for comparison; each of `images` is (h, w, 3) uint8."""
+
+    image_ids: Ints
+    names: Texts
+    sha256s: Texts
+    images: tuple[Pixels, ...]
+
+    def __post_init__(self) -> None:
+        _same_rows(self, ("image_ids", "names", "sha256s", "images"))
+
+
+@dataclass(frozen=True, eq=False)
+class SessionStart:
+    """All that is known before the first presentation.
+
+    `started_at` is ISO 8601 with its zone. Windows are half-open (a, b) in seconds from stimulus
+    onset; `baseline_window_s` is None exactly when `baseline_mode` is "none". `extra` maps a short
+    name to JSON text (display settings, clock settings).
+    """
+
+    session_id: str
+    subject_id: str
+    started_at: str
+    config_toml: str
+    config_json: str
+    seed: int
+    time: Literal["real", "virtual"]
+    rig_adapter: str
+    rig_simulated: bool
+    display_label: str
+    control: Control
+    response_window_s: Window
+    baseline_window_s: Window | None
+    baseline_mode: BaselineMode
+    threads: tuple[ThreadInfo, ...]
+    units: tuple[UnitInfo, ...]
+    references: ReferenceImages
+    versions: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ThreadGeneration:
+    """One generation of one thread: `n` images made from `n` codes, and what they scored.
+
+    `codes` (n, code_dim); `images` (n, h, w, 3), or None where the config keeps hashes only;
+    `scores` (n,) in spikes/s, NaN where nothing was heard; `told_scores` (n,) as handed to the
+    optimizer (a permutation of `scores` in a shuffled control); `n_valid` (n,) completed
+    presentations behind each score. `optimizer_summary` holds named numbers after the tell before
+    this generation was asked, such as "sigma", "mean_norm" and "code_norm".
+    """
+
+    thread_id: int
+    generation: int
+    image_ids: Ints
+    codes: Codes
+    image_sha256s: Texts
+    images: Pixels | None
+    scores: Floats
+    told_scores: Floats
+    n_valid: Ints
+    optimizer_summary: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = ["image_ids", "codes", "image_sha256s", "scores", "told_scores", "n_valid"]
+        _same_rows(self, (*columns, *([] if self.images is None else ["images"])))
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceScores:
+    """Scores of reference images in one block, one row for each image and thread.
+
+    Scored with the driver units of thread `thread_id`, over the completed presentations of that
+    image in the block that were shown at the place and size of that thread (equal `x_deg`,
+    `y_deg`, `size_deg`); threads at one place share presentations.
+    """
+
+    image_id: Ints
+    thread_id: Ints
+    score: Floats
+    n_valid: Ints
+
+    def __post_init__(self) -> None:
+        _same_rows(self)
+
+
+@dataclass(frozen=True, eq=False)
+class PresentationTable:
+    """Every presentation of a block that was planned, in planned order: `p` rows, `u` units.
+
+    Text columns are tuples of `p` strings: `outcome` one of `OUTCOMES`, `sync` one of `SYNCS`,
+    `shown_sha256` the hash of the pixels handed to the screen ("" when never shown). `thread_id`
+    is -1 for a reference. `part` numbers the rounds of re-showing inside the block, `attempt` the
+    attempts at this image, both from 0. `on_frames` and `off_frames` are planned, `frames_shown`
+    and `dropped_frames` measured. Flips are host times, NaN when never shown; `onset_rig_s` is NaN
+    when unknown. `response_counts` and `baseline_counts` are (p, u) in the order of
+    `SessionStart.units`, -1 where there is no count.
+    """
+
+    presentation_id: Ints
+    trial_id: Ints
+    part: Ints
+    attempt: Ints
+    image_id: Ints
+    thread_id: Ints
+    x_deg: Floats
+    y_deg: Floats
+    size_deg: Floats
+    on_frames: Ints
+    off_frames: Ints
+    flip_on_host_s: Floats
+    flip_off_host_s: Floats
+    frames_shown: Ints
+    dropped_frames: Ints
+    onset_rig_s: Floats
+    sync: Texts
+    outcome: Texts
+    shown_sha256: Texts
+    response_counts: Counts
+    baseline_counts: Counts
+
+    def __post_init__(self) -> None:
+        _same_rows(self)
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTable:
+    """All spikes heard during a block, once each, and the sync edges seen by the rig.
+
+    `rig_time_s` (k,) is sorted; `unit_id` (k,); `sync_rig_s` (m,) sorted.
+    """
+
+    rig_time_s: Floats
+    unit_id: Ints
+    sync_rig_s: Floats
+
+    def __post_init__(self) -> None:
+        _same_rows(self, ("rig_time_s", "unit_id"))
+
+
+@dataclass(frozen=True)
+class ClockFit:
+    """`rig_time_s = offset_s + (1 + drift) * host_time_s`, fitted to `n_pairs` pairs of times.
+
+    `residual_s` is the root mean square of the fit. Without pairs the three numbers are NaN.
+    """
+
+    offset_s: float
+    drift: float
+    residual_s: float
+    n_pairs: int
+
+
+@dataclass(frozen=True, eq=False)
+class GenerationRecord:
+    """One block with one generation of each thread in it: what one commit makes durable.
+
+    `timing` maps stages (`TIMING_STAGES`) to seconds; the "log" stage can only be that of the
+    commit before this one. Walls are ISO 8601 with zone.
+    """
+
+    block: int
+    started_host_s: float
+    ended_host_s: float
+    started_wall: str
+    ended_wall: str
+    threads: tuple[ThreadGeneration, ...]
+    reference_scores: ReferenceScores
+    presentations: PresentationTable
+    spikes: SpikeTable
+    clock: ClockFit
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened beside the blocks: a note, a pause, a fault; `kind` is short."""
+
+    host_time_s: float
+    wall_time: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SessionEnd:
+    """How the session ended; `ended_at` is ISO 8601 with its zone."""
+
+    ended_at: str
+    exit_status: ExitStatus
+    reason: str
+
+
+def _same_rows(record: Any, names: tuple[str, ...] | None = None) -> None:
+    """Refuse columns of differing length; `record` is any dataclass of row-aligned columns."""
+    names = names or tuple(item.name for item in fields(record))
+    lengths = {name: len(getattr(record, name)) for name in names}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise RecordError(
+            f"{type(record).__name__} was built with columns of differing length ({told}); "
+            "give every column one row for each id."
+        )

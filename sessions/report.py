@@ -1,0 +1,193 @@
+"""What a session came to: numbers, plain sentences, and one figure.
+
+Says nothing that the log does not hold; the drawing itself is in `sessions.figure`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sessions.analysis.evolution import Evolution, ScoreCurve, judge_evolution, score_curve
+from sessions.reader import LogReader
+from sessions.records import NO_THREAD, TIMING_STAGES, ThreadInfo
+
+_BOOTSTRAP_SEED = 0
+"""Fixed, so that the same log always gives the same interval."""
+
+
+@dataclass(frozen=True)
+class ThreadSummary:
+    """What one evolution thread came to; rates are in spikes/s."""
+
+    thread: ThreadInfo
+    generations: int
+    images: int
+    missing_scores: int
+    best_score: float
+    best_image_id: int
+    evolution: Evolution
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a session came to; `time_split_s` maps stages to seconds over the whole session.
+
+    `exit_status` is "" while the session is live or when it was cut off.
+    """
+
+    session_id: str
+    subject_id: str
+    time: str
+    rig_simulated: bool
+    display_label: str
+    control: str
+    exit_status: str
+    reason: str
+    generations_committed: int
+    presentations: int
+    completed: int
+    outcome_counts: dict[str, int]
+    spikes: int
+    time_split_s: dict[str, float]
+    threads: tuple[ThreadSummary, ...]
+
+
+def summary(reader: LogReader) -> Summary:
+    """Summarise the committed part of a session."""
+    start, end = reader.start, reader.end
+    outcomes, counts = np.unique(reader.presentations.outcome, return_counts=True)
+    outcome_counts = dict(zip(outcomes.tolist(), counts.tolist(), strict=True))
+    timing = reader.timing
+    spent = {stage: float(np.nansum(getattr(timing, stage))) for stage in TIMING_STAGES}
+    return Summary(
+        session_id=start.session_id,
+        subject_id=start.subject_id,
+        time=start.time,
+        rig_simulated=start.rig_simulated,
+        display_label=start.display_label,
+        control=start.control,
+        exit_status=end.exit_status if end else "",
+        reason=end.reason if end else "",
+        generations_committed=reader.generations_committed,
+        presentations=len(reader.presentations.presentation_id),
+        completed=outcome_counts.get("completed", 0),
+        outcome_counts=outcome_counts,
+        spikes=len(reader.spikes.unit_id),
+        time_split_s={stage: value for stage, value in spent.items() if value},
+        threads=tuple(_thread_summary(reader, thread) for thread in start.threads),
+    )
+
+
+def thread_curve(reader: LogReader, thread_id: int) -> ScoreCurve:
+    """Score curve of one thread, with the references scored for it."""
+    scores = reader.scores
+    mine = scores.thread_id == thread_id
+    made, shown = mine & (scores.kind == "generated"), mine & (scores.kind == "reference")
+    return score_curve(
+        scores.score[made],
+        scores.generation[made],
+        scores.score[shown],
+        scores.generation[shown],
+    )
+
+
+def _thread_summary(reader: LogReader, thread: ThreadInfo) -> ThreadSummary:
+    scores = reader.scores
+    mine = scores.thread_id == thread.thread_id
+    made, shown = mine & (scores.kind == "generated"), mine & (scores.kind == "reference")
+    values = scores.score[made]
+    sign = 1.0 if thread.direction == "maximise" else -1.0
+    known = np.isfinite(values)
+    best = int(np.nanargmax(sign * values)) if known.any() else -1
+    seeds = np.random.SeedSequence(_BOOTSTRAP_SEED, spawn_key=(thread.thread_id,))
+    return ThreadSummary(
+        thread=thread,
+        generations=len(np.unique(scores.generation[made])),
+        images=len(values),
+        missing_scores=int(np.count_nonzero(~known)),
+        best_score=float(values[best]) if known.any() else math.nan,
+        best_image_id=int(scores.image_id[made][best]) if known.any() else NO_THREAD,
+        evolution=judge_evolution(
+            values,
+            scores.generation[made],
+            scores.score[shown],
+            scores.generation[shown],
+            thread.direction,
+            np.random.default_rng(seeds),
+        ),
+    )
+
+
+def summary_sentences(found: Summary) -> list[str]:
+    """Say in plain words what a session came to, one sentence to an item."""
+    sentences = [_headline(found), *(_thread_sentence(thread) for thread in found.threads)]
+    others = {name: n for name, n in found.outcome_counts.items() if name != "completed"}
+    told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(others.items()))
+    sentences.append(
+        f"{found.completed} of {found.presentations} presentations completed"
+        + (f" ({told})." if told else ".")
+    )
+    total = found.time_split_s.get("total", 0.0)
+    if total:
+        split = sorted(
+            ((s, stage) for stage, s in found.time_split_s.items() if stage != "total"),
+            reverse=True,
+        )
+        told = ", ".join(f"{stage} {100 * s / total:.0f} %" for s, stage in split[:3])
+        sentences.append(f"The blocks took {_duration(total)}" + (f": {told}." if told else "."))
+    if found.control == "shuffled":
+        sentences.append(
+            "This is a control: every optimizer was told the scores of other images, so nothing "
+            "should have evolved."
+        )
+    return sentences
+
+
+def draw_summary(reader: LogReader, path: Path | str) -> None:
+    """Draw the figure of a session into an image file; its ending names the format (png, pdf)."""
+    # Imported here because drawing is slow to load and most callers only read numbers.
+    from sessions.figure import draw
+
+    draw(reader, summary(reader), Path(path))
+
+
+def _headline(found: Summary) -> str:
+    kind = "simulated session" if found.rig_simulated else "session"
+    if found.exit_status:
+        words = {"success": "ended well", "abort": "was stopped", "fail": "failed"}
+        ending = f"{words[found.exit_status]} ({found.reason.rstrip('.')})"
+    else:
+        ending = "has no end in its log: it is still running, or was cut off"
+    n = found.generations_committed
+    return (
+        f"The {kind} {found.session_id} of {found.subject_id} {ending}, with {n} "
+        f"{'generation' if n == 1 else 'generations'} committed."
+    )
+
+
+def _thread_sentence(found: ThreadSummary) -> str:
+    name = f"Thread {found.thread.thread_id} ({found.thread.name})"
+    evolution = found.evolution
+    if math.isnan(evolution.gain.value):
+        return f"{name} has too few scores to say whether images evolved."
+    verdict = "the evolution succeeded" if evolution.succeeded else "no success is shown"
+    gain, over = evolution.gain, evolution.over_reference
+    compared = (
+        f"references were at {evolution.reference:.1f}, {abs(over.value):.1f} "
+        f"{'lower' if over.value > 0 else 'higher'} [{over.low:+.1f}, {over.high:+.1f}]"
+        if math.isfinite(over.value)
+        else "there are no references to compare with"
+    )
+    return (
+        f"{name} went from {evolution.first:.1f} to {evolution.last:.1f} spikes/s, a gain of "
+        f"{gain.value:+.1f} (95 % interval {gain.low:+.1f} to {gain.high:+.1f}); {compared}: "
+        f"{verdict}."
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

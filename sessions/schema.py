@@ -1,0 +1,366 @@
+"""The layout of `session.h5` as data: every table, column, unit and a sentence on each.
+
+The writer creates what is listed here, the reader expects it, and the reference page is printed
+from it (`python -m sessions.schema > docs/reference/log_format.md`). A change to anything below
+that an old reader would trip over raises `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sessions.layout import TEXT, Column, Scalar, Table
+
+SCHEMA_VERSION = 1
+"""Raised when a reader of the former version would misread the file."""
+
+FILE_NAME = "session.h5"
+FORMAT_NAME = "neuroloop session"
+"""Root attribute `format`, by which a reader knows the file."""
+
+IMAGE_ID = Column("image_id", "<i8", "id", "Identity of the image; unique in the session.")
+THREAD_ID = Column("thread_id", "<i8", "id", "Evolution thread; -1 for a reference image.")
+GENERATION = Column("generation", "<i8", "index", "Generation of that thread, from 0.")
+BLOCK = Column("block", "<i8", "index", "Block that the row belongs to, from 0.")
+
+ROOT_ATTRIBUTES = (
+    Scalar("format", "text", f'Always "{FORMAT_NAME}".'),
+    Scalar("schema_version", "int64", f"Version of this layout; {SCHEMA_VERSION} here."),
+    Scalar("session_id", "text", "Name of the session."),
+    Scalar("subject_id", "text", "Name of the subject."),
+    Scalar("started_at", "text", "Start, ISO 8601 with zone."),
+    Scalar("ended_at", "text", "End, ISO 8601 with zone; empty while the session is live."),
+    Scalar("exit_status", "text", "success, abort or fail; empty while live or when cut off."),
+    Scalar("reason", "text", "Why it ended, in words; empty while live."),
+    Scalar("seed", "int64", "Seed of all random numbers of the session."),
+    Scalar("time", "text", "real, or virtual when a simulated session did not wait."),
+    Scalar("rig_adapter", "text", "Adapter that delivered the spikes."),
+    Scalar("rig_simulated", "int64", "1 when the neurons were simulated, else 0."),
+    Scalar("display_label", "text", "What showed the images, in words."),
+    Scalar("control", "text", "none, or shuffled: each told score belongs to another image."),
+    Scalar("response_window_s", "float64 [2]", "Scored window [a, b) from onset, seconds."),
+    Scalar("baseline_window_s", "float64 [2]", "Subtracted window [c, d); NaN, NaN for none."),
+    Scalar("baseline_mode", "text", "none, presentation or block."),
+    Scalar(
+        "generations_committed",
+        "int64",
+        "Blocks (one generation of each thread) that are durable. Trust only their rows.",
+    ),
+    Scalar("events_committed", "int64", "Rows of /events that are durable."),
+)
+
+CONFIG = (
+    Scalar("toml", TEXT, "The configuration file as it was given."),
+    Scalar("json", TEXT, "The configuration as resolved, with every default filled in."),
+    Scalar("versions", TEXT, "Software versions as a JSON object."),
+    Scalar("extra", TEXT, "Further settings (display, clock) as a JSON object."),
+)
+
+THREADS = Table(
+    "threads",
+    "One row for each evolution thread, written when the session starts.",
+    (
+        Column("thread_id", "<i8", "id", "Identity of the thread, from 0."),
+        Column("name", TEXT, "", "Name given in the configuration."),
+        Column("optimizer", TEXT, "", "Name of the optimizer."),
+        Column("optimizer_settings_json", TEXT, "", "Its settings as JSON."),
+        Column("generator", TEXT, "", "Name of the generator."),
+        Column("generator_sha256", "S64", "", "Hash of its weights, hexadecimal."),
+        Column("generator_provenance", TEXT, "", "Where the weights come from."),
+        Column("code_dim", "<i8", "", "Length of a code."),
+        Column("image_shape", "<i8", "px", "Height, width and channels of an image.", (3,)),
+        Column("driver_unit_ids", TEXT, "id", "Driver units, as a JSON list of unit_id."),
+        Column("direction", "S16", "", "maximise or minimise."),
+        Column("position_deg", "<f8", "deg", "Image centre x, y from fixation.", (2,)),
+        Column("size_deg", "<f8", "deg", "Image width."),
+    ),
+)
+
+UNITS = Table(
+    "units",
+    "One row for each unit, written when the session starts; its order is the column order of "
+    "the counts in /presentations.",
+    (
+        Column("unit_id", "<i8", "id", "Identity of the unit."),
+        Column("channel_id", "<i8", "id", "Recording contact it was found on."),
+        Column("label", TEXT, "", "Name given in the configuration."),
+    ),
+)
+
+IMAGES = Table(
+    "images",
+    "One row for each image: references when the session starts, then generated images.",
+    (
+        IMAGE_ID,
+        Column("kind", "S16", "", "generated or reference."),
+        THREAD_ID,
+        Column("generation", "<i8", "index", "Generation that made it; -1 for a reference."),
+        Column("name", TEXT, "", "Name for people, e.g. thread00_gen003_000123."),
+        Column("sha256", "S64", "", "SHA-256 of its C-contiguous uint8 (h, w, 3) bytes, hex."),
+        Column("pixels_dataset", "S32", "", "Path of the dataset with its pixels; empty if none."),
+        Column("pixels_row", "<i8", "index", "Row in that dataset, from 0; -1 if none."),
+    ),
+)
+
+SCORES = Table(
+    "scores",
+    "One row for each image of a generation and thread; a reference is scored in each block, "
+    "with the driver units of each thread, and thread_id names that thread.",
+    (
+        IMAGE_ID,
+        Column("thread_id", "<i8", "id", "Thread whose driver units and place were used."),
+        GENERATION,
+        BLOCK,
+        Column("kind", "S16", "", "generated or reference."),
+        Column("score", "<f8", "spikes/s", "Evoked rate; NaN when no presentation completed."),
+        Column("told_score", "<f8", "spikes/s", "What the optimizer was told; NaN for reference."),
+        Column("n_valid", "<i8", "", "Completed presentations behind the score."),
+    ),
+)
+
+PRESENTATIONS = Table(
+    "presentations",
+    "One row for each planned presentation, in planned order within its block.",
+    (
+        Column("presentation_id", "<i8", "id", "Identity of the presentation."),
+        BLOCK,
+        Column("trial_id", "<i8", "id", "Trial that held it."),
+        Column("part", "<i8", "index", "Round of re-showing inside the block, from 0."),
+        Column("attempt", "<i8", "index", "Attempt at this image inside the block, from 0."),
+        IMAGE_ID,
+        THREAD_ID,
+        Column("x_deg", "<f8", "deg", "Image centre, right of fixation."),
+        Column("y_deg", "<f8", "deg", "Image centre, above fixation."),
+        Column("size_deg", "<f8", "deg", "Image width."),
+        Column("on_frames", "<i8", "frames", "Planned duration of the image."),
+        Column("off_frames", "<i8", "frames", "Planned blank after it."),
+        Column("flip_on_host_s", "<f8", "s", "Flip that showed it, host clock; NaN if never."),
+        Column("flip_off_host_s", "<f8", "s", "Flip that removed it, host clock; NaN if never."),
+        Column("frames_shown", "<i8", "frames", "Frames it was on the screen."),
+        Column("dropped_frames", "<i8", "frames", "Frames missed while it was due."),
+        Column("onset_rig_s", "<f8", "s", "Onset on the rig clock; NaN if unknown."),
+        Column("sync", "S16", "", "Source of onset_rig_s: photodiode, clock or none."),
+        Column("outcome", "S16", "", "completed, failed_trial, late, not_heard or not_shown."),
+        Column("shown_sha256", "S64", "", "Hash of the pixels shown; empty if never shown."),
+        Column(
+            "response_counts",
+            "<i4",
+            "spikes",
+            "Spikes in the response window, one column for each row of /units; -1 for no count.",
+            ("units",),
+        ),
+        Column(
+            "baseline_counts",
+            "<i4",
+            "spikes",
+            "Spikes in the baseline window, likewise.",
+            ("units",),
+        ),
+    ),
+)
+
+SPIKES = Table(
+    "spikes",
+    "Every spike heard during a block, once, sorted in time within its block.",
+    (
+        Column("rig_time_s", "<f8", "s", "Time on the rig clock."),
+        Column("unit_id", "<i8", "id", "Unit that fired."),
+        BLOCK,
+    ),
+    chunk_rows=8192,
+)
+
+SYNC = Table(
+    "sync",
+    "Every sync edge (photodiode or line) that the rig saw, sorted in time within its block.",
+    (Column("rig_time_s", "<f8", "s", "Time on the rig clock."), BLOCK),
+    chunk_rows=1024,
+)
+
+GENERATIONS = Table(
+    "generations",
+    "One row for each thread and generation; summaries leave missing scores out.",
+    (
+        Column("thread_id", "<i8", "id", "Evolution thread."),
+        GENERATION,
+        BLOCK,
+        Column("n_images", "<i8", "", "Images in the generation."),
+        Column("n_scored", "<i8", "", "Images with a score."),
+        Column("score_mean", "<f8", "spikes/s", "Mean score of generated images."),
+        Column("score_sem", "<f8", "spikes/s", "Its standard error; NaN below two scores."),
+        Column("score_max", "<f8", "spikes/s", "Largest score."),
+        Column("reference_mean", "<f8", "spikes/s", "Mean score of references in the block."),
+        Column("reference_sem", "<f8", "spikes/s", "Its standard error."),
+        Column("started_host_s", "<f8", "s", "Start of the block, host clock."),
+        Column("ended_host_s", "<f8", "s", "End of the block, host clock."),
+        Column("started_wall", "S40", "", "Start of the block, ISO 8601."),
+        Column("ended_wall", "S40", "", "End of the block, ISO 8601."),
+        Column("sigma", "<f8", "", "Step size of the optimizer; NaN if it has none."),
+        Column("mean_norm", "<f8", "", "Norm of its mean code; NaN if it has none."),
+        Column("code_norm", "<f8", "", "Mean norm of the codes; NaN if not given."),
+        Column("optimizer_summary_json", TEXT, "", "All its named numbers as JSON."),
+    ),
+)
+
+CLOCK = Table(
+    "clock",
+    "One row for each block: rig_time = offset_s + (1 + drift) * host_time.",
+    (
+        BLOCK,
+        Column("offset_s", "<f8", "s", "Offset of the fit."),
+        Column("drift", "<f8", "s/s", "Drift of the rig clock against the host clock."),
+        Column("residual_s", "<f8", "s", "Root mean square residual."),
+        Column("n_pairs", "<i8", "", "Pairs of times behind the fit."),
+    ),
+)
+
+TIMING = Table(
+    "timing",
+    "One row for each block: where the wall time went; NaN where a stage was not measured.",
+    (
+        BLOCK,
+        Column("optimizer", "<f8", "s", "Ask and tell."),
+        Column("render", "<f8", "s", "Codes to images."),
+        Column("neuron", "<f8", "s", "Simulated neurons."),
+        Column("display", "<f8", "s", "Showing the images."),
+        Column("wire", "<f8", "s", "Messages and shared memory."),
+        Column("log", "<f8", "s", "Making the generation before this one durable."),
+        Column("other", "<f8", "s", "Everything else."),
+        Column("total", "<f8", "s", "Start to end."),
+    ),
+)
+
+EVENTS = Table(
+    "events",
+    "Notes, pauses, faults and other things beside the blocks, durable one by one.",
+    (
+        Column("host_time_s", "<f8", "s", "Time on the host clock."),
+        Column("wall_time", "S40", "", "The same moment, ISO 8601 with zone."),
+        Column("kind", "S32", "", "Short name of what kind of event it is."),
+        Column("text", TEXT, "", "What happened, in words."),
+    ),
+)
+
+COMMITS = Table(
+    "commits",
+    "Row k holds the rows that every table had once k generations were committed (row 0: when "
+    "the session started); rows beyond row `generations_committed` are to be ignored.",
+    (
+        Column(
+            "rows",
+            "<i8",
+            "rows",
+            "Rows of each table, in the order of the attribute `tables` of this dataset.",
+            ("tables",),
+        ),
+    ),
+)
+
+FIXED_TABLES = (
+    THREADS,
+    UNITS,
+    IMAGES,
+    SCORES,
+    PRESENTATIONS,
+    SPIKES,
+    SYNC,
+    GENERATIONS,
+    CLOCK,
+    TIMING,
+)
+"""Tables of every log that grow by commits alone; /events and /commits are kept separately."""
+
+
+def pixels_table(height: int | str, width: int | str) -> Table:
+    """Return `/pixels/<h>x<w>`, the dataset of all images of one size, as a table of one column."""
+    column = Column(
+        f"{height}x{width}",
+        "u1",
+        "sRGB level",
+        f"Images of {height} x {width} pixels, one image to a row.",
+        (height, width, 3),
+    )
+    return Table("pixels", "Pixels of images, one dataset for each size.", (column,), 1)
+
+
+def codes_table(thread_id: int | str, code_dim: int | str) -> Table:
+    """Return `/codes/thread_<id>`, the code of every image of one thread."""
+    return Table(
+        f"codes/thread_{thread_id}",
+        f"Codes of thread {thread_id}, one row for each generated image.",
+        (
+            IMAGE_ID,
+            GENERATION,
+            Column("code", "<f4", "", "The code that the generator turned into it.", (code_dim,)),
+        ),
+        chunk_rows=32,
+    )
+
+
+def schema_markdown() -> str:
+    """Return the reference page of the format, `docs/reference/log_format.md`."""
+    parts = [
+        _INTRODUCTION,
+        "## Attributes of the root\n\n| name | type | meaning |\n|---|---|---|",
+        *(f"| `{item.name}` | {item.dtype} | {item.description} |" for item in ROOT_ATTRIBUTES),
+        "\n## /config\n\nSingle values.\n\n| name | type | meaning |\n|---|---|---|",
+        *(f"| `{item.name}` | {item.dtype} | {item.description} |" for item in CONFIG),
+        *(_table_markdown(table, f"/{table.path}") for table in (*FIXED_TABLES, EVENTS, COMMITS)),
+        _table_markdown(pixels_table("h", "w"), "/pixels"),
+        _table_markdown(codes_table("<id>", "code_dim"), "/codes/thread_<id>"),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+_INTRODUCTION = f"""\
+# The session log
+
+A session is one HDF5 file, `{FILE_NAME}`, in its session folder (schema version {SCHEMA_VERSION}).
+Python with h5py, MATLAB (`h5read`, `h5readatt`) and any other HDF5 reader open it without this
+software. This page is printed from `sessions/schema.py`; change it there and run
+`python -m sessions.schema > docs/reference/log_format.md`.
+
+- A table is a group, a column is a dataset in it; row k of every column belongs together. Rows of
+  different tables match by id, never by position. Every column has the attributes `unit` and
+  `description`.
+- Short text is fixed-length bytes (`S<n>`), free text is variable-length UTF-8 (`utf8`). Numbers
+  are little-endian. Nothing is compressed.
+- MATLAB shows dimensions in reverse order, and counts rows from 1 where this page counts from 0.
+- While a session runs, the file is closed between commits and can be opened at any time. Trust the
+  rows of committed generations only: `/commits/rows`, row `generations_committed`, holds the number
+  of rows of each table. In a session that ended well there are no others.
+- Open it read-only. A program that keeps it open makes no session wait, and may have to open it
+  again to see new rows.
+
+## From spikes to a score
+
+A spike of unit u at time t counts for a presentation exactly if
+`onset_rig_s + a <= t < onset_rig_s + b` in float64, with [a, b) from the root attribute
+`response_window_s`; [c, e) from `baseline_window_s` likewise. For an image, R and B are the sums of
+the integer counts over its m presentations with outcome `completed` at the place and size of the
+thread, and over the d driver units of the thread. In float64 and in this order of operations:
+
+    score = R / ((m * d) * (b - a)) - baseline
+
+    baseline_mode "none":          baseline = 0
+    baseline_mode "presentation":  baseline = B / ((m * d) * (e - c))
+    baseline_mode "block":         baseline = B_all / ((m_all * d) * (e - c))
+
+where B_all and m_all are taken over all completed presentations of the block. Without a completed
+presentation the score is NaN. A reference image is scored in each block for each thread.
+"""
+
+
+def _table_markdown(table: Table, title: str) -> str:
+    head = f"\n## {title}\n\n{table.description}\n\n| column | type | unit | meaning |"
+    return "\n".join([head, "|---|---|---|---|", *map(_column_markdown, table.columns)])
+
+
+def _column_markdown(column: Column) -> str:
+    size = ", ".join(["N", *map(str, column.shape)])
+    shape = f" [{size}]" if column.shape else ""
+    return f"| `{column.name}` | {column.dtype}{shape} | {column.unit} | {column.description} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_markdown())

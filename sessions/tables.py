@@ -1,0 +1,158 @@
+"""What a log holds, read back: one frozen set of columns for each table.
+
+Field names are the column names of `sessions.schema`, where each is explained with its unit. All
+arrays of a table share their first dimension; text columns are arrays of `str`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.records import Codes, Counts, Floats, Ints
+
+Strings = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows:
+    """/images, columns `(n,)`."""
+
+    image_id: Ints
+    kind: Strings
+    thread_id: Ints
+    generation: Ints
+    name: Strings
+    sha256: Strings
+    pixels_dataset: Strings
+    pixels_row: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class CodeRows:
+    """/codes/thread_<id>, columns `(n,)`; `code` is (n, code_dim)."""
+
+    image_id: Ints
+    generation: Ints
+    code: Codes
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreRows:
+    """/scores, columns `(n,)`."""
+
+    image_id: Ints
+    thread_id: Ints
+    generation: Ints
+    block: Ints
+    kind: Strings
+    score: Floats
+    told_score: Floats
+    n_valid: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class PresentationRows:
+    """/presentations, columns `(p,)`; counts are (p, u) in the order of /units."""
+
+    presentation_id: Ints
+    block: Ints
+    trial_id: Ints
+    part: Ints
+    attempt: Ints
+    image_id: Ints
+    thread_id: Ints
+    x_deg: Floats
+    y_deg: Floats
+    size_deg: Floats
+    on_frames: Ints
+    off_frames: Ints
+    flip_on_host_s: Floats
+    flip_off_host_s: Floats
+    frames_shown: Ints
+    dropped_frames: Ints
+    onset_rig_s: Floats
+    sync: Strings
+    outcome: Strings
+    shown_sha256: Strings
+    response_counts: Counts
+    baseline_counts: Counts
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeRows:
+    """/spikes, columns `(k,)`."""
+
+    rig_time_s: Floats
+    unit_id: Ints
+    block: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class SyncRows:
+    """/sync, columns `(m,)`."""
+
+    rig_time_s: Floats
+    block: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class GenerationRows:
+    """/generations, columns `(g,)`, one row for each thread and generation."""
+
+    thread_id: Ints
+    generation: Ints
+    block: Ints
+    n_images: Ints
+    n_scored: Ints
+    score_mean: Floats
+    score_sem: Floats
+    score_max: Floats
+    reference_mean: Floats
+    reference_sem: Floats
+    started_host_s: Floats
+    ended_host_s: Floats
+    started_wall: Strings
+    ended_wall: Strings
+    sigma: Floats
+    mean_norm: Floats
+    code_norm: Floats
+    optimizer_summary_json: Strings
+
+
+@dataclass(frozen=True, eq=False)
+class ClockRows:
+    """/clock, columns `(b,)`, one row for each block."""
+
+    block: Ints
+    offset_s: Floats
+    drift: Floats
+    residual_s: Floats
+    n_pairs: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class TimingRows:
+    """/timing, columns `(b,)` in seconds, one row for each block."""
+
+    block: Ints
+    optimizer: Floats
+    render: Floats
+    neuron: Floats
+    display: Floats
+    wire: Floats
+    log: Floats
+    other: Floats
+    total: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class EventRows:
+    """/events, columns `(e,)`."""
+
+    host_time_s: Floats
+    wall_time: Strings
+    kind: Strings
+    text: Strings

@@ -1,0 +1,1 @@
+"""Logs to test with: small, real and made from a seed."""

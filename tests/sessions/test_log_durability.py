@@ -1,0 +1,230 @@
+"""Commits that die half-way, readers that look on, events that must not be lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from sessions import storage
+from sessions.checks import run_checks
+from sessions.errors import LogBusyError, LogFormatError
+from sessions.log import SessionLog
+from sessions.reader import open_log
+from sessions.records import Event
+from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start
+
+WANTED = SyntheticSession(generations=3)
+START = synthetic_start(WANTED)
+
+
+def commit(log: SessionLog, block: int) -> None:
+    log.commit_generation(synthetic_record(WANTED, START, block, np.random.default_rng(block)))
+
+
+def row_counts(path: Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
+
+    def count(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape:
+            counts[name] = item.shape[0]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(count)
+    return counts
+
+
+class DeathError(Exception):
+    """Stands for whatever ends a process in the middle of a commit."""
+
+
+@pytest.mark.parametrize("written_tables", [0, 1, 5, 9, 13])
+def test_a_commit_that_dies_half_way_counts_for_nothing_and_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written_tables: int
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    whole = row_counts(log.path)
+    left = [written_tables]
+
+    def die(*args: object) -> int:
+        if not left[0]:
+            raise DeathError
+        left[0] -= 1
+        return storage.write_rows(*args)  # type: ignore[arg-type]  # handed through
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sessions.log.write_rows", die)
+        with pytest.raises(DeathError):
+            commit(log, 1)
+
+    assert open_log(tmp_path).generations_committed == 1
+    resumed = SessionLog.resume(tmp_path, open_log(tmp_path).start)
+    assert row_counts(log.path) == whole
+    commit(resumed, 1)
+    reader = open_log(tmp_path)
+    assert reader.generations_committed == 2
+    assert {finding.check for finding in run_checks(reader)} == {"proper end"}
+
+
+def test_rows_beyond_the_counter_are_not_read_and_overwritten_by_the_next_commit(
+    tmp_path: Path,
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    commit(log, 1)
+    with h5py.File(log.path, "r+") as file:
+        file.attrs["generations_committed"] = 1
+
+    assert set(open_log(tmp_path).scores.block) == {0}
+    commit(log, 1)
+    reader = open_log(tmp_path)
+    assert reader.generations_committed == 2
+    assert {finding.check for finding in run_checks(reader)} == {"proper end"}
+
+
+def test_a_log_that_lost_committed_rows_is_refused(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    with h5py.File(log.path, "r+") as file:
+        file["spikes/unit_id"].resize(3, axis=0)
+
+    with pytest.raises(LogFormatError, match="unit_id of the log holds 3 rows"):
+        SessionLog.resume(tmp_path, START)
+    with pytest.raises(LogFormatError, match="fewer rows of unit_id"):
+        _ = open_log(tmp_path).spikes
+
+
+LOOK = """
+import h5py, sys
+with h5py.File(sys.argv[1], "r") as file:
+    print(file.attrs["generations_committed"], file["scores/score"].shape[0])
+"""
+
+
+def look_from_outside(path: Path) -> list[int]:
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=True
+    )
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_another_process_reads_a_live_session_between_commits(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    per_block = 2 * (WANTED.population_size + WANTED.n_references)
+    for block in range(3):
+        commit(log, block)
+        assert look_from_outside(log.path) == [block + 1, (block + 1) * per_block]
+
+
+HOLD = """
+import h5py, sys
+with h5py.File(sys.argv[1], sys.argv[2]) as file:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold_open():
+    """Return a function that keeps a file open in another process until the test ends."""
+    held: list[subprocess.Popen[str]] = []
+
+    def hold(path: Path, mode: str) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(path), mode],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        held.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+
+    yield hold
+    for process in held:
+        process.communicate()
+
+
+def test_a_reader_that_keeps_the_file_open_stops_no_commit(tmp_path: Path, hold_open) -> None:
+    log = SessionLog.create(tmp_path, START)
+    hold_open(log.path, "r")
+    commit(log, 0)
+
+    assert open_log(tmp_path).generations_committed == 1
+
+
+def test_a_second_writer_is_refused(tmp_path: Path, hold_open) -> None:
+    log = SessionLog.create(tmp_path, START)
+    hold_open(log.path, "r+")
+    with pytest.raises(LogBusyError, match="one session writes one log"):
+        commit(log, 0)
+
+
+def test_a_snapshot_keeps_its_rows_until_it_is_refreshed(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    early = open_log(tmp_path)
+    commit(log, 1)
+
+    assert set(early.scores.block) == {0}
+    assert set(early.refresh().scores.block) == {0, 1}
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from sessions.log import SessionLog
+from sessions.records import Event
+from sessions.testing.synthetic import SyntheticSession, synthetic_start
+log = SessionLog.create(Path(sys.argv[1]), synthetic_start(SyntheticSession(generations=3)))
+log.append_event(Event(1.0, "2026-01-05T09:00:00Z", "note", "schläft ein, 3°"))
+log.append_event(Event(2.0, "2026-01-05T09:00:01Z", "fault", "gone"))
+os._exit(9)
+"""
+
+
+def test_events_survive_the_process_without_any_commit(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, str(tmp_path)], env=environment, check=False
+    )
+
+    assert done.returncode == 9
+    events = open_log(tmp_path).events
+    assert events.text.tolist() == ["schläft ein, 3°", "gone"]
+    assert events.kind.tolist() == ["note", "fault"]
+
+
+def test_a_half_written_event_is_not_read(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    log.append_event(Event(1.0, "2026-01-05T09:00:00Z", "note", "whole"))
+    with h5py.File(log.path, "r+") as file:
+        file["events/kind"].resize(2, axis=0)
+
+    assert open_log(tmp_path).events.text.tolist() == ["whole"]
+    log.append_event(Event(2.0, "2026-01-05T09:00:01Z", "note", "next"))
+    assert open_log(tmp_path).events.text.tolist() == ["whole", "next"]
+
+
+def test_every_commit_waits_for_the_disk_before_and_after_the_counter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+    counters: list[int] = []
+
+    def note(file: h5py.File) -> None:
+        storage_flush(file)
+        counters.append(int(file.attrs["generations_committed"]))
+
+    storage_flush = storage.flush_durably
+    monkeypatch.setattr("sessions.log.flush_durably", note)
+    monkeypatch.setattr("sessions.storage.flush_durably", note)
+    commit(log, 0)
+
+    assert counters == [0, 1]
