@@ -65,7 +65,8 @@ def modes_as_rows(generator: GaussianGenerator) -> NDArray[np.float64]:
     zero = np.zeros((1, generator.code_dim), dtype=np.float32)
     unit = np.eye(generator.code_dim, dtype=np.float32) * (NORM_HINT / np.sqrt(generator.code_dim))
     change = generator.pixels(unit.astype(np.float32)).astype(np.float64) - generator.pixels(zero)
-    return change.reshape(generator.code_dim, -1)
+    rows: NDArray[np.float64] = change.reshape(generator.code_dim, -1)
+    return rows
 
 
 def test_modes_are_orthogonal_with_the_gains_of_the_closed_form() -> None:
@@ -102,7 +103,8 @@ def test_heun_integration_of_the_probability_flow_ends_at_the_closed_form() -> N
 
     def denoised(x: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
         shrunk = lam / (lam + sigma**2) * (directions @ (x - mean))
-        return mean + directions.T @ shrunk
+        moved: NDArray[np.float64] = mean + directions.T @ shrunk
+        return moved
 
     def slope(x: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
         return (x - denoised(x, sigma)) / sigma
@@ -161,9 +163,9 @@ def test_a_truncated_code_spans_the_strongest_modes() -> None:
 
 def test_contrast_grows_with_the_norm_of_the_code() -> None:
     generator = GaussianGenerator()
-    code = generator.initial_codes(1, np.random.default_rng(8)) / 300
+    code = generator.initial_codes(1, np.random.default_rng(8)) / np.float32(300)
 
-    spreads = [float(generator.render(norm * code).std()) for norm in (10, 100, 300)]
+    spreads = [float(generator.render(code * np.float32(norm)).std()) for norm in (10, 100, 300)]
 
     assert spreads == sorted(spreads)
     assert spreads[0] < 0.2 * spreads[2]
