@@ -1,1 +1,5 @@
-"""From a code to an image, and nothing else."""
+"""From codes to images: the generators, and pictures to compare them with.
+
+This package decides nothing about a session and knows neither screens nor recordings. Torch is
+imported by `deepsim_fc6` and `weights` only.
+"""

@@ -1,0 +1,117 @@
+"""Pictures as bytes: the one place where float becomes uint8, and where users' files are read.
+
+Left out: everything about how pixels come to be, colour management (files are taken as sRGB, and
+an embedded profile is ignored), and writing files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from generators.errors import GeneratorError, PictureError, SettingsError
+
+MID_GREY = 128
+_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures read from a folder; a picture is identified by its file name, never by position.
+
+    Attributes:
+        names: file names, sorted.
+        images: ``(n, h, w, 3)`` uint8 in the order of `names`.
+
+    """
+
+    names: tuple[str, ...]
+    images: NDArray[np.uint8]
+
+
+def to_uint8(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Pixels in 0..1 to bytes: ``255 * pixel``, rounded half to even, clipped to 0..255.
+
+    Args:
+        pixels: any shape, float; 0 is black and 1 is white. Values outside are clipped.
+
+    Returns:
+        The same shape, uint8.
+
+    Raises:
+        GeneratorError: a pixel is not a number.
+
+    """
+    if np.isnan(pixels).any():
+        raise GeneratorError(
+            "some pixels are not a number: the weights or the codes are too large for float32"
+        )
+    scaled = np.clip(pixels, 0.0, 1.0) * np.float32(255.0)
+    levels: NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
+    return levels
+
+
+def load_image(path: Path, size_px: int) -> NDArray[np.uint8]:
+    """Read one picture file as a square RGB image.
+
+    The largest centred square is cut out and resized with a Lanczos filter. The orientation tag
+    of cameras is obeyed, and transparency is laid over mid-grey.
+
+    Args:
+        path: a picture file in a format that Pillow reads; of an animation, the first frame.
+        size_px: height and width of the result.
+
+    Returns:
+        ``(size_px, size_px, 3)`` uint8.
+
+    Raises:
+        PictureError: the file is missing, or is no picture, or is damaged.
+        SettingsError: `size_px` is below 1.
+
+    """
+    if size_px < 1:
+        raise SettingsError(f"a picture of {size_px} pixels was asked for: ask for 1 or more")
+    if not path.is_file():
+        raise PictureError(f"there is no picture file {path}: check the path")
+    try:
+        with Image.open(path) as opened:
+            upright = ImageOps.exif_transpose(opened).convert("RGBA")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        raise PictureError(
+            f"{path} cannot be read as a picture ({error}): replace or remove it"
+        ) from error
+    ground = Image.new("RGBA", upright.size, (MID_GREY, MID_GREY, MID_GREY, 255))
+    opaque = Image.alpha_composite(ground, upright).convert("RGB")
+    square = ImageOps.fit(opaque, (size_px, size_px), method=Image.Resampling.LANCZOS)
+    return np.asarray(square, dtype=np.uint8)
+
+
+def load_folder(folder: Path, size_px: int, limit: int | None = None) -> Pictures:
+    """Read the picture files of a folder, sorted by name; other files and sub-folders are left.
+
+    Args:
+        folder: where the pictures lie.
+        size_px: height and width of each result; see `load_image`.
+        limit: take the first so many by name; all if None.
+
+    Returns:
+        Names and images.
+
+    Raises:
+        PictureError: there is no such folder, it holds no picture, or a picture is damaged.
+        SettingsError: `limit` or `size_px` is below 1.
+
+    """
+    if limit is not None and limit < 1:
+        raise SettingsError(f"a limit of {limit} pictures was given: take 1 or more")
+    if not folder.is_dir():
+        raise PictureError(f"there is no folder {folder}: check the path")
+    paths = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in _SUFFIXES)
+    if not paths:
+        kinds = ", ".join(sorted(_SUFFIXES))
+        raise PictureError(f"the folder {folder} holds no picture: put files there ({kinds})")
+    taken = paths[:limit]
+    images = np.stack([load_image(path, size_px) for path in taken])
+    return Pictures(tuple(path.name for path in taken), images)

@@ -1,0 +1,1 @@
+"""Suites with which a laboratory tests a generator of its own."""

@@ -1,0 +1,20 @@
+"""Torch is slow to import, and only the fc6 network needs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+from generators import {module}
+loaded = "torch" in sys.modules
+raise SystemExit(1 if loaded else 0)
+"""
+
+
+@pytest.mark.parametrize("module", ["base", "gaussian", "images", "procedural"])
+def test_a_module_without_a_network_does_not_load_torch(module: str) -> None:
+    finished = subprocess.run([sys.executable, "-c", PROGRAM.format(module=module)], check=False)
+
+    assert finished.returncode == 0
