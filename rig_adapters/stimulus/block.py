@@ -1,0 +1,156 @@
+"""Shows one block on a display, frame by frame, and reports each presentation when it is over.
+
+Once a flip it listens to the daemon; a command that comes in between stops the block. Everything
+slow is done before the first frame, and reports are sent right after a flip, never before one.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rig_adapters.errors import DisplayError
+from rig_adapters.stimulus.base import Display, Wire
+from rig_adapters.stimulus.geometry import off_screen
+from rig_adapters.stimulus.images import LoadedImages
+from rig_adapters.stimulus.schedule import BLANK_FRAME, OnScreen, Segment, segments
+from rig_adapters.stimulus.shine import Shine
+from rig_adapters.stimulus.tally import Tally
+from rig_adapters.wire import messages as m
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What showing a block takes."""
+
+    wire: Wire
+    display: Display
+    shine: Shine
+    images: LoadedImages
+    geometry: m.ScreenGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a block ended: completed presentations, end of the last frame, the command that came."""
+
+    presented: int
+    end_s: float
+    interruption: m.Message | None
+
+
+def show_block(stage: Stage, block: m.PresentBlock) -> Outcome:
+    """Show `block` until its end or the next command; the screen is blank afterwards.
+
+    Raises DisplayError before anything is shown where the block cannot be shown as planned.
+    """
+    _check(stage, block)
+    with _no_garbage_collection():
+        return _Showing(stage).run(block)
+
+
+class _Showing:
+    """One block on its way."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._period_s = 1 / stage.geometry.refresh_hz
+        self._tally = Tally(self._period_s)
+        self._now: Segment = BLANK_FRAME
+        self._since_s = 0.0
+        self._last_s = 0.0
+        self._presented = 0
+
+    def run(self, block: m.PresentBlock) -> Outcome:
+        interruption = None
+        for segment in segments(block):
+            interruption = self._show(segment)
+            if interruption is not None:
+                self._blank_at_once()
+                break
+        end_s = self._last_s + self._period_s
+        self._stage.shine.dark_until(end_s)
+        return Outcome(self._presented, end_s, interruption)
+
+    def _show(self, segment: Segment) -> m.Message | None:
+        shown = 0
+        while shown < segment.frames:
+            flips_s = self._stage.display.show(segment.scene, segment.frames - shown)
+            if shown == 0:
+                self._changed(segment, flips_s[0])
+                flips_s = flips_s[1:]
+                shown = 1
+            for flip_s in flips_s:
+                self._flipped(flip_s)
+            shown += len(flips_s)
+            command = self._stage.wire.receive(0.0)
+            if command is not None:
+                return command
+        return None
+
+    def _blank_at_once(self) -> None:
+        # The presentation that this cuts short was not completed, so it is not reported.
+        flip_s = self._stage.display.show(BLANK_FRAME.scene, 1)[0]
+        self._flipped(flip_s)
+        self._stage.shine.changed(self._now, BLANK_FRAME, None, flip_s)
+
+    def _changed(self, segment: Segment, flip_s: float) -> None:
+        """Close what was on the screen until the flip at `flip_s` and begin `segment`."""
+        before = self._now
+        self._flipped(flip_s)
+        dropped = self._tally.take()
+        image = segment.scene.image
+        sha256 = self._stage.images.sha256(image.image_id) if image is not None else None
+        self._stage.shine.changed(before, segment, sha256, flip_s)
+        if before.on_screen is not None:
+            self._report(before.on_screen, before.frames + dropped, dropped, flip_s)
+        self._now, self._since_s = segment, flip_s
+
+    def _flipped(self, flip_s: float) -> None:
+        self._tally.flipped(flip_s)
+        self._last_s = flip_s
+
+    def _report(self, over: OnScreen, frames_shown: int, dropped: int, flip_off_s: float) -> None:
+        sha256 = self._stage.images.sha256(over.planned.image_id)
+        if sha256 is None:
+            raise DisplayError(f"image {over.planned.image_id} was forgotten while it was shown")
+        self._stage.wire.send(
+            m.Presented(
+                presentation_id=over.planned.presentation_id,
+                trial_id=over.trial_id,
+                image_id=over.planned.image_id,
+                image_sha256=sha256,
+                flip_on_host_s=self._since_s,
+                flip_off_host_s=flip_off_s,
+                frames_shown=frames_shown,
+                dropped_frames=dropped,
+            )
+        )
+        self._presented += 1
+
+
+def _check(stage: Stage, block: m.PresentBlock) -> None:
+    for trial in block.trials:
+        for planned in trial.presentations:
+            what = f"presentation {planned.presentation_id} of block {block.block}"
+            if stage.images.sha256(planned.image_id) is None:
+                raise DisplayError(
+                    f"{what} shows image {planned.image_id}, which was not loaded; "
+                    "this is a fault in the daemon"
+                )
+            if off_screen(stage.geometry, planned.x_deg, planned.y_deg, planned.size_deg):
+                raise DisplayError(
+                    f"{what} would lie partly outside the screen: {planned.size_deg:g} deg at "
+                    f"({planned.x_deg:g}, {planned.y_deg:g}) deg; make it smaller or move it"
+                )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    # A full collection takes several frames; it is done before the block, not in it.
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

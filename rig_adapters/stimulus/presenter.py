@@ -1,0 +1,120 @@
+"""The stimulus process's loop: takes the daemon's commands and has the display carry them out.
+
+The same for every display. Opening the socket and the end of the process are `peer_process`'s.
+"""
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable
+
+from rig_adapters.errors import DisplayError
+from rig_adapters.stimulus.base import Display, Wire
+from rig_adapters.stimulus.block import Stage, show_block
+from rig_adapters.stimulus.images import LoadedImages
+from rig_adapters.stimulus.shine import Shine
+from rig_adapters.wire import messages as m
+
+IDLE_S = 0.5
+"""How long an idle process waits before it looks whether its daemon is still there."""
+
+
+def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
+    """Serve one daemon until it says `Shutdown`; `make_display` is given the configured kind.
+
+    Raises DisplayError where the screen does not do what was asked, and what `wire` raises; the
+    screen is given back in any case.
+    """
+    configure = _next_command(wire)
+    if isinstance(configure, m.ConfigureDisplay):
+        with contextlib.ExitStack() as stack:
+            shine = Shine(configure.light_endpoint)
+            stack.callback(shine.close)
+            display = make_display(configure.kind)
+            stack.callback(display.close)
+            wire.send(display.open(configure))
+            # What was imported stays for ever; looking through it once is enough.
+            gc.collect()
+            gc.freeze()
+            images = LoadedImages(display, shine)
+            _Presenter(Stage(wire, display, shine, images, configure.geometry)).serve()
+    wire.send(m.ShutDown())
+
+
+class _Presenter:
+    """Carries out the commands after the configuration."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._busy = _BusyClock(stage.display)
+        self._presented = 0
+
+    def serve(self) -> None:
+        """Return when the daemon asks for the end."""
+        command = _next_command(self._stage.wire)
+        while not isinstance(command, m.Shutdown):
+            self._busy.start()
+            interruption = self._obey(command)
+            self._busy.stop()
+            command = interruption or _next_command(self._stage.wire)
+
+    def _obey(self, command: m.Message) -> m.Message | None:
+        """Carry out `command`; return another one that interrupted it."""
+        match command:
+            case m.LoadImages():
+                self._stage.images.load(command)
+                self._stage.wire.send(m.ImagesLoaded(image_ids=command.image_ids))
+            case m.PresentBlock():
+                return self._present(command)
+            case m.AbortBlock():
+                self._stage.wire.send(m.BlockAborted(presented=self._presented))
+            case _:
+                raise DisplayError(f"{command.wire_name} is no command for an open display")
+        return None
+
+    def _present(self, block: m.PresentBlock) -> m.Message | None:
+        self._stage.images.block_begins()
+        outcome = show_block(self._stage, block)
+        self._presented = outcome.presented
+        if outcome.interruption is None:
+            self._stage.wire.send(
+                m.BlockPresented(
+                    block=block.block,
+                    part=block.part,
+                    host_time_s=outcome.end_s,
+                    busy_s=self._busy.take(),
+                )
+            )
+        return outcome.interruption
+
+
+class _BusyClock:
+    """Sums up the time spent on work, without the waiting for the screen."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._started_s = 0.0
+        self._busy_s = 0.0
+
+    def start(self) -> None:
+        self._started_s = self._work_s()
+
+    def stop(self) -> None:
+        self._busy_s += self._work_s() - self._started_s
+
+    def take(self) -> float:
+        """Return the sum so far and begin again at zero."""
+        self.stop()
+        self.start()
+        busy_s, self._busy_s = self._busy_s, 0.0
+        return busy_s
+
+    def _work_s(self) -> float:
+        return time.monotonic() - self._display.waited_s
+
+
+def _next_command(wire: Wire) -> m.Message:
+    while True:
+        command = wire.receive(IDLE_S)
+        if command is not None:
+            return command

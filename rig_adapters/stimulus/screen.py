@@ -1,0 +1,156 @@
+"""The X screen that a window opens on: the one that is there, or a virtual one (Xvfb) of our own.
+
+A virtual screen is a child of this process and ends with it, however it ends. Opening windows is
+left to the display; systems without X (Windows, macOS) always have a screen.
+"""
+
+import ctypes
+import logging
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from rig_adapters.errors import DisplayError
+from rig_adapters.peer_process import end_with_parent
+
+logger = logging.getLogger(__name__)
+
+START_DEADLINE_S = 15.0
+END_DEADLINE_S = 5.0
+
+
+class Screen:
+    """A screen held for one window; `virtual` where this process had to start it."""
+
+    def __init__(self, connection: "_Connection | None", server: subprocess.Popen[bytes] | None):
+        self._connection = connection
+        self._server = server
+
+    @property
+    def virtual(self) -> bool:
+        """Whether this is a virtual screen of our own."""
+        return self._server is not None
+
+    def close(self) -> None:
+        """Let go of the screen, and end it if it was ours. No window may be open any more."""
+        # Xlib ends the process when it talks to a server that is gone.
+        server_is_gone = self._server is not None and self._server.poll() is not None
+        if self._connection is not None and not server_is_gone:
+            self._connection.close()
+        self._connection = None
+        if self._server is not None:
+            _end(self._server)
+            self._server = None
+            os.environ.pop("DISPLAY", None)
+
+
+def open_screen(size_px: tuple[int, int]) -> Screen:
+    """Return the screen that DISPLAY names; where there is none, a virtual one of `size_px`.
+
+    Sets DISPLAY to it. Raises DisplayError where there is no screen and none can be started.
+    """
+    if sys.platform != "linux":
+        return Screen(None, None)
+    name = os.environ.get("DISPLAY")
+    connection = _connect(name) if name else None
+    if connection is not None:
+        return Screen(connection, None)
+    if name:
+        logger.warning("there is no screen %s (DISPLAY); a virtual one is started", name)
+    server, name = _start_xvfb(size_px)
+    connection = _connect(name)
+    if connection is None:
+        _end(server)
+        raise DisplayError(f"the virtual screen {name} that was started takes no connections")
+    os.environ["DISPLAY"] = name
+    return Screen(connection, server)
+
+
+class _Connection:
+    """An idle connection: a virtual screen ends when its last connection does, so hold one."""
+
+    def __init__(self, library: ctypes.CDLL, handle: int) -> None:
+        self._library = library
+        self._handle = handle
+
+    def close(self) -> None:
+        self._library.XCloseDisplay(ctypes.c_void_p(self._handle))
+
+
+def _connect(name: str) -> _Connection | None:
+    try:
+        library = ctypes.CDLL("libX11.so.6")
+    except OSError as error:
+        raise DisplayError(
+            "the X library is not installed; install the Debian packages libx11-6 and libgl1"
+        ) from error
+    library.XOpenDisplay.restype = ctypes.c_void_p
+    handle = library.XOpenDisplay(name.encode())
+    return _Connection(library, handle) if handle else None
+
+
+def _start_xvfb(size_px: tuple[int, int]) -> tuple[subprocess.Popen[bytes], str]:
+    program = shutil.which("Xvfb")
+    if program is None:
+        raise DisplayError(
+            "there is no screen (DISPLAY), and Xvfb, which would stand in for one, is not "
+            "installed; install the Debian package xvfb"
+        )
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb", buffering=0) as answer, tempfile.TemporaryFile() as complaints:
+        try:
+            server = subprocess.Popen(
+                _command(program, size_px, write_end),
+                pass_fds=[write_end],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                # Out of reach of a terminal's Ctrl-C, but not of this process's death.
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        finally:
+            os.close(write_end)
+        number = _read_line(answer.fileno())
+        if number is None:
+            _end(server)
+            complaints.seek(0)
+            reason = complaints.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise DisplayError(f"the virtual screen (Xvfb) did not start: {' '.join(reason)}")
+    return server, f":{number}"
+
+
+def _read_line(fd: int) -> str | None:
+    """Return the line that comes from `fd`; None where it ends, or the deadline comes, before.
+
+    Xvfb writes its number and the line's end separately, and fails where nobody reads the second.
+    """
+    deadline_s = time.monotonic() + START_DEADLINE_S
+    text = b""
+    while not text.endswith(b"\n"):
+        ready, _, _ = select.select([fd], [], [], max(0.0, deadline_s - time.monotonic()))
+        more = os.read(fd, 64) if ready else b""
+        if not more:
+            return None
+        text += more
+    return text.decode().strip()
+
+
+def _command(program: str, size_px: tuple[int, int], answer_fd: int) -> list[str]:
+    width, height = size_px
+    # 24 bits per pixel, or the framebuffer would not keep what was drawn.
+    screen = ["-screen", "0", f"{width}x{height}x24", "+extension", "GLX"]
+    return [program, "-displayfd", str(answer_fd), *screen, "-nolisten", "tcp", "-terminate"]
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(END_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,66 @@
+"""Tells a simulated rig what can be seen on the screen; at a real rig, nobody.
+
+Only what an eye and a photodiode would notice: pixels, places, moments. No ids, no trials.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from rig_adapters.light import LightSource
+from rig_adapters.stimulus.schedule import Segment
+from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
+from rig_adapters.wire.messages import Images
+
+Change = Literal["fixation_on", "image_on", "image_off", "fixation_off", "dark_until"]
+
+
+class Shine:
+    """The light of one screen; `endpoint` is None where nobody watches it."""
+
+    def __init__(self, endpoint: str | None) -> None:
+        self._source = None if endpoint is None else LightSource(endpoint)
+
+    def uploaded(self, sha256s: Sequence[str], images: Images) -> None:
+        """Hand over the pixels `(n, h, w, 3)` that may appear; waits for a watcher."""
+        if self._source is not None:
+            self._source.upload(ImagesUploaded(sha256s=tuple(sha256s), images=images))
+
+    def forgotten(self, sha256s: Iterable[str]) -> None:
+        """Tell that these pixels will not appear any more."""
+        gone = tuple(sorted(set(sha256s)))
+        if self._source is not None and gone:
+            self._source.upload(ImagesForgotten(sha256s=gone))
+
+    def changed(self, before: Segment, after: Segment, sha256: str | None, time_s: float) -> None:
+        """Tell what the flip from `before` to `after` changed; `sha256` is of the image after."""
+        if before.on_screen is not None:
+            self._tell("image_off", time_s)
+        if before.scene.fixation and not after.scene.fixation:
+            self._tell("fixation_off", time_s)
+        if after.scene.fixation and not before.scene.fixation:
+            self._tell("fixation_on", time_s)
+        image = after.scene.image
+        if self._source is not None and image is not None:
+            self._source.change(
+                LightChanged(
+                    what="image_on",
+                    host_time_s=time_s,
+                    image_sha256=sha256,
+                    x_deg=image.x_deg,
+                    y_deg=image.y_deg,
+                    size_deg=image.size_deg,
+                )
+            )
+
+    def dark_until(self, time_s: float) -> None:
+        """Tell that nothing changes before `time_s`."""
+        self._tell("dark_until", time_s)
+
+    def close(self) -> None:
+        """Shine no more."""
+        if self._source is not None:
+            self._source.close()
+
+    def _tell(self, what: Change, time_s: float) -> None:
+        if self._source is not None:
+            self._source.change(LightChanged(what=what, host_time_s=time_s))

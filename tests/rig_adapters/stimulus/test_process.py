@@ -1,0 +1,197 @@
+"""The real stimulus process, driven over ipc as the daemon drives it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import zmq
+
+import rig_adapters
+from rig_adapters.testing.rehearsed_daemon import block, load, trial
+from rig_adapters.wire import messages as m
+from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.conversation import STIMULUS, Conversation
+
+pytestmark = pytest.mark.system
+
+MessageT = TypeVar("MessageT", bound=m.Message)
+GEOMETRY = m.ScreenGeometry(size_px=(320, 240), width_cm=16.0, distance_cm=57.0, refresh_hz=60.0)
+
+
+class Daemon:
+    """The daemon's side of one stimulus process, as plainly as it can be had."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        endpoint = f"ipc://{directory}/stimulus"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rig_adapters.stimulus", "--endpoint", endpoint, *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            # Without DISPLAY it has to find a screen by itself.
+            env={key: value for key, value in os.environ.items() if key != "DISPLAY"}
+            | {"HOME": str(directory)},
+        )
+        self._codec = Codec(STIMULUS.vocabulary)
+        self._conversation = Conversation(STIMULUS, "daemon")
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(endpoint)
+
+    def say(self, command: m.Message) -> None:
+        self._conversation.sending(command)
+        self._socket.send_multipart(self._codec.encode(command))
+
+    def hear(self, kind: type[MessageT], timeout_s: float = 30.0) -> MessageT:
+        assert self._socket.poll(int(timeout_s * 1000)), f"no {kind.__name__} came"
+        report = self._codec.decode(self._socket.recv_multipart())
+        self._conversation.received(report)
+        assert isinstance(report, kind), report
+        return report
+
+    def configure(self, kind: str = "virtual") -> m.DisplayConfigured:
+        self.say(
+            m.ConfigureDisplay.model_validate(
+                {
+                    "kind": kind,
+                    "geometry": GEOMETRY,
+                    "full_screen": False,
+                    "background_grey": 128,
+                    "fixation": m.FixationSpot(diameter_deg=0.2),
+                    "light_endpoint": None,
+                }
+            )
+        )
+        return self.hear(m.DisplayConfigured)
+
+    def wait(self) -> tuple[int, str]:
+        """Return the exit status of the process and what it logged."""
+        _, log = self.process.communicate(timeout=30)
+        return self.process.returncode, log
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with contextlib.closing(Daemon(tmp_path)) as started:
+        yield started
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("kind", ["virtual", pytest.param("psychopy", marks=pytest.mark.screen)])
+def test_a_session_from_configuration_to_shutdown(
+    daemon: Daemon, rng: np.random.Generator, kind: str
+) -> None:
+    facts = daemon.configure(kind)
+    assert "no timing" in facts.label or facts.label == "virtual time: no screen"
+    images = load([5, 6], rng)
+    daemon.say(images)
+    assert daemon.hear(m.ImagesLoaded).image_ids.tolist() == [5, 6]
+    daemon.say(block(trial(1, [5, 6])))
+
+    presented = [daemon.hear(m.Presented), daemon.hear(m.Presented)]
+    assert [report.image_sha256 for report in presented] == list(images.sha256s)
+    assert daemon.hear(m.BlockPresented).busy_s > 0
+    daemon.say(m.Shutdown())
+    daemon.hear(m.ShutDown)
+    status, log = daemon.wait()
+
+    assert (status, log) == (0, "")
+
+
+@pytest.mark.screen
+def test_a_ping_and_an_abort_are_heard_in_the_middle_of_a_block(
+    daemon: Daemon, rng: np.random.Generator
+) -> None:
+    daemon.configure("psychopy")
+    daemon.say(load([5], rng))
+    daemon.hear(m.ImagesLoaded)
+    daemon.say(block(trial(1, [5]), trial(2, [5], on=100_000)))
+    daemon.hear(m.Presented)
+
+    daemon.say(m.Ping(token=17))
+    assert daemon.hear(m.Pong).token == 17
+    daemon.say(m.AbortBlock())
+    assert daemon.hear(m.BlockAborted).presented == 1
+
+
+def test_a_wrong_hash_is_a_fault_that_names_the_image(
+    daemon: Daemon, rng: np.random.Generator
+) -> None:
+    daemon.configure()
+    daemon.say(load([5], rng).model_copy(update={"sha256s": ("0" * 64,)}))
+
+    fault = daemon.hear(m.Faulted)
+    assert "image 5 does not match its SHA-256" in fault.what
+    assert daemon.wait()[0] == 1
+
+
+@pytest.mark.screen
+def test_sigterm_ends_it_and_the_users_home_is_as_before(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.configure("psychopy")
+
+    daemon.process.send_signal(signal.SIGTERM)
+
+    assert daemon.wait() == (0, "")
+    # The graphics driver keeps its compiled shaders in .cache, as for any program.
+    assert {path.name for path in tmp_path.iterdir()} <= {"stimulus", ".cache"}
+
+
+def test_ctrl_c_in_the_terminal_is_left_to_the_daemon(daemon: Daemon) -> None:
+    daemon.configure()
+    daemon.process.send_signal(signal.SIGINT)
+
+    daemon.say(m.Ping(token=1))
+    assert daemon.hear(m.Pong).token == 1
+
+
+def test_a_daemon_that_falls_silent_is_taken_for_dead(tmp_path: Path) -> None:
+    with contextlib.closing(Daemon(tmp_path, "--silence-limit-s", "0.3")) as silent:
+        status, log = silent.wait()
+
+    assert status == 3
+    assert "the daemon has been silent" in log
+
+
+def test_it_does_not_load_what_it_does_not_need() -> None:
+    program = (
+        "import sys, rig_adapters.stimulus.__main__\n"
+        "print({'torch', 'h5py', 'psychopy', 'pyglet'} & sys.modules.keys())"
+    )
+
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.strip() == "set()"
+
+
+def test_psychopy_is_imported_by_one_file_only() -> None:
+    project = Path(rig_adapters.__file__).parents[1]
+    importing = [
+        path.name
+        for package in ("controller", "generators", "rig_adapters", "sessions")
+        for path in (project / package).rglob("*.py")
+        if any(
+            line.strip().startswith(("import psychopy", "from psychopy"))
+            for line in path.read_text(encoding="utf-8").splitlines()
+        )
+    ]
+
+    assert importing == ["psychopy_display.py"]

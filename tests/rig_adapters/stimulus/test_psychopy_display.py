@@ -1,0 +1,175 @@
+"""A real PsychoPy window keeps the contract, and shows the very pixels that were logged."""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import PIL.ImageGrab
+import pytest
+
+from rig_adapters.errors import DisplayError
+from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
+from rig_adapters.stimulus.geometry import degrees_at, framebuffer_box, placement
+from rig_adapters.stimulus.psychopy_display import PsychoPyDisplay
+from rig_adapters.stimulus.screen import Screen
+from rig_adapters.testing.display_contract import DisplayContract
+from rig_adapters.wire import messages as m
+
+pytestmark = pytest.mark.screen
+
+GEOMETRY = m.ScreenGeometry(size_px=(320, 240), width_cm=16.0, distance_cm=57.0, refresh_hz=60.0)
+CONFIGURE = m.ConfigureDisplay(
+    kind="psychopy",
+    geometry=GEOMETRY,
+    full_screen=False,
+    background_grey=77,
+    fixation=m.FixationSpot(diameter_deg=0.5, position_deg=(-2.0, 1.0)),
+    light_endpoint=None,
+)
+
+
+@pytest.mark.usefixtures("screen")
+class TestPsychoPyDisplay(DisplayContract):
+    @pytest.fixture
+    def kind(self) -> str:
+        return "psychopy"
+
+    @pytest.fixture
+    def geometry(self) -> m.ScreenGeometry:
+        # A virtual screen keeps no rate of its own, so a fast one makes the tests short.
+        return GEOMETRY.model_copy(update={"refresh_hz": 240.0})
+
+    @pytest.fixture
+    def display(self) -> PsychoPyDisplay:
+        return PsychoPyDisplay()
+
+
+@pytest.fixture(scope="module")
+def opened(screen: Screen) -> Iterator[tuple[PsychoPyDisplay, m.DisplayConfigured]]:
+    assert screen.virtual
+    display = PsychoPyDisplay()
+    try:
+        yield display, display.open(CONFIGURE)
+    finally:
+        display.close()
+
+
+@pytest.fixture
+def window(opened: tuple[PsychoPyDisplay, m.DisplayConfigured]) -> PsychoPyDisplay:
+    return opened[0]
+
+
+def one_to_one(first_px: int, side_px: int) -> PlacedImage:
+    """Return image 1 in the square from `first_px` right and up of the middle, pixel for pixel."""
+    low, high = (degrees_at(GEOMETRY, edge) for edge in (first_px, first_px + side_px))
+    return PlacedImage(1, (low + high) / 2, (low + high) / 2, high - low)
+
+
+def asymmetric_image(side_px: int) -> ImagePixels:
+    """Return `(side, side, 3)` with all 256 levels in noise, and a corner that is marked."""
+    image = np.random.default_rng(5).permuted(
+        np.resize(np.arange(256), side_px * side_px * 3).reshape(side_px, side_px, 3), axis=0
+    )
+    image[: side_px // 4, : side_px // 4] = (255, 0, 128)
+    assert set(image.ravel().tolist()) == set(range(256))
+    return image.astype(np.uint8)
+
+
+@pytest.mark.parametrize(("first_px", "side_px"), [(-32, 64), (20, 64), (20, 51), (-100, 40)])
+def test_each_pixel_of_the_framebuffer_is_the_logged_one(
+    window: PsychoPyDisplay, first_px: int, side_px: int
+) -> None:
+    image = asymmetric_image(side_px)
+    window.upload(1, image)
+
+    framebuffer = window.read_back(Scene(fixation=False, image=one_to_one(first_px, side_px)))
+
+    expected = np.full((240, 320, 3), 77, dtype=np.uint8)
+    left, bottom = 160 + first_px, 120 - first_px
+    expected[bottom - side_px : bottom, left : left + side_px] = image
+    np.testing.assert_array_equal(framebuffer, expected)
+
+
+def test_what_a_flip_shows_is_what_was_read_back(window: PsychoPyDisplay) -> None:
+    window.upload(1, asymmetric_image(64))
+    scene = Scene(fixation=True, image=one_to_one(-30, 64))
+    framebuffer = window.read_back(scene)
+
+    for shown, expected in ((scene, framebuffer), (BLANK, np.full_like(framebuffer, 77))):
+        window.show(shown, 1)
+        on_screen = np.asarray(PIL.ImageGrab.grab(xdisplay=os.environ["DISPLAY"]))
+        np.testing.assert_array_equal(on_screen[:240, :320], expected)
+
+
+def test_an_image_on_the_upper_right_appears_there_and_upright(window: PsychoPyDisplay) -> None:
+    image = np.zeros((32, 32, 3), dtype=np.uint8)
+    image[:16, :16], image[:16, 16:], image[16:, :16] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    window.upload(1, image)
+
+    # Twice as large as the image, so that it is interpolated too.
+    placed = PlacedImage(1, 3.0, 2.0, 64 / 20)
+    framebuffer = window.read_back(Scene(fixation=False, image=placed))
+
+    rows, columns = framebuffer_box(GEOMETRY, placement(GEOMETRY, 3.0, 2.0, 64 / 20))
+    assert columns.start > 160
+    assert rows.stop < 120
+    inside = framebuffer[rows, columns]
+    corners = [inside[y, x].tolist() for y in (5, -5) for x in (5, -5)]
+    assert corners == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]]
+    framebuffer = framebuffer.copy()
+    framebuffer[rows, columns] = 77
+    assert (framebuffer == 77).all()
+
+
+def test_the_fixation_spot_is_where_it_was_configured_and_over_the_image(
+    window: PsychoPyDisplay,
+) -> None:
+    window.upload(1, np.zeros((32, 32, 3), dtype=np.uint8))
+
+    bare = window.read_back(Scene(fixation=True, image=None))
+    covered = window.read_back(Scene(fixation=True, image=PlacedImage(1, -2.0, 1.0, 2.0)))
+
+    for framebuffer in (bare, covered):
+        spot = np.argwhere((framebuffer == 255).all(axis=2))
+        assert spot.mean(axis=0) == pytest.approx([120 - 19.9 - 0.5, 160 - 39.8 - 0.5], abs=0.6)
+        assert len(spot) == pytest.approx(np.pi * 4.97**2, rel=0.15)
+
+
+def test_an_opened_window_says_what_it_is(
+    opened: tuple[PsychoPyDisplay, m.DisplayConfigured],
+) -> None:
+    _, facts = opened
+
+    assert facts.pixels_exact is True
+    assert {"python", "psychopy", "pyglet", "opengl", "graphics"} <= facts.versions.keys()
+    assert facts.label.endswith("no timing")
+    assert not facts.waits_for_vertical_blank
+    assert facts.measured_refresh_hz is None
+
+
+def test_memory_for_images_is_used_again(window: PsychoPyDisplay) -> None:
+    image = asymmetric_image(32)
+    window.upload(1, image)
+    for block in range(5):
+        ids = range(100 * block + 10, 100 * block + 16)
+        for image_id in ids:
+            window.upload(image_id, image)
+        window.forget(ids)
+
+    assert len(window._spare) + len(window._loaded) <= 8
+
+
+def test_an_image_that_was_never_uploaded_is_refused_by_name(window: PsychoPyDisplay) -> None:
+    with pytest.raises(DisplayError, match="image 4711 was never uploaded"):
+        window.show(Scene(fixation=False, image=PlacedImage(4711, 0.0, 0.0, 1.0)), 1)
+
+
+@pytest.mark.usefixtures("screen")
+def test_a_screen_of_another_size_than_configured_is_refused() -> None:
+    geometry = GEOMETRY.model_copy(update={"size_px": (300, 200)})
+    display = PsychoPyDisplay()
+    try:
+        with pytest.raises(DisplayError, match="pixels, but the config says 300 x 200"):
+            display.open(CONFIGURE.model_copy(update={"geometry": geometry, "full_screen": True}))
+    finally:
+        display.close()
