@@ -1,0 +1,1 @@
+"""Contract suites that a lab runs on its own rig adapter. Needs pytest."""
