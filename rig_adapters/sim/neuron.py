@@ -2,10 +2,11 @@
 
     image → cone contrast in the receptive field → oriented energy and surfaces → match → rate
 
-The match is the projection onto the preferred picture's features, as deviations from textures, in
-units of the textures' standard deviation; a sigmoid of it and the contrast in the field give the
-rate. Textures fire around 25, pictures 20–60 and the preferred one near 200 sp/s; in between the
-rate rises smoothly, so that an evolution can climb. Spike times, noise and fatigue are elsewhere.
+The match is the projection onto the preferred picture's features, as deviations from textures in
+units of the textures' standard deviation, and 1 for the preferred picture; a sigmoid of it and the
+contrast in the field give the rate. Textures fire around 25, pictures 20–60 and the preferred one
+near 200 sp/s; in between the rate rises smoothly, so that an evolution can climb, and it may climb
+past the preferred picture. Spike times, noise and fatigue are elsewhere.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from rig_adapters.sim.oriented_energy import N_ENERGIES, EarlyResponse, early_response
 from rig_adapters.sim.patterns import KINDS, Kind, preferred_picture, textures
@@ -24,8 +26,8 @@ _TEXTURE_SEED = 1981
 _SPREAD_FLOOR = 0.05
 # Energies give the tuning for form, surfaces the polarity and colour; squares add up to 1.
 _ENERGY_SHARE, _SURFACE_SHARE = 0.8, 0.6
-_HALF_MATCH = 4.5
-_STEEPNESS = 0.45
+# Log odds of firing at the cap, for no match and for the preferred picture itself.
+_ODDS_AT_NONE, _ODDS_AT_PREFERRED = -2.0, 3.0
 _HALF_CONTRAST = 0.1
 
 
@@ -49,7 +51,7 @@ class SimulatedNeuron:
         return ReceptiveField(self.settings.rf_center_deg, self.settings.rf_size_deg)
 
     def match(self, early: EarlyResponse) -> Floats:
-        """Similarity to the preferred pattern (n,), in standard deviations of textures."""
+        """Similarity to the preferred pattern (n,): 0 for an average texture, 1 for itself."""
         return early.features @ self.template - np.float32(self.offset)
 
     def evoked_hz(self, early: EarlyResponse) -> npt.NDArray[np.float64]:
@@ -57,7 +59,9 @@ class SimulatedNeuron:
         power = np.square(early.contrast.astype(np.float64))
         # Naka & Rushton 1966, with exponent 2.
         drive = power / (power + _HALF_CONTRAST**2)
-        tuned = 1.0 / (1.0 + np.exp(-_STEEPNESS * (self.match(early) - _HALF_MATCH)))
+        tuned = special.expit(
+            _ODDS_AT_NONE + (_ODDS_AT_PREFERRED - _ODDS_AT_NONE) * self.match(early)
+        )
         room = self.settings.max_rate_hz - self.settings.spontaneous_hz
         evoked: npt.NDArray[np.float64] = room * drive * tuned
         return evoked
@@ -80,7 +84,7 @@ def build_neuron(settings: UnitSettings) -> SimulatedNeuron:
         (_SURFACE_SHARE, slice(N_ENERGIES, None)),
     ):
         template[part] = share * wanted[part] / (deviations[:, part] @ wanted[part]).std()
-    template /= (deviations @ template).std() * spread
+    template /= (wanted @ template) * spread
     return SimulatedNeuron(settings, kind, preferred, template, float(mean @ template))
 
 
