@@ -61,6 +61,11 @@ class LightWatcher:
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
         self._socket.connect(endpoint)
 
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For a `zmq.Poller` that waits for several sockets at once; only `receive` reads it."""
+        return self._socket
+
     def receive(self, timeout_ms: int) -> Message | None:
         """Return the next message, or None after `timeout_ms` in the dark."""
         if not self._socket.poll(timeout_ms):

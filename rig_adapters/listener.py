@@ -47,6 +47,11 @@ class Listener:
             self.close()
             raise
 
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For a `zmq.Poller` that waits for several sockets at once; only `receive` reads it."""
+        return self._socket
+
     def receive(self, timeout_s: float) -> m.Message | None:
         """Return the daemon's next message, or None after `timeout_s` without one.
 

@@ -118,7 +118,11 @@ def _read_arrays(
         size = math.prod(shape) * array_type.dtype.itemsize
         if size != len(frame) or size > MAX_ARRAY_BYTES:
             raise RemoteProtocolError(f"{kind.wire_name}.{name} has {len(frame)} bytes, not {size}")
-        arrays[name] = np.frombuffer(frame, dtype=array_type.dtype).reshape(shape)
+        try:
+            arrays[name] = np.frombuffer(frame, dtype=array_type.dtype).reshape(shape)
+        except ValueError as error:
+            # An empty array whose other dimensions are beyond what can be addressed.
+            raise RemoteProtocolError(f"{kind.wire_name}.{name} has shape {shape}") from error
     return arrays
 
 

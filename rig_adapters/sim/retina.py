@@ -1,0 +1,90 @@
+"""The eye of a simulated unit: what of an image falls into a receptive field, as cone contrast.
+
+Images are sRGB; they are linearised, placed in the visual field and resampled onto the square patch
+that the receptive field covers, on the grey of the screen around them. Left out: optics, gaze
+jitter and the growth of receptive fields with eccentricity.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+PATCH_PX = 48
+BACKGROUND_GREY = 128
+_CODES = np.arange(256) / 255.0
+# IEC 61966-2-1, the sRGB transfer function.
+_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(
+    np.float32
+)
+_BACKGROUND = float(_LINEAR[BACKGROUND_GREY])
+# Luminance as in IEC 61966-2-1; red-green and blue-yellow as plain differences of the primaries.
+_OPPONENT = np.array(
+    [[0.2126, 0.7152, 0.0722], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], dtype=np.float32
+)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """A square of `size_deg` about `center_deg` (right, up) in the visual field."""
+
+    center_deg: tuple[float, float]
+    size_deg: float
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an image is shown: its centre (right, up) and its side, in degrees."""
+
+    x_deg: float
+    y_deg: float
+    size_deg: float
+
+
+def patches(images: npt.NDArray[np.uint8], place: Placement, field: ReceptiveField) -> Floats:
+    """Return what `images` (n, h, w, 3) do in `field`: (n, 3, PATCH_PX, PATCH_PX) float32.
+
+    The three channels are luminance, red-green and blue-yellow contrast relative to the grey
+    around the image (Weber), under a round window that is 0 at the edge of the field. An image that
+    does not reach into the field gives zeros.
+    """
+    rows = _sampling(images.shape[1], -place.y_deg, place.size_deg, -field.center_deg[1], field)
+    columns = _sampling(images.shape[2], place.x_deg, place.size_deg, field.center_deg[0], field)
+    linear = _LINEAR[images] - np.float32(_BACKGROUND)
+    across = np.einsum("xw,nhwc->nhxc", columns, linear, optimize=True)
+    inside = np.einsum("yh,nhxc->nyxc", rows, across, optimize=True)
+    opponent: Floats = np.einsum("oc,nyxc->noyx", _OPPONENT, inside, optimize=True)
+    opponent *= _WINDOW / np.float32(_BACKGROUND)
+    return opponent
+
+
+def _sampling(
+    n_px: int,
+    image_center_deg: float,
+    image_size_deg: float,
+    center_deg: float,
+    field: ReceptiveField,
+) -> Floats:
+    """Weights (PATCH_PX, n_px) of each pixel in each sample: overlap of their extents."""
+    pixel_deg, sample_deg = image_size_deg / n_px, field.size_deg / PATCH_PX
+    pixels = image_center_deg + (np.arange(n_px) - (n_px - 1) / 2) * pixel_deg
+    samples = center_deg + (np.arange(PATCH_PX) - (PATCH_PX - 1) / 2) * sample_deg
+    half = (pixel_deg + sample_deg) / 2
+    overlap = half - np.abs(samples[:, None] - pixels[None, :])
+    overlap = np.clip(overlap, 0.0, min(pixel_deg, sample_deg))
+    weights: Floats = (overlap / sample_deg).astype(np.float32)
+    return weights
+
+
+def _round_window() -> Floats:
+    axis = (np.arange(PATCH_PX) - (PATCH_PX - 1) / 2) / (PATCH_PX / 2)
+    radius = np.hypot(axis[:, None], axis[None, :])
+    # Flat to 60 % of the radius, then half a cosine.
+    phase = np.clip((radius - 0.6) / 0.4, 0.0, 1.0)
+    window: Floats = (0.5 + 0.5 * np.cos(np.pi * phase)).astype(np.float32)
+    return window
+
+
+_WINDOW = _round_window()

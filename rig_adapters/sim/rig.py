@@ -1,0 +1,194 @@
+"""The process of the simulated rig: configured by the daemon, it watches the screen and reports.
+
+In real time it reports every 20 ms what happened up to shortly before now. In virtual time only
+the light moves the clock, and it reports when a trial ends, when darkness is announced, and at
+least once a virtual second; a batch then depends on the light alone. What the animal does is in
+`simulation`.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+import scipy
+import zmq
+
+from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.light import LightWatcher
+from rig_adapters.listener import Listener
+from rig_adapters.sim.settings import SimRigSettings, SimSettingsError, read_settings
+from rig_adapters.sim.simulation import Simulation
+from rig_adapters.wire import messages as m
+from rig_adapters.wire.light import LightChanged
+
+BATCH_S = 0.02
+LIGHT_DELAY_S = 0.03
+"""How far reports stay behind in real time, so that light has come before its time is reported."""
+LONGEST_VIRTUAL_BATCH_S = 1.0
+_IDLE_MS = 250
+_MOST_LIGHT_AT_ONCE = 64
+
+
+def run(listener: Listener) -> None:
+    """Serve one daemon until it asks for the end; raises RigError on a fault."""
+    command: m.Message | None = None
+    while command is None:
+        command = listener.receive(_IDLE_MS / 1000)
+    if isinstance(command, m.ConfigureRig):
+        settings = read_settings(command.settings)
+        simulation = Simulation(settings, command.seed)
+        with _watching(command.light_endpoint) as watcher:
+            listener.send(_configured(settings, simulation))
+            SimulatedRig(listener, watcher, simulation, command.time).run()
+    if listener.conversation.state == "closing":
+        listener.send(m.ShutDown())
+
+
+class SimulatedRig:
+    """Carries light to the simulation, and what it records to the daemon."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        watcher: LightWatcher,
+        simulation: Simulation,
+        session_time: Literal["real", "virtual"],
+        host_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listener = listener
+        self._watcher = watcher
+        self._simulation = simulation
+        self._virtual = session_time == "virtual"
+        self._host_clock = host_clock
+        self._light_host_s = 0.0
+        self._recording = False
+        self._sequence = -1
+        self._reported_host_s = 0.0
+        self._busy_s = 0.0
+
+    def run(self) -> None:
+        """Watch and report until the daemon asks for the end."""
+        poller = zmq.Poller()
+        poller.register(self._listener.socket, zmq.POLLIN)
+        poller.register(self._watcher.socket, zmq.POLLIN)
+        while True:
+            poller.poll(self._patience_ms())
+            self._watch()
+            command = self._listener.receive(0.0)
+            if isinstance(command, m.Shutdown):
+                return
+            if command is not None:
+                self._obey(command)
+            if self._recording and self._patience_ms() == 0:
+                self._report(self._now_host_s())
+
+    def _patience_ms(self) -> int:
+        if self._virtual or not self._recording:
+            return _IDLE_MS
+        due_s = self._reported_host_s + BATCH_S - self._now_host_s()
+        return max(0, math.ceil(due_s * 1000))
+
+    def _now_host_s(self) -> float:
+        return self._light_host_s if self._virtual else self._host_clock() - LIGHT_DELAY_S
+
+    def _watch(self) -> bool:
+        """See the next changes of light; return whether there may be more."""
+        begun_s = time.perf_counter()
+        for _ in range(_MOST_LIGHT_AT_ONCE):
+            light = self._watcher.receive(0)
+            if light is None:
+                self._busy_s += time.perf_counter() - begun_s
+                return False
+            self._simulation.see(light)
+            if isinstance(light, LightChanged):
+                self._light_host_s = max(self._light_host_s, light.host_time_s)
+                if self._virtual and self._recording and self._is_due(light):
+                    self._busy_s += time.perf_counter() - begun_s
+                    self._report(self._light_host_s)
+                    begun_s = time.perf_counter()
+        self._busy_s += time.perf_counter() - begun_s
+        return True
+
+    def _is_due(self, light: LightChanged) -> bool:
+        waited_s = self._light_host_s - self._reported_host_s
+        return light.what in ("dark_until", "fixation_off") or waited_s >= LONGEST_VIRTUAL_BATCH_S
+
+    def _obey(self, command: m.Message) -> None:
+        if isinstance(command, m.StartRecording):
+            self._start()
+        elif isinstance(command, m.StopRecording):
+            while self._watch():
+                pass
+            self._report(self._now_host_s())
+            self._recording = False
+            self._listener.send(m.RecordingStopped(last_sequence=self._sequence))
+        else:
+            raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
+
+    def _start(self) -> None:
+        now_host_s = self._now_host_s()
+        first = self._simulation.begin(now_host_s)
+        self._recording, self._sequence, self._reported_host_s = True, -1, now_host_s
+        self._listener.send(
+            m.RecordingStarted(
+                host_time_s=now_host_s, rig_time_s=float(self._simulation.clock.seconds(first))
+            )
+        )
+
+    def _report(self, through_host_s: float) -> None:
+        begun_s = time.perf_counter()
+        clock = self._simulation.clock
+        recorded = self._simulation.take(through_host_s)
+        self._sequence += 1
+        self._reported_host_s = through_host_s
+        busy_s, self._busy_s = self._busy_s + time.perf_counter() - begun_s, 0.0
+        self._listener.send(
+            m.SpikesRecorded(
+                sequence=self._sequence,
+                from_rig_s=float(clock.seconds(recorded.from_sample)),
+                through_rig_s=float(clock.seconds(recorded.through_sample)),
+                spike_rig_s=clock.seconds(recorded.spike_samples),
+                spike_unit_ids=recorded.spike_unit_ids,
+                sync_rig_s=clock.seconds(recorded.sync_samples),
+                fixation_broken_rig_s=clock.seconds(recorded.break_samples),
+                clock_host_s=through_host_s,
+                clock_rig_s=float(clock.seconds(clock.sample(through_host_s))),
+                clock_uncertainty_s=1.0 / clock.sample_rate_hz,
+                busy_s=busy_s,
+            )
+        )
+
+
+def _configured(settings: SimRigSettings, simulation: Simulation) -> m.RigConfigured:
+    return m.RigConfigured(
+        adapter="sim",
+        simulated=True,
+        sample_rate_hz=settings.sample_rate_hz,
+        units=tuple(
+            m.UnitDescription(
+                unit_id=neuron.settings.unit_id,
+                channel_id=neuron.settings.channel,
+                label=f"simulated, prefers the {neuron.kind} of seed {neuron.settings.seed}",
+            )
+            for neuron in simulation.neurons
+        ),
+        capabilities=frozenset(("sync", "fixation")),
+        versions={"numpy": np.__version__, "scipy": scipy.__version__},
+    )
+
+
+@contextlib.contextmanager
+def _watching(endpoint: str | None) -> Iterator[LightWatcher]:
+    if endpoint is None:
+        raise SimSettingsError(
+            "the simulated rig was given no light_endpoint, so it cannot see the screen: "
+            "configure it together with a display that shines on one"
+        )
+    watcher = LightWatcher(endpoint)
+    try:
+        yield watcher
+    finally:
+        watcher.close()

@@ -1,0 +1,179 @@
+"""The simulated animal and its recording system: light in; spikes, sync edges and breaks out.
+
+No sockets and no clock of its own: time is what the caller says, and everything random has an
+address made of counters of what was seen. Batching and messages are left to `rig`.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.sim.clock import SampleClock, Samples
+from rig_adapters.sim.conditions import Gaze, ResponseGain
+from rig_adapters.sim.event_queue import EventQueue
+from rig_adapters.sim.neuron import build_neuron
+from rig_adapters.sim.oriented_energy import early_response
+from rig_adapters.sim.randomness import Purpose, rng_at
+from rig_adapters.sim.response import evoked_spikes_s, spontaneous_spikes_s
+from rig_adapters.sim.retina import Placement, patches
+from rig_adapters.sim.settings import SimRigSettings, SimSettingsError
+from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
+from rig_adapters.wire.messages import Message
+
+logger = logging.getLogger(__name__)
+
+Rates = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """All of `[from_sample, through_sample)`, each sorted by time.
+
+    spike_samples (k,), spike_unit_ids (k,), sync_samples (m,), break_samples (b,).
+    """
+
+    from_sample: int
+    through_sample: int
+    spike_samples: Samples
+    spike_unit_ids: npt.NDArray[np.int32]
+    sync_samples: Samples
+    break_samples: Samples
+
+
+class Simulation:
+    """All simulated units in front of one screen."""
+
+    def __init__(self, settings: SimRigSettings, seed: int) -> None:
+        if seed < 0:
+            raise SimSettingsError(f"the seed of a simulated rig must be 0 or more, not {seed}")
+        self.neurons = tuple(build_neuron(unit) for unit in settings.units)
+        self.clock = SampleClock.from_settings(settings)
+        self.late = 0
+        """Onsets that came after their time had been reported, so that they left no sync edge."""
+        self._seed = seed
+        self._pixels: dict[str, npt.NDArray[np.uint8]] = {}
+        self._evoked_hz: dict[tuple[str, Placement], Rates] = {}
+        self._gaze = Gaze(settings.failed_trial_probability)
+        self._gain = ResponseGain(settings.gain_cv, settings.gain_trend_per_min)
+        self._n_trials = 0
+        self._n_onsets = 0
+        self._through_sample = 0
+        self._next_second = 0
+        self._spikes = EventQueue()
+        self._sync = EventQueue()
+        self._breaks = EventQueue()
+
+    def see(self, light: Message) -> None:
+        """Take in what the screen does.
+
+        Raises RemoteProtocolError for an image that was never uploaded.
+        """
+        if isinstance(light, ImagesUploaded):
+            if len(light.sha256s) != len(light.images):
+                raise RemoteProtocolError(
+                    f"the display uploaded {len(light.images)} images under {len(light.sha256s)} "
+                    "hashes: it is at fault"
+                )
+            self._pixels.update(zip(light.sha256s, light.images, strict=True))
+        elif isinstance(light, ImagesForgotten):
+            self._forget(frozenset(light.sha256s))
+        elif isinstance(light, LightChanged):
+            self._change(light)
+
+    def begin(self, host_s: float) -> int:
+        """Begin a recording at `host_s`; return its first sample. What was before is dropped."""
+        self._through_sample = self.clock.sample(host_s)
+        self._next_second = self._second_of(self._through_sample)
+        for queue in (self._spikes, self._sync, self._breaks):
+            queue.drop_before(self._through_sample)
+        return self._through_sample
+
+    def take(self, through_host_s: float) -> Recorded:
+        """Return what was recorded since the last call, to `through_host_s`."""
+        start = self._through_sample
+        through = max(start, self.clock.sample(through_host_s))
+        while self._next_second <= self._second_of(through):
+            self._fire_spontaneously(self._next_second)
+            self._next_second += 1
+        self._through_sample = through
+        for queue in (self._spikes, self._sync, self._breaks):
+            queue.drop_before(start)
+        spikes, units = self._spikes.take_before(through)
+        return Recorded(
+            from_sample=start,
+            through_sample=through,
+            spike_samples=spikes,
+            spike_unit_ids=units,
+            sync_samples=self._sync.take_before(through)[0],
+            break_samples=self._breaks.take_before(through)[0],
+        )
+
+    def evoked_hz(self, sha256: str, place: Placement) -> Rates:
+        """Mean rates (u,) that an uploaded image evokes at a place, above the spontaneous ones."""
+        if sha256 not in self._pixels:
+            raise RemoteProtocolError(
+                f"the display shows an image that it has not uploaded ({sha256[:12]}…)"
+            )
+        key = (sha256, place)
+        if key not in self._evoked_hz:
+            # One image at a time: results must not depend on which images came together.
+            image = self._pixels[sha256][None]
+            fields = {neuron.field for neuron in self.neurons}
+            early = {field: early_response(patches(image, place, field)) for field in fields}
+            self._evoked_hz[key] = np.array(
+                [neuron.evoked_hz(early[neuron.field])[0] for neuron in self.neurons]
+            )
+        return self._evoked_hz[key]
+
+    def _change(self, light: LightChanged) -> None:
+        if light.what == "fixation_on":
+            self._n_trials += 1
+            rng = rng_at(self._seed, Purpose.TRIAL, self._n_trials)
+            broken = self._gaze.begin(light.host_time_s, rng)
+            if broken is not None:
+                self._breaks.put(self.clock.samples([broken]), 0)
+        elif light.what == "fixation_off":
+            self._gaze.end(light.host_time_s)
+            self._breaks.advance_to(self.clock.sample(light.host_time_s))
+        elif light.what == "image_on":
+            if light.image_sha256 is None:
+                raise RemoteProtocolError("the display shows an image without a hash: its fault")
+            place = Placement(light.x_deg, light.y_deg, light.size_deg)
+            self._onset(light.host_time_s, light.image_sha256, place)
+
+    def _onset(self, host_s: float, sha256: str, place: Placement) -> None:
+        self._n_onsets += 1
+        evoked_hz = self.evoked_hz(sha256, place)
+        gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
+        if self.clock.sample(host_s) < self._through_sample:
+            self.late += 1
+            logger.warning("an onset was seen too late for its sync edge (%d so far)", self.late)
+        self._sync.put(self.clock.samples([host_s]), 0)
+        if self._gaze.is_away(host_s):
+            return
+        for neuron, rate_hz in zip(self.neurons, evoked_hz, strict=True):
+            unit = neuron.settings
+            rng = rng_at(self._seed, Purpose.EVOKED, self._n_onsets, unit.unit_id)
+            rate_hz = min(gain * rate_hz, unit.max_rate_hz - unit.spontaneous_hz)
+            spikes_s = host_s + evoked_spikes_s(rate_hz, unit.latency_s, rng)
+            self._spikes.put(self.clock.samples(spikes_s), unit.unit_id)
+
+    def _fire_spontaneously(self, second: int) -> None:
+        for neuron in self.neurons:
+            unit = neuron.settings
+            rng = rng_at(self._seed, Purpose.SPONTANEOUS, second, unit.unit_id)
+            spikes_s = second + spontaneous_spikes_s(unit.spontaneous_hz, 1.0, rng)
+            samples = np.floor(spikes_s * self.clock.sample_rate_hz).astype(np.int64)
+            self._spikes.put(samples, unit.unit_id)
+
+    def _second_of(self, sample: int) -> int:
+        return math.floor(sample / self.clock.sample_rate_hz)
+
+    def _forget(self, sha256s: frozenset[str]) -> None:
+        for sha256 in sha256s:
+            self._pixels.pop(sha256, None)
+        self._evoked_hz = {key: v for key, v in self._evoked_hz.items() if key[0] not in sha256s}

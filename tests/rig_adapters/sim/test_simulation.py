@@ -1,0 +1,190 @@
+"""The simulated animal and recorder: the same light gives the same spikes, however it is read."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.sim.settings import SimRigSettings, SimSettingsError, UnitSettings
+from rig_adapters.sim.simulation import Recorded, Simulation
+from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
+
+TrialLight = Callable[[float, list[str]], list[LightChanged]]
+SHAS = ["1" * 64, "2" * 64]
+CALM = {"failed_trial_probability": 0.0, "gain_cv": 0.0, "gain_trend_per_min": 0.0}
+UNITS = (
+    UnitSettings(channel=1, seed=1),
+    UnitSettings(channel=2, unit=3, seed=2, rf_center_deg=(1.0, 0.0)),
+)
+
+
+def simulation(
+    seed: int = 1, units: Sequence[UnitSettings] = UNITS, **changes: float
+) -> Simulation:
+    settings = SimRigSettings.model_validate({"units": units, "clock_offset_s": -50.0} | changes)
+    simulated = Simulation(settings, seed)
+    images = np.stack([simulated.neurons[0].preferred, 255 - simulated.neurons[0].preferred])
+    simulated.see(ImagesUploaded(sha256s=tuple(SHAS), images=images))
+    return simulated
+
+
+def session(trial_light: TrialLight, n_trials: int) -> list[LightChanged]:
+    return [
+        change
+        for trial in range(n_trials)
+        for change in trial_light(1.0 + 3.0 * trial, [SHAS[trial % 2], SHAS[0], SHAS[1]])
+    ]
+
+
+def watch(simulated: Simulation, light: list[LightChanged], take_every: int) -> list[Recorded]:
+    simulated.begin(0.0)
+    parts = []
+    for index, change in enumerate(light, start=1):
+        simulated.see(change)
+        if index % take_every == 0:
+            parts.append(simulated.take(change.host_time_s))
+    parts.append(simulated.take(light[-1].host_time_s))
+    return parts
+
+
+def columns(parts: list[Recorded]) -> list[list[int]]:
+    names = ("spike_samples", "spike_unit_ids", "sync_samples", "break_samples")
+    return [np.concatenate([getattr(p, name) for p in parts]).tolist() for name in names]
+
+
+def test_the_same_light_gives_the_same_spikes_however_often_it_is_read(
+    trial_light: TrialLight,
+) -> None:
+    light = session(trial_light, 12)
+    results = [columns(watch(simulation(), light, every)) for every in (1, 3, 7, 1000)]
+    assert len(results[0][0]) > 200
+    assert results[0][3]
+    assert all(result == results[0] for result in results)
+
+
+def test_another_seed_gives_other_spikes(trial_light: TrialLight) -> None:
+    light = session(trial_light, 2)
+    one, other = (columns(watch(simulation(seed), light, 5)) for seed in (1, 2))
+    assert one[0] != other[0]
+    assert one[2] == other[2]
+
+
+def test_another_unit_beside_it_does_not_change_a_units_spikes(trial_light: TrialLight) -> None:
+    light = session(trial_light, 3)
+    spikes = []
+    for units in (UNITS, UNITS[:1]):
+        samples, ids, *_ = columns(watch(simulation(units=units), light, 5))
+        spikes.append([s for s, unit in zip(samples, ids, strict=True) if unit == 101])
+    assert spikes[0] == spikes[1]
+
+
+def test_parts_join_without_gap_and_hold_only_their_own_time(trial_light: TrialLight) -> None:
+    parts = watch(simulation(), session(trial_light, 4), 2)
+    for before, after in itertools.pairwise(parts):
+        assert before.through_sample == after.from_sample
+    for part in parts:
+        for samples in (part.spike_samples, part.sync_samples, part.break_samples):
+            assert (samples >= part.from_sample).all()
+            assert (samples < part.through_sample).all()
+            assert (np.diff(samples) >= 0).all()
+
+
+def test_every_onset_leaves_one_edge_on_the_rigs_clock(trial_light: TrialLight) -> None:
+    simulated, light = simulation(), session(trial_light, 5)
+    onsets = [change.host_time_s for change in light if change.what == "image_on"]
+    edges = columns(watch(simulated, light, 4))[2]
+    assert edges == simulated.clock.samples(onsets).tolist()
+
+
+def test_the_preferred_image_drives_its_unit_after_the_latency(trial_light: TrialLight) -> None:
+    simulated = simulation(**CALM)
+    parts = watch(simulated, trial_light(1.0, [SHAS[0]]), 100)
+    samples, ids, edges, _ = columns(parts)
+    onset = edges[0] / 30_000
+    times = np.array([s for s, unit in zip(samples, ids, strict=True) if unit == 101]) / 30_000
+    response = ((times >= onset + 0.05) & (times < onset + 0.2)).sum()
+    before = ((times >= onset - 0.1) & (times < onset + 0.05)).sum()
+    # About 27 spikes against fewer than one.
+    assert response > 10
+    assert before < 7
+
+
+def test_an_animal_that_looks_away_sees_no_more_images_of_its_trial(
+    trial_light: TrialLight,
+) -> None:
+    unit = UnitSettings(channel=1, seed=1, spontaneous_hz=0.0)
+    changes = CALM | {"failed_trial_probability": 1.0}
+    light = session(trial_light, 30)
+    samples, _, edges, breaks = columns(watch(simulation(units=[unit], **changes), light, 100))
+    assert len(breaks) == 30
+    onsets, spikes = np.array(edges).reshape(30, 3), np.array(samples)
+    for broken, trial in zip(breaks, onsets, strict=True):
+        last_seen = trial[trial < broken].max(initial=broken)
+        late = spikes[(spikes > last_seen + 0.22 * 30_001) & (spikes < trial[-1] + 30_000)]
+        assert late.size == 0
+    assert spikes.size > 0
+
+
+def test_breaks_lie_within_their_trials_even_when_trials_become_shorter(
+    trial_light: TrialLight,
+) -> None:
+    light = trial_light(1.0, SHAS * 5)
+    for begin_s in range(10, 60, 5):
+        light += trial_light(float(begin_s), SHAS[:1])
+    simulated = simulation(**(CALM | {"failed_trial_probability": 1.0}))
+    breaks = np.array(columns(watch(simulated, light, 3))[3])
+    begins = [change.host_time_s for change in light if change.what == "fixation_on"]
+    ends = [change.host_time_s for change in light if change.what == "fixation_off"]
+    assert len(breaks) == len(begins)
+    assert (breaks >= simulated.clock.samples(begins)).all()
+    assert (breaks <= simulated.clock.samples(ends)).all()
+
+
+def test_a_unit_never_fires_faster_than_its_cap(trial_light: TrialLight) -> None:
+    unit = UnitSettings(channel=1, seed=1, max_rate_hz=40.0, spontaneous_hz=1.0)
+    simulated = simulation(units=[unit], **(CALM | {"gain_trend_per_min": 1.0}))
+    n = 300
+    light = [change for k in range(n) for change in trial_light(1.0 + 2.0 * k, [SHAS[0]])]
+    samples, _, edges, _ = columns(watch(simulated, light, 9))
+    spikes, onsets = np.array(samples) / 30_000, np.array(edges) / 30_000
+    begin, end = np.searchsorted(spikes, onsets + 0.05), np.searchsorted(spikes, onsets + 0.2)
+    expected = 40.0 * 0.15 * n
+    assert abs((end - begin).sum() - expected) < 4 * np.sqrt(expected)
+
+
+def test_an_onset_that_comes_too_late_is_counted_and_has_no_edge() -> None:
+    simulated = simulation()
+    simulated.begin(0.0)
+    simulated.take(5.0)
+    simulated.see(
+        LightChanged(what="image_on", host_time_s=4.9, image_sha256=SHAS[0], size_deg=3.0)
+    )
+    assert simulated.take(6.0).sync_samples.size == 0
+    assert simulated.late == 1
+
+
+def test_forgotten_images_cannot_be_shown() -> None:
+    simulated = simulation()
+    simulated.see(ImagesForgotten(sha256s=(SHAS[0],)))
+    with pytest.raises(RemoteProtocolError, match="has not uploaded"):
+        simulated.see(
+            LightChanged(what="image_on", host_time_s=1.0, image_sha256=SHAS[0], size_deg=3.0)
+        )
+
+
+def test_what_happened_before_the_recording_began_is_not_in_it(trial_light: TrialLight) -> None:
+    simulated = simulation()
+    for change in trial_light(1.0, SHAS):
+        simulated.see(change)
+    first = simulated.begin(10.0)
+    recorded = simulated.take(11.0)
+    assert recorded.from_sample == first
+    assert recorded.sync_samples.size == 0
+    assert (recorded.spike_samples >= first).all()
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(SimSettingsError, match="0 or more"):
+        Simulation(SimRigSettings(units=UNITS), -1)

@@ -1,0 +1,67 @@
+"""The clock map: offsets and drifts are recovered, and bad readings do not matter."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rig_adapters.clocks import RESIDUAL_FLOOR_S, ClockMap, fit_clock
+
+offsets = st.floats(-1e6, 1e6)
+drifts = st.floats(-100e-6, 100e-6)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(offsets, drifts, st.floats(0, 1e7), seeds)
+def test_offset_and_drift_come_back_from_noisy_readings_with_outliers(
+    offset_s: float, drift: float, begin_s: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    host = begin_s + np.sort(rng.uniform(0, 600, 200))
+    truth = ClockMap(offset_s, drift, 0.0, 0)
+    rig = truth.to_rig(host) + rng.normal(0, 1e-4, 200)
+    rig[rng.choice(200, 30, replace=False)] += rng.uniform(-0.5, 0.5, 30)
+    fitted = fit_clock(host, rig)
+    assert abs(fitted.drift - drift) < 1e-6
+    assert np.abs(fitted.to_rig(host) - truth.to_rig(host)).max() < 1e-4
+    assert 0.5e-4 < fitted.residual_s < 2e-4
+    assert fitted.n_pairs == 200
+
+
+@settings(max_examples=60, deadline=None)
+@given(offsets, drifts, st.floats(0, 1e6))
+def test_to_host_undoes_to_rig(offset_s: float, drift: float, host_s: float) -> None:
+    clock = ClockMap(offset_s, drift, 0.0, 1)
+    assert clock.to_host(clock.to_rig(host_s)) == pytest.approx(host_s, abs=1e-8)
+
+
+def test_two_readings_close_together_give_an_offset_and_no_absurd_drift() -> None:
+    fitted = fit_clock([10.0, 10.02], [110.0, 110.021])
+    assert abs(fitted.drift) < 500e-6
+    assert fitted.to_rig(10.01) == pytest.approx(110.0105, abs=1e-4)
+
+
+def test_the_drift_of_the_start_is_kept_where_the_readings_say_nothing_about_it() -> None:
+    start = ClockMap(100.0, 50e-6, 0.0, 100)
+    fitted = fit_clock([1000.0], start.to_rig([1000.0]) + 0.003, start)
+    assert fitted.drift == 50e-6
+    assert fitted.to_rig(1000.0) == pytest.approx(start.to_rig(1000.0) + 0.003, abs=1e-9)
+
+
+def test_one_stamp_gives_an_offset_with_its_own_uncertainty() -> None:
+    clock = ClockMap.from_stamp(3.0, 5.0, 0.001)
+    assert clock == ClockMap(offset_s=2.0, drift=0.0, residual_s=0.001, n_pairs=1)
+
+
+def test_perfect_readings_are_not_believed_below_the_floor() -> None:
+    host = np.arange(100.0)
+    assert fit_clock(host, host + 7.0).residual_s == RESIDUAL_FLOOR_S
+
+
+@pytest.mark.parametrize(
+    ("host_s", "rig_s"), [([], []), ([1.0, 2.0], [1.0]), ([1.0, np.nan], [1.0, 2.0])]
+)
+def test_readings_that_are_no_pairs_are_refused(host_s: list[float], rig_s: list[float]) -> None:
+    with pytest.raises(ValueError, match="clock reading"):
+        fit_clock(host_s, rig_s)

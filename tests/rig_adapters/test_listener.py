@@ -1,0 +1,143 @@
+"""The peer's end of the wire: one daemon, answered pings, refused noise, and no orphans."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rig_adapters.errors import LocalProtocolError, PeerLost, RemoteProtocolError
+from rig_adapters.listener import Listener
+from rig_adapters.wire import messages as m
+from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.conversation import RIG
+
+CODEC = Codec(RIG.vocabulary)
+CONFIGURE = m.ConfigureRig(settings={}, seed=0, time="real", light_endpoint=None)
+
+
+class Client:
+    """A bare DEALER that can also send what no daemon would."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.connect(endpoint)
+
+    def send(self, message: m.Message) -> None:
+        self.socket.send_multipart(CODEC.encode(message))
+
+    def receive(self) -> m.Message:
+        assert self.socket.poll(5000), "nothing came"
+        return CODEC.decode(self.socket.recv_multipart())
+
+    def close(self) -> None:
+        self.socket.close()
+        self.context.term()
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path) -> str:
+    return f"ipc://{tmp_path / 'peer'}"
+
+
+@pytest.fixture
+def listener(endpoint: str) -> Iterator[Listener]:
+    with Listener(endpoint, RIG, silence_limit_s=60.0) as listening:
+        yield listening
+
+
+@pytest.fixture
+def client(endpoint: str) -> Iterator[Client]:
+    connected = Client(endpoint)
+    yield connected
+    connected.close()
+
+
+def test_a_message_comes_through_and_its_answer_goes_back(
+    listener: Listener, client: Client
+) -> None:
+    client.send(CONFIGURE)
+    assert listener.receive(5.0) == CONFIGURE
+    fault = m.Faulted(what="the amplifier is off")
+    listener.send(fault)
+    assert client.receive() == fault
+
+
+def test_a_ping_is_answered_without_bothering_the_caller(
+    listener: Listener, client: Client
+) -> None:
+    client.send(m.Ping(token=41))
+    client.send(CONFIGURE)
+    assert listener.receive(5.0) == CONFIGURE
+    pong = client.receive()
+    assert isinstance(pong, m.Pong)
+    assert pong.token == 41
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.binary(max_size=30), min_size=1, max_size=4))
+def test_noise_is_refused_and_the_next_message_still_comes(
+    listener: Listener, client: Client, noise: list[bytes]
+) -> None:
+    refused = listener.refused
+    client.socket.send_multipart(noise)
+    client.send(m.Ping(token=1))
+    while not client.socket.poll(0):
+        assert listener.receive(0.005) is None
+    assert isinstance(client.receive(), m.Pong)
+    assert listener.refused == refused + 1
+
+
+def test_a_second_daemon_is_refused(listener: Listener, client: Client, endpoint: str) -> None:
+    client.send(CONFIGURE)
+    assert listener.receive(5.0) == CONFIGURE
+    other = Client(endpoint)
+    other.send(m.Shutdown())
+    while listener.refused == 0:
+        assert listener.receive(0.01) is None
+    other.close()
+    assert listener.conversation.state == "configuring"
+
+
+def test_a_command_out_of_order_is_the_daemons_fault(listener: Listener, client: Client) -> None:
+    client.send(m.StartRecording())
+    with pytest.raises(RemoteProtocolError, match="StartRecording must not come"):
+        listener.receive(5.0)
+    assert listener.conversation.state == "connected"
+
+
+def test_a_report_out_of_order_is_not_sent(listener: Listener, client: Client) -> None:
+    client.send(CONFIGURE)
+    listener.receive(5.0)
+    with pytest.raises(LocalProtocolError, match="RecordingStopped"):
+        listener.send(m.RecordingStopped(last_sequence=0))
+    listener.send(m.Faulted(what="this one comes first"))
+    assert isinstance(client.receive(), m.Faulted)
+
+
+def test_nothing_can_be_said_before_a_daemon_has_spoken(listener: Listener) -> None:
+    with pytest.raises(PeerLost, match="no daemon has spoken"):
+        listener.send(m.Faulted(what="hello?"))
+
+
+def test_silence_within_the_limit_is_only_nothing(listener: Listener) -> None:
+    assert listener.receive(0.0) is None
+
+
+def test_a_silent_daemon_is_taken_for_dead(endpoint: str) -> None:
+    with Listener(endpoint, RIG, silence_limit_s=0.05) as listener:
+        time.sleep(0.1)
+        with pytest.raises(PeerLost, match="silent"):
+            listener.receive(0.0)
+
+
+def test_an_endpoint_that_cannot_be_bound_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(zmq.ZMQError):
+        Listener(f"ipc://{tmp_path / 'no' / 'such' / 'folder'}", RIG, 1.0)

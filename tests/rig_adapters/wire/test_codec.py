@@ -1,0 +1,205 @@
+"""The codec: every message survives the wire, and nothing else gets in."""
+
+import itertools
+from typing import Any, get_args, get_origin
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pydantic import BaseModel
+
+from rig_adapters.errors import LocalProtocolError, RemoteProtocolError
+from rig_adapters.wire import codec as codec_module
+from rig_adapters.wire import messages as m
+from rig_adapters.wire.codec import TAG, Codec
+from rig_adapters.wire.conversation import RIG, STIMULUS
+from rig_adapters.wire.light import LIGHT_MESSAGES
+from rig_adapters.wire.messages import ArrayType, Message
+
+KINDS = tuple(dict.fromkeys([*STIMULUS.vocabulary, *RIG.vocabulary, *LIGHT_MESSAGES]))
+CODEC = Codec(KINDS)
+
+numbers = st.floats(0.5, 1e6, allow_nan=False, allow_infinity=False)
+positive = st.integers(1, 255)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5) | numbers,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    int: positive,
+    bool: st.booleans(),
+    str: st.text(max_size=20),
+    type(None): st.none(),
+    Any: json_values,
+}
+
+
+def values_for(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    for mark in metadata:
+        if isinstance(mark, ArrayType):
+            shapes = hnp.array_shapes(
+                min_dims=mark.ndim, max_dims=mark.ndim, min_side=0, max_side=4
+            )
+            return hnp.arrays(mark.dtype, shapes)
+        if getattr(mark, "pattern", None):
+            return st.text("0123456789abcdef", min_size=64, max_size=64)
+        if getattr(mark, "le", None) == 1000:
+            return st.floats(1, 1000)
+    if annotation is float:
+        return numbers
+    if annotation in LEAVES:
+        return LEAVES[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return instances(annotation)
+    return generic(annotation)
+
+
+def generic(annotation: Any) -> st.SearchStrategy[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        marks = [getattr(mark, "metadata", [mark]) for mark in annotation.__metadata__]
+        return values_for(arguments[0], tuple(itertools.chain(*marks)))
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return st.lists(values_for(arguments[0], ()), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*(values_for(one, ()) for one in arguments))
+    if origin is frozenset:
+        return st.frozensets(values_for(arguments[0], ()))
+    if origin is dict:
+        return st.dictionaries(st.text(max_size=8), values_for(arguments[1], ()), max_size=3)
+    if str(origin) == "typing.Literal":
+        return st.sampled_from(arguments)
+    return st.one_of(*(values_for(one, ()) for one in arguments))
+
+
+def instances(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
+    fields = {
+        name: values_for(field.annotation, tuple(field.metadata))
+        for name, field in kind.model_fields.items()
+    }
+    return st.builds(kind, **fields)
+
+
+any_message = st.sampled_from(KINDS).flatmap(instances)
+
+
+def same(one: Message, other: Message) -> bool:
+    def equal(a: Any, b: Any) -> bool:
+        if isinstance(a, np.ndarray):
+            return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        return bool(a == b)
+
+    return type(one) is type(other) and all(
+        equal(getattr(one, name), getattr(other, name)) for name in type(one).model_fields
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.wire_name)
+def test_every_message_survives_the_wire(kind: type[Message]) -> None:
+    @settings(max_examples=15, deadline=None)
+    @given(instances(kind))
+    def survives(message: Message) -> None:
+        frames = [bytes(frame) for frame in CODEC.encode(message)]
+        assert same(CODEC.decode(frames), message)
+
+    survives()
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_noise_is_no_message(frames: list[bytes]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        CODEC.decode(frames)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    st.sampled_from([kind.wire_name for kind in KINDS]) | json_values,
+    json_values | st.just({}),
+    json_values
+    | st.just([])
+    | st.lists(st.tuples(st.text(max_size=3), st.just("<f8"), json_values)),
+    st.lists(st.binary(max_size=16), max_size=3),
+)
+def test_a_header_with_anything_in_it_is_read_or_refused_but_never_crashes(
+    name: Any, body: Any, arrays: Any, frames: list[bytes]
+) -> None:
+    header = codec_module.to_json({"type": name, "body": body, "arrays": arrays})
+    try:
+        message = CODEC.decode([TAG, header, *frames])
+    except RemoteProtocolError:
+        return
+    assert message.wire_name == name
+
+
+@settings(max_examples=250, deadline=None)
+@given(any_message, st.data())
+def test_a_message_that_was_damaged_is_read_or_refused_but_never_crashes(
+    message: Message, data: st.DataObject
+) -> None:
+    frames = [bytes(frame) for frame in CODEC.encode(message)]
+    which = data.draw(st.integers(0, len(frames) - 1))
+    damaged = bytearray(frames[which])
+    if damaged and data.draw(st.booleans()):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    else:
+        damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
+    frames[which] = bytes(damaged)
+    if data.draw(st.booleans()):
+        frames = frames[: data.draw(st.integers(0, len(frames)))]
+    try:
+        decoded = CODEC.decode(frames)
+    except RemoteProtocolError:
+        return  # The only exception that may come.
+    # Damage that is left a message, say in a number, must at least be one of the vocabulary.
+    assert type(decoded) in KINDS
+
+
+def test_a_message_of_another_vocabulary_is_refused() -> None:
+    frames = [bytes(f) for f in CODEC.encode(m.StartRecording())]
+    with pytest.raises(RemoteProtocolError, match="unknown message type 'StartRecording'"):
+        Codec(STIMULUS.vocabulary).decode(frames)
+
+
+def test_another_version_is_refused_by_its_tag() -> None:
+    header = bytes(CODEC.encode(m.StartRecording())[1])
+    with pytest.raises(RemoteProtocolError, match="another program or version"):
+        CODEC.decode([b"neuroloop/0", header])
+
+
+def test_an_array_of_another_type_is_refused_before_it_is_read() -> None:
+    frames = [bytes(f) for f in CODEC.encode(m.ImagesLoaded(image_ids=np.arange(3)))]
+    frames[1] = frames[1].replace(b"<i8", b"<f8")
+    with pytest.raises(RemoteProtocolError, match=r"ImagesLoaded\.image_ids has dtype <f8"):
+        CODEC.decode(frames)
+
+
+@pytest.mark.parametrize("side", [2**62, 2**70])
+def test_an_empty_array_of_absurd_shape_is_refused(side: int) -> None:
+    shape = [0, side, side, 3]
+    header = codec_module.to_json(
+        {
+            "type": "ImagesUploaded",
+            "body": {"sha256s": []},
+            "arrays": [["images", "|u1", shape]],
+        }
+    )
+    with pytest.raises(RemoteProtocolError, match="has shape"):
+        CODEC.decode([TAG, header, b""])
+
+
+def test_what_the_receiver_would_refuse_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_module, "MAX_ARRAY_BYTES", 16)
+    with pytest.raises(LocalProtocolError, match="too large"):
+        CODEC.encode(m.ImagesLoaded(image_ids=np.arange(3)))
+
+
+def test_arrays_arrive_read_only() -> None:
+    frames = [bytes(f) for f in CODEC.encode(m.ImagesLoaded(image_ids=np.arange(3)))]
+    message = CODEC.decode(frames)
+    assert isinstance(message, m.ImagesLoaded)
+    with pytest.raises(ValueError, match="read-only"):
+        message.image_ids[0] = 7
