@@ -1,0 +1,1 @@
+"""One TOML file per session: its tables, how it is read, and the template of a new one."""

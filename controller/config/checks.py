@@ -1,0 +1,164 @@
+"""What can only be seen when the tables of a config are looked at together.
+
+Each check returns sentences that name a key; an empty list means that nothing is wrong. Files that
+the config names are looked for, but not read; what only running can tell is pre-flight's business.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from controller.config import problems
+from controller.config.tables import (
+    CholeskyCmaTable,
+    DeepSimFc6Table,
+    GaussianTable,
+    GeneticTable,
+    SessionConfig,
+    ThreadTable,
+)
+from rig_adapters.settings import RIG_SETTINGS, settings_problems
+from rig_adapters.stimulus.geometry import off_screen
+from rig_adapters.wire.messages import ScreenGeometry
+
+FC6_CODE_DIM = 4096
+
+
+def problems_of(config: SessionConfig) -> list[str]:
+    """Return one sentence for each thing in `config` that does not go together."""
+    return [problem for check in _CHECKS for problem in check(config)]
+
+
+def code_dim(config: SessionConfig, thread: ThreadTable) -> int:
+    """Return the number of code dimensions of a thread's generator."""
+    table = config.generators[thread.generator]
+    return table.code_dim if isinstance(table, GaussianTable) else FC6_CODE_DIM
+
+
+def geometry_of(config: SessionConfig) -> ScreenGeometry:
+    """Return the monitor as the stimulus process is told of it."""
+    display = config.display
+    return ScreenGeometry(
+        size_px=display.screen_size_px,
+        width_cm=display.screen_width_cm,
+        distance_cm=display.viewing_distance_cm,
+        refresh_hz=display.refresh_hz,
+    )
+
+
+def _time_fits_display(config: SessionConfig) -> list[str]:
+    time, kind = config.session.time, config.display.kind
+    if time == "virtual" and kind != "virtual":
+        return [
+            f'session.time is "virtual", so display.kind must be "virtual", but it is "{kind}".'
+        ]
+    if time == "real" and kind == "virtual":
+        return [
+            'display.kind is "virtual", which keeps virtual time only, so session.time must be '
+            '"virtual", but it is "real".'
+        ]
+    return []
+
+
+def _generators_are_known(config: SessionConfig) -> list[str]:
+    return [
+        f"threads.{index}.generator names {thread.generator!r}, but the config has only "
+        f"{sorted(config.generators)}."
+        for index, thread in enumerate(config.threads)
+        if thread.generator not in config.generators
+    ]
+
+
+def _weights_exist(config: SessionConfig) -> list[str]:
+    return [
+        f"generators.{name}.weights: there is no file {table.weights}."
+        for name, table in config.generators.items()
+        if isinstance(table, DeepSimFc6Table)
+        and table.weights != "random"
+        and not Path(table.weights).is_file()
+    ]
+
+
+def _images_are_on_the_screen(config: SessionConfig) -> list[str]:
+    geometry = geometry_of(config)
+    return [
+        f"threads.{index}.position_deg {list(thread.position_deg)} with size_deg "
+        f"{thread.size_deg:g} reaches beyond the screen of {geometry.width_cm:g} cm at "
+        f"{geometry.distance_cm:g} cm."
+        for index, thread in enumerate(config.threads)
+        if off_screen(geometry, *thread.position_deg, thread.size_deg)
+    ]
+
+
+def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
+    error = settings_problems(config.rig.adapter, config.rig.settings)
+    if error is None:
+        return []
+    model: type[BaseModel] = RIG_SETTINGS[config.rig.adapter]
+    return problems.sentences(error, model, prefix=("rig", "settings"))
+
+
+def _optimizers_can_run(config: SessionConfig) -> list[str]:
+    found = []
+    for index, thread in enumerate(config.threads):
+        table, key = thread.optimizer, f"threads.{index}.optimizer"
+        if isinstance(table, GeneticTable) and table.n_elites >= (table.population_size or 40):
+            found.append(
+                f"{key}.n_elites {table.n_elites} must be smaller than the population of "
+                f"{table.population_size or 40}."
+            )
+        if table.initial not in ("random", "zeros") and not Path(table.initial).is_file():
+            found.append(f"{key}.initial: there is no file {table.initial}.")
+        if isinstance(table, CholeskyCmaTable) and table.max_norm is not None:
+            reach = table.sigma0 * code_dim(config, thread) ** 0.5
+            if thread.generator in config.generators and table.max_norm < reach / 10:
+                found.append(
+                    f"{key}.max_norm {table.max_norm:g} is far below the {reach:.0f} that the "
+                    f"first steps of sigma0 {table.sigma0:g} reach, so no step could be taken."
+                )
+    return found
+
+
+def _references_exist(config: SessionConfig) -> list[str]:
+    folder, count = config.references.folder, config.references.count
+    if folder == "embedded" or count == 0:
+        return []
+    if not Path(folder).is_dir():
+        return [f"references.folder: there is no folder {folder}."]
+    return []
+
+
+def _baseline_lies_in_the_trial(config: SessionConfig) -> list[str]:
+    window, display = config.scoring.baseline_window_s, config.display
+    if window == "none" or window[0] >= -display.fixation_frames / display.refresh_hz:
+        return []
+    return [
+        f"scoring.baseline_window_s {list(window)} begins before the trial: "
+        f"display.fixation_frames gives only {display.fixation_frames / display.refresh_hz:.3f} s "
+        "before the first image."
+    ]
+
+
+def _windows_fit_the_timing(config: SessionConfig) -> list[str]:
+    display, window = config.display, config.scoring.response_window_s
+    period_s = (display.on_frames + display.off_frames) / display.refresh_hz
+    if window[0] >= period_s + 1.0:
+        return [
+            f"scoring.response_window_s {list(window)} begins more than a second after the next "
+            f"image has come on (every {period_s:.3f} s)."
+        ]
+    return []
+
+
+_CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
+    _generators_are_known,
+    _time_fits_display,
+    _images_are_on_the_screen,
+    _weights_exist,
+    _rig_settings_are_valid,
+    _references_exist,
+    _windows_fit_the_timing,
+    _baseline_lies_in_the_trial,
+    lambda config: _optimizers_can_run(config) if not _generators_are_known(config) else [],
+)

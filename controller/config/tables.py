@@ -1,0 +1,258 @@
+"""The tables of a session's TOML file, as frozen validated values.
+
+Unknown keys are refused. What only the scientist can decide (response window, baseline window,
+driver units, geometry) has no default. What follows from more than one table is checked in
+`controller.config.checks`; reading files and wording problems are in `controller.config.load`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Window = tuple[float, float]
+PositiveInt = Annotated[int, Field(ge=1)]
+Degrees = Annotated[float, Field(ge=-90, le=90)]
+
+
+class Table(BaseModel):
+    """Base of all tables: frozen, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SessionTable(Table):
+    """What the session is called, where it is kept, and in which time it runs."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="first part of the session id; letters, digits, - and _",
+    )
+    folder: Path = Field(
+        default=Path("runs"), description="folder in which each session gets a folder of its own"
+    )
+    seed: int = Field(ge=0, lt=2**63, description="from which all random numbers are derived")
+    time: Literal["real", "virtual"] = Field(
+        description="real, or virtual: simulated, without waiting for the screen"
+    )
+    control: Literal["none", "shuffled"] = Field(
+        default="none",
+        description="shuffled: the optimizer is told the right scores for the wrong images",
+    )
+    store_images: bool = Field(
+        default=True, description="keep the pixels of every image in the log, not only their hash"
+    )
+
+
+class SubjectTable(Table):
+    """Who looked at the screen."""
+
+    id: str = Field(min_length=1, max_length=64, description="name of the animal")
+    species: str = Field(default="", description='for data sharing, e.g. "Macaca mulatta"')
+    sex: Literal["M", "F", "U", "O"] = Field(default="U", description="M, F, U(nknown) or O(ther)")
+    date_of_birth: str = Field(default="", description="ISO 8601, e.g. 2019-04-30")
+
+
+class DisplayTable(Table):
+    """The monitor as measured, and the timing of what is shown on it, in whole frames."""
+
+    kind: Literal["psychopy", "virtual"] = Field(
+        description="psychopy: a window; virtual: no screen, for virtual time"
+    )
+    screen_size_px: tuple[PositiveInt, PositiveInt] = Field(description="width and height, pixels")
+    screen_width_cm: float = Field(gt=0, description="width of the visible area")
+    viewing_distance_cm: float = Field(gt=0, description="from the eyes to the screen")
+    refresh_hz: float = Field(gt=1, le=1000, description="nominal refresh rate")
+    full_screen: bool = Field(default=False, description="cover the whole screen")
+    background_grey: int = Field(default=128, ge=0, le=255, description="0 black … 255 white")
+    fixation_diameter_deg: float = Field(default=0.2, gt=0, description="of the fixation spot")
+    on_frames: int = Field(ge=1, description="frames for which an image is shown")
+    off_frames: int = Field(ge=0, description="blank frames after an image")
+    presentations_per_trial: int = Field(ge=1, description="images shown in one trial")
+    fixation_frames: int = Field(ge=0, description="frames of fixation before the first image")
+    inter_trial_frames: int = Field(ge=0, description="blank frames between two trials")
+    max_dropped_frames: int = Field(
+        default=0,
+        ge=0,
+        description="a presentation with more dropped frames than this is late and not scored",
+    )
+
+
+class RigTable(Table):
+    """The recording system, and how long to wait for it."""
+
+    adapter: Literal["sim"] = Field(description="which rig adapter; sim: simulated neurons")
+    response_deadline_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="how long to wait for the spikes of a block before they count as not heard",
+    )
+    heartbeat_s: float = Field(
+        default=1.0, gt=0.05, le=30, description="a process silent for 3 of these is lost"
+    )
+    settings: dict[str, Any] = Field(default_factory=dict, description="the adapter's own settings")
+
+
+class GaussianTable(Table):
+    """The embedded linear-Gaussian generator; needs no weights."""
+
+    kind: Literal["gaussian"] = Field(description="gaussian: embedded, needs no weights")
+    code_dim: int = Field(default=4096, ge=1, le=4096, description="number of image modes")
+    image_size_px: int = Field(default=128, ge=72, le=1024, description="height and width")
+
+
+class DeepSimFc6Table(Table):
+    """The DeepSim fc6 up-convolutional network (Dosovitskiy & Brox 2016)."""
+
+    kind: Literal["deepsim_fc6"] = Field(description="deepsim_fc6: 4096-d codes, 256 px images")
+    weights: str = Field(
+        description='a weights file, or "random" for a network that has learned nothing'
+    )
+    weights_seed: int = Field(default=0, ge=0, description="seed of random weights")
+
+
+GeneratorTable = Annotated[GaussianTable | DeepSimFc6Table, Field(discriminator="kind")]
+
+
+class OptimizerBase(Table):
+    """What all optimizers have."""
+
+    population_size: int | None = Field(
+        default=None,
+        ge=2,
+        le=10_000,
+        description="images per generation; default: the method's own",
+    )
+    initial: str = Field(
+        default="random",
+        description='first codes: "random", "zeros", or an .npy file of shape (m, code_dim)',
+    )
+
+
+class CholeskyCmaTable(OptimizerBase):
+    """Cholesky CMA-ES (Wang & Ponce 2022)."""
+
+    kind: Literal["cholesky_cma"] = Field(description="Cholesky CMA-ES")
+    sigma0: float = Field(default=3.0, gt=0, description="initial step size")
+    update_period: int = Field(
+        default=10, ge=0, description="generations between updates of the covariance"
+    )
+    covariance: Literal["rank_one", "none"] = Field(
+        default="rank_one", description="none: keep it at the identity"
+    )
+    max_norm: float | None = Field(default=None, gt=0, description="longer codes are shortened")
+
+
+class GeneticTable(OptimizerBase):
+    """The classic genetic algorithm of the field."""
+
+    kind: Literal["genetic"] = Field(description="genetic algorithm")
+    n_elites: int = Field(default=10, ge=0, description="best codes that are shown again")
+    mutation_rate: float = Field(default=0.25, ge=0, le=1, description="share of genes that mutate")
+    mutation_sd: float = Field(default=0.75, ge=0, description="standard deviation of a mutation")
+    temperature_per_sd: float = Field(
+        default=2.0, gt=0, description="selection temperature, in standard deviations of the scores"
+    )
+    parental_skew: float = Field(
+        default=0.75, ge=0, le=1, description="share of genes from the first parent"
+    )
+
+
+class RandomTable(OptimizerBase):
+    """Random search, the floor of every comparison."""
+
+    kind: Literal["random"] = Field(description="random search")
+    scale: float = Field(default=1.0, gt=0, description="standard deviation of each gene")
+
+
+OptimizerTable = Annotated[
+    CholeskyCmaTable | GeneticTable | RandomTable, Field(discriminator="kind")
+]
+
+
+class ThreadTable(Table):
+    """One evolution thread."""
+
+    name: str = Field(default="", max_length=64, description="shown in figures; default: optimizer")
+    generator: str = Field(description="name of one of the [generators.…] tables")
+    optimizer: OptimizerTable = Field(description="how codes are chosen")
+    driver_units: tuple[int, ...] = Field(
+        min_length=1, description="ids of the units whose mean response is optimized"
+    )
+    direction: Literal["maximise", "minimise"] = Field(
+        default="maximise", description="look for the strongest or the weakest response"
+    )
+    position_deg: tuple[Degrees, Degrees] = Field(description="centre of the image: x right, y up")
+    size_deg: float = Field(gt=0, le=90, description="width and height of the image")
+
+
+class ReferencesTable(Table):
+    """Fixed images for comparison, interleaved in every block."""
+
+    folder: str = Field(
+        description='a folder of pictures, or "embedded" for the ones that come with neuroloop'
+    )
+    count: int = Field(ge=0, le=1000, description="how many of them to use")
+    image_size_px: int = Field(default=128, ge=16, le=1024, description="they are scaled to this")
+
+
+class ScoringTable(Table):
+    """From spikes to one score for each image."""
+
+    response_window_s: Window = Field(description="scored window after onset, e.g. [0.05, 0.2]")
+    baseline_window_s: Window | Literal["none"] = Field(
+        description='subtracted window, e.g. [0.0, 0.04], or "none"'
+    )
+    baseline: Literal["presentation", "block"] = Field(
+        default="block",
+        description="subtract each image's own baseline, or the mean of the whole block",
+    )
+    repeats: int = Field(default=1, ge=1, le=100, description="presentations of each image")
+    max_attempts: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="how often an image is tried in a block before it stays without a score",
+    )
+
+    @model_validator(mode="after")
+    def _windows_have_a_width(self) -> "ScoringTable":
+        for key in ("response_window_s", "baseline_window_s"):
+            window = getattr(self, key)
+            if window != "none" and not -1.0 <= window[0] < window[1] <= 10.0:
+                raise ValueError(
+                    f"@{key}@ must be [start, end] with start before end, in seconds from image "
+                    f"onset, but it is {list(window)}"
+                )
+        return self
+
+
+class StoppingTable(Table):
+    """When the session is complete; the first rule that applies ends it."""
+
+    max_generations: int | None = Field(
+        default=None, ge=1, description="generations of each thread"
+    )
+    max_minutes: float | None = Field(default=None, gt=0, description="length of the session")
+
+    @model_validator(mode="after")
+    def _has_a_rule(self) -> "StoppingTable":
+        if self.max_generations is None and self.max_minutes is None:
+            raise ValueError(
+                "@max_generations@ or max_minutes must say when the session is complete"
+            )
+        return self
+
+
+class SessionConfig(Table):
+    """A whole session, as its TOML file says it."""
+
+    session: SessionTable
+    subject: SubjectTable
+    display: DisplayTable
+    rig: RigTable
+    generators: dict[str, GeneratorTable] = Field(min_length=1)
+    threads: tuple[ThreadTable, ...] = Field(min_length=1, max_length=16)
+    references: ReferencesTable
+    scoring: ScoringTable
+    stopping: StoppingTable

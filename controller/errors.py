@@ -1,0 +1,31 @@
+"""What can go wrong in the controller itself.
+
+ControllerError
+├── ConfigError        the session's configuration cannot be used; one sentence for each problem
+├── SessionRefused     pre-flight said no
+└── ControlError       a running session could not be reached, or refused a command
+
+Errors of the rig, the generators, the optimizers and the log come from their own packages.
+"""
+
+from collections.abc import Sequence
+
+
+class ControllerError(Exception):
+    """Base of the controller's own errors."""
+
+
+class ConfigError(ControllerError):
+    """The configuration has `problems`, each one sentence that names its key."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class SessionRefused(ControllerError):
+    """Pre-flight found a reason not to start."""
+
+
+class ControlError(ControllerError):
+    """A running session could not be reached, or it refused a command."""

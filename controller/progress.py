@@ -1,0 +1,50 @@
+"""What a monitor may know of a running session, kept by the session and read by the daemon."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from controller.control.messages import ThreadStatus
+
+
+@dataclass
+class Progress:
+    """Changes as the session goes on; nobody's decisions depend on it."""
+
+    label: str = ""
+    block: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+    first_block_s: float | None = None
+    presentations_done: int = 0
+    presentations_planned: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    threads: tuple[ThreadStatus, ...] = ()
+    message: str = ""
+
+    def set_block(self, done: int, planned: int) -> None:
+        """Note how far the open part of the block is."""
+        self.presentations_done, self.presentations_planned = done, planned
+
+    def elapsed_s(self) -> float:
+        """Since the daemon began."""
+        return time.monotonic() - self.started_s
+
+    def running_s(self) -> float:
+        """Since the first block began."""
+        return 0.0 if self.first_block_s is None else time.monotonic() - self.first_block_s
+
+    def images_per_s(self) -> float | None:
+        """Completed presentations per second since the first block."""
+        running_s = self.running_s()
+        return self.outcomes["completed"] / running_s if running_s > 0 and self.block else None
+
+    def eta_s(self, max_generations: int | None, max_minutes: float | None) -> float | None:
+        """Seconds until a stopping rule applies, at the pace so far; None when not known yet."""
+        running_s = self.running_s()
+        estimates = []
+        if max_generations is not None and self.block and running_s > 0:
+            whole_s = running_s / self.block * max_generations
+            estimates.append(max(0.0, whole_s - running_s))
+        if max_minutes is not None and self.first_block_s is not None:
+            estimates.append(max(0.0, 60.0 * max_minutes - running_s))
+        return min(estimates, default=None)

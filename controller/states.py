@@ -1,0 +1,89 @@
+"""The states of a session and what leads from one to the next, as a table.
+
+    idle ─prepare→ preparing ─prepared→ running ─complete, stop→ finishing ─closed→ finished
+                                        running ─pause→ pausing ─block_ended→ paused
+                                        pausing, paused ─resume→ running
+    any of these ─abort→ aborting ─closed→ finished
+    any of these ─fault→ faulted
+
+A pause and a stop take effect at the end of the block; an abort and a fault at once. An event that
+the table does not allow raises `TransitionRefused` and changes nothing.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a session is."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    FINISHING = "finishing"
+    FINISHED = "finished"
+    ABORTING = "aborting"
+    FAULTED = "faulted"
+
+
+class Event(StrEnum):
+    """What can happen to a session."""
+
+    PREPARE = "prepare"
+    PREPARED = "prepared"
+    PAUSE = "pause"
+    BLOCK_ENDED = "block_ended"
+    RESUME = "resume"
+    STOP = "stop"
+    COMPLETE = "complete"
+    ABORT = "abort"
+    FAULT = "fault"
+    CLOSED = "closed"
+
+
+class TransitionRefused(Exception):
+    """The event is not allowed in this state."""
+
+
+_ENDING = {Event.ABORT: State.ABORTING, Event.FAULT: State.FAULTED}
+
+TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
+    State.IDLE: {Event.PREPARE: State.PREPARING, **_ENDING},
+    State.PREPARING: {Event.PREPARED: State.RUNNING, **_ENDING},
+    State.RUNNING: {
+        Event.PAUSE: State.PAUSING,
+        Event.BLOCK_ENDED: State.RUNNING,
+        Event.STOP: State.FINISHING,
+        Event.COMPLETE: State.FINISHING,
+        **_ENDING,
+    },
+    State.PAUSING: {
+        Event.BLOCK_ENDED: State.PAUSED,
+        Event.RESUME: State.RUNNING,
+        Event.STOP: State.FINISHING,
+        Event.COMPLETE: State.FINISHING,
+        **_ENDING,
+    },
+    State.PAUSED: {Event.RESUME: State.RUNNING, Event.STOP: State.FINISHING, **_ENDING},
+    State.FINISHING: {
+        Event.BLOCK_ENDED: State.FINISHING,
+        Event.COMPLETE: State.FINISHING,
+        Event.CLOSED: State.FINISHED,
+        **_ENDING,
+    },
+    State.FINISHED: {},
+    State.ABORTING: {Event.CLOSED: State.FINISHED, Event.FAULT: State.FAULTED},
+    State.FAULTED: {},
+}
+
+FINAL = frozenset({State.FINISHED, State.FAULTED})
+
+
+def next_state(state: State, event: Event) -> State:
+    """Return where `event` leads from `state`; TransitionRefused where it leads nowhere."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError:
+        raise TransitionRefused(f"a session that is {state} cannot {event}") from None
