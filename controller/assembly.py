@@ -1,0 +1,161 @@
+"""The composition root: from the config to generators, optimizers, threads and reference images.
+
+The only file that names concrete classes. Nothing is started here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.config.tables import (
+    CholeskyCmaTable,
+    DeepSimFc6Table,
+    GaussianTable,
+    GeneticTable,
+    OptimizerTable,
+    ReferencesTable,
+    SessionConfig,
+    ThreadTable,
+)
+from controller.errors import SessionRefused
+from controller.experiments.evolution import EvolutionThread, Placement
+from controller.optimizers import (
+    CholeskyCmaEs,
+    CholeskyCmaEsOptions,
+    Direction,
+    Genetic,
+    GeneticOptions,
+    Optimizer,
+    RandomSearch,
+    RandomSearchOptions,
+)
+from controller.randomness import Purpose, rng_for
+from generators.base import Generator
+from generators.gaussian import GaussianGenerator
+from generators.images import load_folder
+from generators.procedural import natural_references
+
+DEFAULT_POPULATION = 40
+REFERENCE_SEED = 2022
+"""The embedded references are the same pictures in every session, so that sessions compare."""
+
+RIG_MODULES = {"sim": "rig_adapters.sim"}
+"""The module of each rig adapter's process."""
+STIMULUS_MODULE = "rig_adapters.stimulus"
+
+
+def build_generators(config: SessionConfig) -> dict[str, Generator]:
+    """Return the generators that the threads use, by their name in the config."""
+    used = {thread.generator for thread in config.threads}
+    return {name: build_generator(config.generators[name]) for name in sorted(used)}
+
+
+def build_generator(table: GaussianTable | DeepSimFc6Table) -> Generator:
+    """Return the generator that one table describes."""
+    if isinstance(table, GaussianTable):
+        return GaussianGenerator(code_dim=table.code_dim, image_size_px=table.image_size_px)
+    # torch takes a second to import, and sessions without it need not wait.
+    from generators.deepsim_fc6 import DeepSimFc6Generator
+
+    if table.weights == "random":
+        return DeepSimFc6Generator.with_random_weights(seed=table.weights_seed)
+    return DeepSimFc6Generator.from_file(Path(table.weights))
+
+
+def build_threads(
+    config: SessionConfig, generators: Mapping[str, Generator]
+) -> tuple[EvolutionThread, ...]:
+    """Return one evolution thread for each `[[threads]]` entry, in its order."""
+    return tuple(
+        EvolutionThread(
+            thread_id=thread_id,
+            name=thread.name or f"{thread.optimizer.kind} {thread_id}",
+            optimizer=_build_thread_optimizer(config, thread_id, thread, generators),
+            generator_name=thread.generator,
+            driver_unit_ids=thread.driver_units,
+            placement=Placement(*thread.position_deg, thread.size_deg),
+            seed=config.session.seed,
+        )
+        for thread_id, thread in enumerate(config.threads)
+    )
+
+
+def build_optimizer(
+    table: OptimizerTable, initial_codes: npt.NDArray[np.float32], direction: Direction
+) -> Optimizer:
+    """Return the optimizer that one table describes, starting from `initial_codes` (m, d)."""
+    size = table.population_size
+    if isinstance(table, CholeskyCmaTable):
+        options = CholeskyCmaEsOptions(
+            sigma0=table.sigma0,
+            population_size=size,
+            update_period=table.update_period,
+            covariance=table.covariance,
+            max_norm=table.max_norm,
+        )
+        return CholeskyCmaEs(initial_codes, options, direction)
+    if isinstance(table, GeneticTable):
+        genetic = GeneticOptions(
+            population_size=size or DEFAULT_POPULATION,
+            n_elites=table.n_elites,
+            mutation_rate=table.mutation_rate,
+            mutation_sd=table.mutation_sd,
+            temperature_per_sd=table.temperature_per_sd,
+            parental_skew=table.parental_skew,
+        )
+        return Genetic(initial_codes, genetic, direction)
+    search = RandomSearchOptions(population_size=size or DEFAULT_POPULATION, scale=table.scale)
+    return RandomSearch(initial_codes, search, direction)
+
+
+def load_references(table: ReferencesTable) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
+    """Return the names and pixels `(n, h, w, 3)` of the reference images."""
+    size_px = table.image_size_px
+    if table.count == 0:
+        return (), np.zeros((0, size_px, size_px, 3), np.uint8)
+    if table.folder == "embedded":
+        rng = np.random.default_rng(REFERENCE_SEED)
+        images = natural_references(table.count, size_px, rng)
+        return tuple(f"embedded {index:03d}" for index in range(table.count)), images
+    pictures = load_folder(Path(table.folder), size_px, table.count)
+    if len(pictures.names) < table.count:
+        raise SessionRefused(
+            f"references.folder: {table.folder} holds {len(pictures.names)} pictures, but "
+            f"references.count asks for {table.count}"
+        )
+    return pictures.names, pictures.images
+
+
+def _build_thread_optimizer(
+    config: SessionConfig,
+    thread_id: int,
+    thread: ThreadTable,
+    generators: Mapping[str, Generator],
+) -> Optimizer:
+    codes = _initial_codes(config, thread_id, thread, generators[thread.generator])
+    return build_optimizer(thread.optimizer, codes, thread.direction)
+
+
+def _initial_codes(
+    config: SessionConfig, thread_id: int, thread: ThreadTable, generator: Generator
+) -> npt.NDArray[np.float32]:
+    initial = thread.optimizer.initial
+    n = thread.optimizer.population_size or DEFAULT_POPULATION
+    if initial == "zeros":
+        return np.zeros((1, generator.code_dim), np.float32)
+    if initial == "random":
+        rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
+        return generator.initial_codes(n, rng)
+    key = f"threads.{thread_id}.optimizer.initial"
+    try:
+        codes = np.load(initial, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise SessionRefused(f"{key}: {initial} is not a readable .npy file: {error}") from error
+    if codes.ndim != 2 or codes.shape[1] != generator.code_dim or not np.isfinite(codes).all():
+        raise SessionRefused(
+            f"{key}: {initial} holds an array of shape {codes.shape}, but finite codes of shape "
+            f"(m, {generator.code_dim}) are needed"
+        )
+    return np.asarray(codes, dtype=np.float32)

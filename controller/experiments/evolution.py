@@ -1,0 +1,56 @@
+"""One evolution thread: an optimizer with its driver units and its place on the screen.
+
+The thread hands out codes under ids of the session and takes scores back by id. Rendering, showing
+and scoring are elsewhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.optimizers.base import Optimizer, Population
+from controller.randomness import Purpose, rng_for
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where on the screen images appear."""
+
+    x_deg: float
+    y_deg: float
+    size_deg: float
+
+
+@dataclass(frozen=True)
+class EvolutionThread:
+    """An optimizer with all that belongs to its evolution; `driver_unit_ids` in the rig's ids."""
+
+    thread_id: int
+    name: str
+    optimizer: Optimizer
+    generator_name: str
+    driver_unit_ids: tuple[int, ...]
+    placement: Placement
+    seed: int
+
+    @property
+    def generation(self) -> int:
+        """How many generations the optimizer has been told of."""
+        return self.optimizer.generation
+
+    def ask(self, first_image_id: int) -> Population:
+        """Return the next population, its ids counting from `first_image_id`."""
+        rng = rng_for(self.seed, Purpose.ASK, self.thread_id, self.generation)
+        return self.optimizer.ask(rng, first_image_id)
+
+    def told_order(self, n: int, *, shuffled: bool) -> npt.NDArray[np.int64]:
+        """Return whose score `(n,)` each code is told: its own, unless `shuffled`.
+
+        In a shuffled control it is a permutation within the generation: whatever still rises then
+        was not driven by the neuron.
+        """
+        if not shuffled:
+            return np.arange(n)
+        rng = rng_for(self.seed, Purpose.SHUFFLED_CONTROL, self.thread_id, self.generation)
+        return rng.permutation(n)

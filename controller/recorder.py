@@ -1,0 +1,102 @@
+"""Takes in what the rig sends, as it comes, and lets others wait until a moment is recorded.
+
+One task empties the link for the whole session, so that a slow computation in the daemon never
+makes the rig wait. What the spikes mean is decided in `controller.block`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+from rig_adapters.clocks import ClockMap
+from rig_adapters.errors import RigError, RigTimeout
+from rig_adapters.link import Link
+from rig_adapters.recorded import Gap, Recording
+from rig_adapters.wire import messages as m
+
+logger = logging.getLogger(__name__)
+
+_FOREVER_S = 3600.0 * 24
+
+
+class Recorder:
+    """The session's recording; `on_gap` is told of every stretch that the rig lost."""
+
+    def __init__(self, link: Link, on_gap: Callable[[Gap], None]) -> None:
+        self.recording = Recording()
+        self.busy_s = 0.0
+        """Computing time that the rig adapter reported; the caller sets it back."""
+        self.clock: ClockMap | None = None
+        """The last reading of both clocks by the adapter, before any sync edge."""
+        self._link = link
+        self._on_gap = on_gap
+        self._news = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, timeout_s: float) -> None:
+        """Begin to record."""
+        await self._link.send(m.StartRecording())
+        started = await self._link.expect(m.RecordingStarted, timeout_s)
+        self.clock = ClockMap.from_stamp(started.host_time_s, started.rig_time_s, 0.0)
+        self._task = asyncio.create_task(self._run(), name="recorder")
+
+    async def wait_through(self, rig_s: float, patience_s: float) -> bool:
+        """Wait until everything before `rig_s` is recorded.
+
+        Returns False when the recording stands still for `patience_s`. Raises what became of the
+        rig when it is lost.
+        """
+        deadline_s = time.monotonic() + patience_s
+        seen = self.recording.through_rig_s
+        async with self._news:
+            while (through := self.recording.through_rig_s) is None or through < rig_s:
+                if self._link.failure is not None:
+                    raise self._link.failure
+                if through != seen:
+                    seen, deadline_s = through, time.monotonic() + patience_s
+                remaining_s = deadline_s - time.monotonic()
+                if remaining_s <= 0:
+                    return False
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), min(remaining_s, 0.5))
+        return True
+
+    async def stop(self, timeout_s: float) -> None:
+        """Ask the rig to stop and take in what it still sends; never raises."""
+        if self._task is None:
+            return
+        with contextlib.suppress(RigError):
+            if self._link.conversation.state == "recording":
+                await self._link.send(m.StopRecording())
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(self._task, timeout_s)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                message = await self._link.receive(_FOREVER_S)
+                if isinstance(message, m.SpikesRecorded):
+                    await self._take(message)
+            except RigTimeout:
+                continue
+            except RigError as error:
+                self._link.fail(error)
+                async with self._news:
+                    self._news.notify_all()
+                return
+            if isinstance(message, m.RecordingStopped):
+                return
+
+    async def _take(self, batch: m.SpikesRecorded) -> None:
+        gap = self.recording.add(batch)
+        self.busy_s += batch.busy_s
+        self.clock = ClockMap.from_stamp(
+            batch.clock_host_s, batch.clock_rig_s, batch.clock_uncertainty_s
+        )
+        if gap is not None:
+            logger.warning("the rig lost %.3f s", gap.to_rig_s - gap.from_rig_s)
+            self._on_gap(gap)
+        async with self._news:
+            self._news.notify_all()

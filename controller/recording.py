@@ -1,0 +1,98 @@
+"""Maps what was shown and recorded to rows of the log; nothing else.
+
+The rig's types say what it saw, the log's what is kept. Both sides match by id.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.block import Shown
+from rig_adapters.clocks import ClockMap
+from rig_adapters.recorded import Recording
+from rig_adapters.wire.messages import Presented
+from sessions.analysis.responses import ScoringRule, count_spikes
+from sessions.records import NO_COUNT, ClockFit, PresentationTable, SpikeTable
+
+NAN = float("nan")
+
+
+def spike_table(recording: Recording, from_rig_s: float, to_rig_s: float) -> SpikeTable:
+    """Return all spikes and sync edges recorded in `[from_rig_s, to_rig_s)`."""
+    spikes = recording.spikes()
+    inside = (spikes.times_rig_s >= from_rig_s) & (spikes.times_rig_s < to_rig_s)
+    edges = recording.sync_rig_s()
+    return SpikeTable(
+        rig_time_s=spikes.times_rig_s[inside],
+        unit_id=spikes.unit_ids[inside].astype(np.int64),
+        sync_rig_s=edges[(edges >= from_rig_s) & (edges < to_rig_s)],
+    )
+
+
+def presentation_table(
+    shown: Sequence[Shown], spikes: SpikeTable, unit_ids: Sequence[int], rule: ScoringRule
+) -> PresentationTable:
+    """Return the rows of all presentations of a block, with their spike counts.
+
+    Only what was heard has counts: a presentation that was not completed because nothing was
+    recorded gets -1, not 0.
+    """
+    reports = [row.report for row in shown]
+    images = [row.planned.image for row in shown]
+    onsets = np.array([row.onset_rig_s for row in shown], dtype=np.float64)
+    heard = np.array([row.outcome not in ("not_heard", "not_shown") for row in shown], dtype=bool)
+    response = _counts(spikes, unit_ids, onsets, rule.response_window_s, heard)
+    baseline = _counts(spikes, unit_ids, onsets, rule.baseline_window_s, heard)
+    return PresentationTable(
+        presentation_id=_ints([row.planned.presentation_id for row in shown]),
+        trial_id=_ints([row.planned.trial_id for row in shown]),
+        part=_ints([row.part for row in shown]),
+        attempt=_ints([row.planned.attempt for row in shown]),
+        image_id=_ints([image.image_id for image in images]),
+        thread_id=_ints([image.thread_id for image in images]),
+        x_deg=np.array([image.placement.x_deg for image in images]),
+        y_deg=np.array([image.placement.y_deg for image in images]),
+        size_deg=np.array([image.placement.size_deg for image in images]),
+        on_frames=_ints([row.on_frames for row in shown]),
+        off_frames=_ints([row.off_frames for row in shown]),
+        flip_on_host_s=_times(reports, "flip_on_host_s"),
+        flip_off_host_s=_times(reports, "flip_off_host_s"),
+        frames_shown=_ints([report.frames_shown if report else 0 for report in reports]),
+        dropped_frames=_ints([report.dropped_frames if report else 0 for report in reports]),
+        onset_rig_s=onsets,
+        sync=tuple(row.sync for row in shown),
+        outcome=tuple(row.outcome for row in shown),
+        shown_sha256=tuple(report.image_sha256 if report else "" for report in reports),
+        response_counts=response,
+        baseline_counts=baseline,
+    )
+
+
+def clock_fit(clock: ClockMap | None) -> ClockFit:
+    """Return the clock map as the log keeps it."""
+    if clock is None:
+        return ClockFit(NAN, NAN, NAN, 0)
+    return ClockFit(clock.offset_s, clock.drift, clock.residual_s, clock.n_pairs)
+
+
+def _counts(
+    spikes: SpikeTable,
+    unit_ids: Sequence[int],
+    onsets: npt.NDArray[np.float64],
+    window_s: tuple[float, float] | None,
+    heard: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int32]:
+    if window_s is None:
+        return np.full((len(onsets), len(unit_ids)), NO_COUNT, dtype=np.int32)
+    counts = count_spikes(spikes.rig_time_s, spikes.unit_id, unit_ids, onsets, window_s)
+    counts[~heard] = NO_COUNT
+    return counts
+
+
+def _ints(values: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
+
+
+def _times(reports: Sequence[Presented | None], name: str) -> npt.NDArray[np.float64]:
+    return np.array([getattr(report, name) if report else NAN for report in reports])

@@ -1,0 +1,114 @@
+"""The daemon's view of the stimulus process: load images, present trials, go blank.
+
+Deadlines follow from the timing of what is shown. Order, retries and outcomes are elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.config.tables import DisplayTable
+from controller.experiments.blocks import Planned
+from rig_adapters.link import Link
+from rig_adapters.wire import messages as m
+from sessions.records import image_sha256
+
+LOAD_DEADLINE_S = 30.0
+SLACK_S = 15.0
+"""Beyond its planned length, how long a block may take before the screen counts as stuck."""
+
+
+class Screen:
+    """Sends images and trials to the stimulus process and collects its reports."""
+
+    def __init__(self, link: Link, display: DisplayTable) -> None:
+        self.busy_s = 0.0
+        """Working time that the stimulus process reported; the caller sets it back."""
+        self._link = link
+        self._display = display
+        self._loads_under_way = 0
+
+    async def start_loading(
+        self,
+        image_ids: npt.NDArray[np.int64],
+        images: npt.NDArray[np.uint8],
+        *,
+        keep: bool = False,
+    ) -> tuple[str, ...]:
+        """Send `images` (n, h, w, 3) on their way and return their hashes; `loaded` waits."""
+        sha256s = tuple(image_sha256(image) for image in images)
+        await self._link.send(
+            m.LoadImages(image_ids=image_ids, sha256s=sha256s, images=images, keep=keep)
+        )
+        self._loads_under_way += 1
+        return sha256s
+
+    async def loaded(self) -> None:
+        """Wait until everything that was sent is on the graphics card."""
+        while self._loads_under_way:
+            await self._link.expect(m.ImagesLoaded, LOAD_DEADLINE_S)
+            self._loads_under_way -= 1
+
+    async def present(
+        self,
+        block: int,
+        part: int,
+        planned: Sequence[Planned],
+        tail_frames: int,
+        on_presented: Callable[[m.Presented], None],
+    ) -> None:
+        """Show one part of a block; every report goes to `on_presented` as it comes."""
+        trials = self._trials(planned)
+        await self._link.send(
+            m.PresentBlock(block=block, part=part, trials=trials, tail_frames=tail_frames)
+        )
+        patience_s = self._longest_trial_s(tail_frames) + SLACK_S
+        while True:
+            report = await self._link.receive(patience_s)
+            if isinstance(report, m.Presented):
+                on_presented(report)
+            elif isinstance(report, m.BlockPresented):
+                self.busy_s += report.busy_s
+                return
+
+    async def go_blank(self) -> None:
+        """Stop whatever is being shown."""
+        if self._link.conversation.state == "presenting":
+            await self._link.send(m.AbortBlock())
+            await self._link.expect(m.BlockAborted, SLACK_S)
+
+    def _trials(self, planned: Sequence[Planned]) -> tuple[m.PlannedTrial, ...]:
+        display = self._display
+        by_trial: dict[int, list[m.PlannedPresentation]] = {}
+        for row in planned:
+            by_trial.setdefault(row.trial_id, []).append(
+                m.PlannedPresentation(
+                    presentation_id=row.presentation_id,
+                    image_id=row.image.image_id,
+                    x_deg=row.image.placement.x_deg,
+                    y_deg=row.image.placement.y_deg,
+                    size_deg=row.image.placement.size_deg,
+                    on_frames=display.on_frames,
+                    off_frames=display.off_frames,
+                )
+            )
+        return tuple(
+            m.PlannedTrial(
+                trial_id=trial_id,
+                presentations=tuple(rows),
+                fixation_frames=display.fixation_frames,
+                inter_trial_frames=display.inter_trial_frames,
+            )
+            for trial_id, rows in by_trial.items()
+        )
+
+    def _longest_trial_s(self, tail_frames: int) -> float:
+        display = self._display
+        frames = (
+            display.fixation_frames
+            + display.presentations_per_trial * (display.on_frames + display.off_frames)
+            + display.inter_trial_frames
+            + tail_frames
+        )
+        return frames / display.refresh_hz

@@ -1,0 +1,288 @@
+"""The loop: one session, one generation after another, for real and simulated rigs alike.
+
+Ask all threads, render, plan one interleaved block, present it, score, commit once, tell all. A
+generation is on disk before any optimizer is told of it. Processes, signals and commands are the
+daemon's; retries and outcomes are in `controller.block`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.block import BlockPresenter
+from controller.clock import wall_time
+from controller.config.tables import SessionConfig
+from controller.control.messages import ThreadStatus
+from controller.experiments.blocks import images_of_block
+from controller.experiments.evolution import EvolutionThread
+from controller.logbook import Logbook
+from controller.optimizers.base import Population
+from controller.progress import Progress
+from controller.randomness import Purpose, rng_for
+from controller.recorder import Recorder
+from controller.recording import clock_fit, presentation_table, spike_table
+from controller.screen import Screen
+from controller.stopwatch import Stopwatch
+from generators.base import Generator, render_stream
+from sessions.analysis.responses import ScoringRule, score_thread
+from sessions.records import (
+    GenerationRecord,
+    PresentationTable,
+    ReferenceScores,
+    SessionStart,
+    SpikeTable,
+    ThreadGeneration,
+)
+
+RENDER_BATCH = 8
+"""Images that are rendered before they are sent on their way, while the next ones render."""
+
+KEEP_SPIKES_S = 2.0
+"""Recorded spikes that stay in memory after their block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """What one thread is going to show: its codes, their images and hashes, row by row."""
+
+    population: Population
+    images: npt.NDArray[np.uint8]
+    sha256s: tuple[str, ...]
+    summary: Mapping[str, float]
+
+
+@dataclass(eq=False)
+class Session:
+    """All that the loop works with; ids go on counting through the session."""
+
+    config: SessionConfig
+    start: SessionStart
+    threads: tuple[EvolutionThread, ...]
+    generators: Mapping[str, Generator]
+    screen: Screen
+    recorder: Recorder
+    presenter: BlockPresenter
+    logbook: Logbook
+    rule: ScoringRule
+    progress: Progress
+    stopwatch: Stopwatch
+    next_image_id: int
+    block: int = 0
+    spikes_from_rig_s: float = -np.inf
+    timings: list[Mapping[str, float]] = field(default_factory=list)
+
+    @property
+    def unit_ids(self) -> list[int]:
+        """The rig's units, in the order of the columns of counts."""
+        return [unit.unit_id for unit in self.start.units]
+
+
+async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]) -> None:
+    """Run generations until a stopping rule applies or `may_go_on` says no.
+
+    `may_go_on` is asked before every block; it waits as long as the session is paused.
+    """
+    session.progress.first_block_s = time.monotonic()
+    session.stopwatch.lap()
+    while not is_complete(session) and await may_go_on():
+        await run_generation(session)
+
+
+def is_complete(session: Session) -> bool:
+    """Whether a stopping rule of the config applies."""
+    rule = session.config.stopping
+    if rule.max_generations is not None and session.block >= rule.max_generations:
+        return True
+    minutes = session.progress.running_s() / 60.0
+    return rule.max_minutes is not None and minutes >= rule.max_minutes
+
+
+async def run_generation(session: Session) -> None:
+    """Run one generation of every thread, as one block, and commit it."""
+    started_host_s, started_wall = time.monotonic(), wall_time()
+    rendered = {thread.thread_id: await render(session, thread) for thread in session.threads}
+    with session.stopwatch.measure("load"):
+        await session.screen.loaded()
+    presentations, spikes = await show(session, rendered)
+    generations = tuple(
+        score_generation(session, thread, rendered[thread.thread_id], presentations)
+        for thread in session.threads
+    )
+    record = GenerationRecord(
+        block=session.block,
+        started_host_s=started_host_s,
+        ended_host_s=time.monotonic(),
+        started_wall=started_wall,
+        ended_wall=wall_time(),
+        threads=generations,
+        reference_scores=score_references(session, presentations),
+        presentations=presentations,
+        spikes=spikes,
+        clock=clock_fit(session.presenter.clock),
+        timing=lap(session),
+    )
+    with session.stopwatch.measure("log"):
+        await session.logbook.commit(record)
+    session.block += 1
+    await tell(session, generations)
+    report(session, record)
+
+
+async def render(session: Session, thread: EvolutionThread) -> Rendered:
+    """Ask a thread for codes and render them; images go on their way while others render."""
+    with session.stopwatch.measure("optimizer"):
+        summary = thread.optimizer.summary()
+        population = await asyncio.to_thread(thread.ask, session.next_image_id)
+    session.next_image_id += len(population.ids)
+    generator = session.generators[thread.generator_name]
+    images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
+    sha256s: tuple[str, ...] = ()
+    stream = iter(render_stream(generator, population.codes, RENDER_BATCH))
+    while True:
+        with session.stopwatch.measure("render"):
+            batch = await asyncio.to_thread(next, stream, None)
+        if batch is None:
+            return Rendered(population, images, sha256s, summary)
+        rows, images[batch[0]] = batch[0], batch[1]
+        with session.stopwatch.measure("load"):
+            sha256s += await session.screen.start_loading(population.ids[rows], images[rows])
+
+
+async def show(
+    session: Session, rendered: Mapping[int, Rendered]
+) -> tuple[PresentationTable, SpikeTable]:
+    """Show the images of all threads and the references, interleaved; return what was recorded."""
+    images = images_of_block(
+        [
+            (thread.thread_id, thread.placement, rendered[thread.thread_id].population.ids.tolist())
+            for thread in session.threads
+        ],
+        session.start.references.image_ids.tolist(),
+    )
+    rng = rng_for(session.config.session.seed, Purpose.BLOCK_ORDER, number=session.block)
+    with session.stopwatch.measure("present"):
+        shown = await session.presenter.present(session.block, images, rng)
+    recording = session.recorder.recording
+    onsets = [row.onset_rig_s for row in shown if np.isfinite(row.onset_rig_s)]
+    through_rig_s = max(onsets, default=session.spikes_from_rig_s)
+    through_rig_s += session.presenter.window_span_s[1]
+    spikes = spike_table(recording, session.spikes_from_rig_s, through_rig_s)
+    session.spikes_from_rig_s = through_rig_s
+    table = presentation_table(shown, spikes, session.unit_ids, session.rule)
+    recording.drop_before(through_rig_s - KEEP_SPIKES_S)
+    return table, spikes
+
+
+def score_generation(
+    session: Session,
+    thread: EvolutionThread,
+    rendered: Rendered,
+    presentations: PresentationTable,
+) -> ThreadGeneration:
+    """Score a thread's images, and decide what its optimizer will be told."""
+    info = session.start.threads[thread.thread_id]
+    ids = rendered.population.ids
+    scored = score_thread(info, ids, presentations, session.unit_ids, session.rule)
+    shuffled = session.config.session.control == "shuffled"
+    order = thread.told_order(len(ids), shuffled=shuffled)
+    return ThreadGeneration(
+        thread_id=thread.thread_id,
+        generation=thread.generation,
+        image_ids=ids,
+        codes=rendered.population.codes,
+        image_sha256s=rendered.sha256s,
+        images=rendered.images if session.config.session.store_images else None,
+        scores=scored.scores,
+        told_scores=scored.scores[order],
+        n_valid=scored.n_valid,
+        optimizer_summary=rendered.summary,
+    )
+
+
+def score_references(session: Session, presentations: PresentationTable) -> ReferenceScores:
+    """Score the reference images once for each thread, with its driver units at its place."""
+    ids = session.start.references.image_ids
+    scored = [
+        (info, score_thread(info, ids, presentations, session.unit_ids, session.rule))
+        for info in session.start.threads
+    ]
+    empty = np.zeros(0, np.int64)
+    return ReferenceScores(
+        image_id=np.concatenate([empty, *(scores.image_ids for _, scores in scored)]),
+        thread_id=np.concatenate(
+            [empty, *(np.full(len(ids), info.thread_id) for info, _ in scored)]
+        ),
+        score=np.concatenate([np.zeros(0), *(scores.scores for _, scores in scored)]),
+        n_valid=np.concatenate([empty, *(scores.n_valid for _, scores in scored)]),
+    )
+
+
+async def tell(session: Session, generations: Sequence[ThreadGeneration]) -> None:
+    """Tell every optimizer its scores; only what is on disk is ever told."""
+    shuffled = session.config.session.control == "shuffled"
+    with session.stopwatch.measure("optimizer"):
+        for thread, told in zip(session.threads, generations, strict=True):
+            order = thread.told_order(len(told.image_ids), shuffled=shuffled)
+            await asyncio.to_thread(
+                thread.optimizer.tell,
+                told.image_ids,
+                told.codes,
+                told.told_scores,
+                told.n_valid[order],
+            )
+
+
+def lap(session: Session) -> dict[str, float]:
+    """Return where the time since the last record went, in the stages that the log keeps.
+
+    Waiting for other processes is split by what they report: computing of the rig adapter is
+    `neuron`; showing is `display` (in virtual time the display's own work, in real time all of the
+    time on screen); what is left of the waiting is `wire`.
+    """
+    stages = session.stopwatch.lap()
+    waiting_s = stages.pop("load", 0.0) + stages.pop("present", 0.0)
+    neuron_s, session.recorder.busy_s = session.recorder.busy_s, 0.0
+    display_s, session.screen.busy_s = session.screen.busy_s, 0.0
+    if session.config.session.time == "real":
+        stages["display"] = waiting_s
+    else:
+        stages["neuron"] = min(neuron_s, waiting_s)
+        stages["display"] = min(display_s, waiting_s - stages["neuron"])
+        stages["wire"] = waiting_s - stages["neuron"] - stages["display"]
+    session.timings.append(stages)
+    return stages
+
+
+def report(session: Session, record: GenerationRecord) -> None:
+    """Bring the monitors up to date after a committed generation."""
+    progress = session.progress
+    progress.block = session.block
+    progress.outcomes = session.presenter.outcomes
+    references = record.reference_scores
+    progress.threads = tuple(
+        ThreadStatus(
+            thread_id=told.thread_id,
+            name=session.threads[told.thread_id].name,
+            generation=told.generation,
+            score_mean=_mean(told.scores),
+            score_sem=_sem(told.scores),
+            reference_mean=_mean(references.score[references.thread_id == told.thread_id]),
+            sigma=told.optimizer_summary.get("sigma"),
+            code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
+        )
+        for told in record.threads
+    )
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    valid = values[np.isfinite(values)]
+    return float(valid.mean()) if valid.size else None
+
+
+def _sem(values: npt.NDArray[np.float64]) -> float | None:
+    valid = values[np.isfinite(values)]
+    return float(valid.std(ddof=1) / np.sqrt(valid.size)) if valid.size > 1 else None
