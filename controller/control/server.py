@@ -1,0 +1,52 @@
+"""The daemon's control socket: one command in, one answer out. What they do is the daemon's."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import zmq
+import zmq.asyncio
+
+from controller.control.messages import COMMANDS, REPLIES, CommandRefused
+from rig_adapters.errors import ProtocolError
+from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.messages import Message
+
+logger = logging.getLogger(__name__)
+
+MAX_COMMAND_BYTES = 2**20
+Handler = Callable[[Message], Awaitable[Message]]
+
+
+class ControlServer:
+    """Listens at `endpoint` and answers each command with what `handler` returns."""
+
+    def __init__(self, context: zmq.asyncio.Context, endpoint: str, handler: Handler) -> None:
+        self._commands = Codec(COMMANDS)
+        self._replies = Codec(REPLIES)
+        self._handler = handler
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 200)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND_BYTES)
+        self._socket.bind(endpoint)
+        self._task = asyncio.create_task(self._serve(), name="control")
+
+    async def close(self) -> None:
+        """Answer no more."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._socket.close()
+
+    async def _serve(self) -> None:
+        while True:
+            client, *frames = await self._socket.recv_multipart()
+            try:
+                command = self._commands.decode(frames)
+            except ProtocolError as error:
+                logger.warning("refused a command: %s", error)
+                reply: Message = CommandRefused(why=str(error)[:4000])
+            else:
+                reply = await self._handler(command)
+            await self._socket.send_multipart([client, *self._replies.encode(reply)])

@@ -1,0 +1,68 @@
+"""`python -m controller.daemon`: the process of a session daemon.
+
+Started by `neuroloop run`, which has validated the config; can be started by hand. The last line on
+standard output says how the session ended, as JSON. Exit status: 0 success, 3 aborted, 4 failed.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+EXIT_CODES = {"success": 0, "abort": 3, "fail": 4}
+
+
+def main() -> int:
+    """Run the session that the command line describes."""
+    # Until the loop can abort a session in order there is none to abort.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(EXIT_CODES["abort"]))
+    arguments = _parse()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s daemon: %(message)s"
+    )
+    # Not before the signals are caught: the imports take a second or two.
+    from controller import runtime
+    from controller.config.tables import SessionConfig
+    from controller.daemon.daemon import Daemon
+
+    config = SessionConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
+    toml = arguments.toml.read_text(encoding="utf-8") if arguments.toml else ""
+    place = runtime.create(arguments.session_id)
+    try:
+        runtime.register(arguments.session_id, arguments.folder, place, os.getpid())
+
+        async def run() -> tuple[str, str]:
+            daemon = Daemon(config, toml, arguments.session_id, arguments.folder, place)
+            return await daemon.run()
+
+        status, reason = asyncio.run(run())
+    finally:
+        runtime.remove(place)
+    _tell(status, reason)
+    return EXIT_CODES[status]
+
+
+def _tell(status: str, reason: str) -> None:
+    try:
+        print(json.dumps({"exit_status": status, "reason": reason}), flush=True)  # noqa: T201 - the interface
+    except BrokenPipeError:
+        # Whoever started the session is gone; the log says how it ended.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m controller.daemon", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="validated config, as JSON")
+    parser.add_argument("--toml", type=Path, help="the config as the user wrote it, for the log")
+    parser.add_argument("--session-id", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="existing session folder")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""One session from beginning to end: its states, the operator's commands, and an orderly close.
+
+Whatever ends the session (completion, an operator, a signal, a fault), the same closing follows:
+the screen goes blank, the processes end, the log is closed with a reason, and no socket, process or
+folder stays behind. The science is in `controller.session`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from pathlib import Path
+
+import zmq.asyncio
+
+from controller.config.tables import SessionConfig
+from controller.control import messages as c
+from controller.control.server import ControlServer
+from controller.daemon.preparation import prepare
+from controller.daemon.rig_processes import RigProcesses
+from controller.errors import ControllerError
+from controller.logbook import Logbook
+from controller.progress import Progress
+from controller.runtime import endpoint
+from controller.session import Session, run_session
+from controller.states import Event, State, TransitionRefused, next_state
+from generators.errors import GeneratorError
+from rig_adapters.errors import RigError
+from rig_adapters.wire.messages import Message
+from sessions.errors import SessionLogError
+from sessions.records import ExitStatus
+
+logger = logging.getLogger(__name__)
+
+STOPPING_DEADLINE_S = 3.0
+
+_COMMANDS = {
+    c.Pause: (Event.PAUSE, "the session pauses at the end of this block"),
+    c.Resume: (Event.RESUME, "the session goes on"),
+    c.Stop: (Event.STOP, "the session finishes at the end of this block"),
+}
+
+
+class Daemon:
+    """Runs one session; `run` returns how it ended."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        config_toml: str,
+        session_id: str,
+        folder: Path,
+        runtime: Path,
+    ) -> None:
+        self.state = State.IDLE
+        self._config = config
+        self._config_toml = config_toml
+        self._session_id = session_id
+        self._folder = folder
+        self._runtime = runtime
+        self._progress = Progress()
+        self._logbook = Logbook()
+        self._changed = asyncio.Event()
+        self._abort_reason = ""
+        self._work: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+
+    async def run(self) -> tuple[ExitStatus, str]:
+        """Run the session; return its exit status and the reason, in words."""
+        context = zmq.asyncio.Context()
+        control = ControlServer(context, endpoint(self._runtime, "control"), self._handle)
+        self._catch_signals()
+        processes = RigProcesses(context, self._config, self._runtime)
+        try:
+            self._work = asyncio.create_task(self._run_session(processes), name="session")
+            status, reason = await self._outcome(self._work)
+            await self._close(processes, status, reason)
+        finally:
+            await control.close()
+            context.term()
+        return status, reason
+
+    async def _run_session(self, processes: RigProcesses) -> None:
+        await self._apply(Event.PREPARE)
+        await processes.start(self._folder)
+        self._session = await prepare(
+            self._config,
+            self._config_toml,
+            self._session_id,
+            self._folder,
+            processes,
+            self._logbook,
+            self._progress,
+        )
+        await self._apply(Event.PREPARED)
+
+        async def may_go_on() -> bool:
+            return await self._may_go_on(processes)
+
+        await run_session(self._session, may_go_on)
+        await self._apply(Event.COMPLETE)
+
+    async def _outcome(self, work: asyncio.Task[None]) -> tuple[ExitStatus, str]:
+        """Wait for the session's end, whatever it is, and say what it was."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            return "abort", self._abort_reason
+        except (RigError, ControllerError, GeneratorError, SessionLogError, OSError) as error:
+            return await self._faulted(str(error))
+        except Exception as error:
+            logger.exception("unexpected error")
+            return await self._faulted(
+                f"unexpected {type(error).__name__}: {error} (details in daemon.log; please report)"
+            )
+        stopped = self._progress.message.startswith("stopped")
+        return "success", "stopped by the operator" if stopped else "complete"
+
+    async def _faulted(self, reason: str) -> tuple[ExitStatus, str]:
+        logger.error("%s", reason)
+        await self._apply(Event.FAULT, reason)
+        return "fail", reason
+
+    async def _may_go_on(self, processes: RigProcesses) -> bool:
+        """Answer, at the end of a block, whether another one may begin; waits while paused."""
+        processes.raise_failure()
+        await self._apply(Event.BLOCK_ENDED)
+        if self.state is State.PAUSED:
+            failure = asyncio.ensure_future(processes.wait_for_failure())
+            try:
+                while self.state is State.PAUSED:
+                    self._changed.clear()
+                    change = asyncio.ensure_future(self._changed.wait())
+                    await asyncio.wait({change, failure}, return_when=asyncio.FIRST_COMPLETED)
+                    change.cancel()
+                    if failure.done():
+                        failure.result()
+            finally:
+                failure.cancel()
+                with contextlib.suppress(asyncio.CancelledError, RigError):
+                    await failure
+        return self.state is State.RUNNING
+
+    async def _close(self, processes: RigProcesses, status: ExitStatus, reason: str) -> None:
+        """Leave nothing behind; the log is closed even where a process does not obey."""
+        session = self._session
+        if session is not None:
+            with contextlib.suppress(RigError, TimeoutError):
+                await asyncio.wait_for(session.screen.go_blank(), STOPPING_DEADLINE_S)
+            await session.recorder.stop(STOPPING_DEADLINE_S)
+        await processes.close()
+        try:
+            await self._logbook.finish(status, reason)
+        except (SessionLogError, OSError):
+            logger.exception("the log could not be closed")
+        if self.state in (State.FINISHING, State.ABORTING):
+            await self._apply(Event.CLOSED, log=False)
+
+    async def _apply(self, event: Event, why: str = "", *, log: bool = True) -> None:
+        before, self.state = self.state, next_state(self.state, event)
+        self._changed.set()
+        if self.state is before:
+            return
+        logger.info("%s → %s%s", before, self.state, f": {why}" if why else "")
+        if log:
+            text = f"{before} → {self.state}" + (f": {why}" if why else "")
+            with contextlib.suppress(SessionLogError, OSError):
+                await self._logbook.event("state", text)
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(
+                number, self._abort, f"interrupted by the operator ({number.name})"
+            )
+
+    def _abort(self, reason: str) -> bool:
+        """End the session at once; False where it is ending already."""
+        try:
+            self.state = next_state(self.state, Event.ABORT)
+        except TransitionRefused:
+            return False
+        logger.info("aborting: %s", reason)
+        self._abort_reason = self._abort_reason or reason
+        if self._work is not None:
+            self._work.cancel()
+        return True
+
+    async def _handle(self, command: Message) -> Message:
+        try:
+            return await self._answer(command)
+        except TransitionRefused as refused:
+            return c.CommandRefused(why=str(refused))
+
+    async def _answer(self, command: Message) -> Message:
+        match command:
+            case c.GetStatus():
+                return c.StatusReported(status=self._status())
+            case c.AddNote(text=text):
+                await self._logbook.event("note", text)
+                return c.CommandAccepted(what="the note is in the log")
+            case c.Abort(reason=reason):
+                if not self._abort(reason):
+                    raise TransitionRefused(f"a session that is {self.state} cannot be aborted")
+                return c.CommandAccepted(what="the session is being aborted")
+            case _:
+                event, what = _COMMANDS[type(command)]  # the codec lets no other command through
+                await self._apply(event, "asked by the operator")
+                self._progress.message = "stopped by the operator" if event is Event.STOP else what
+                return c.CommandAccepted(what=what)
+
+    def _status(self) -> c.SessionStatus:
+        progress, stopping = self._progress, self._config.stopping
+        return c.SessionStatus(
+            session_id=self._session_id,
+            state=self.state.value,
+            label=progress.label,
+            folder=str(self._folder),
+            block=progress.block,
+            max_generations=stopping.max_generations,
+            elapsed_s=progress.elapsed_s(),
+            eta_s=progress.eta_s(stopping.max_generations, stopping.max_minutes),
+            images_per_s=progress.images_per_s(),
+            presentations_done=progress.presentations_done,
+            presentations_planned=progress.presentations_planned,
+            outcomes=dict(progress.outcomes),
+            threads=progress.threads,
+            message=progress.message,
+        )

@@ -1,0 +1,258 @@
+"""From the config to everything that the loop works with, and the reasons not to start.
+
+Processes are started by the caller; here they are configured, checked against the config, and put
+together with generators, threads, references and a new log.
+"""
+
+import asyncio
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from controller import assembly
+from controller.block import BlockPresenter
+from controller.clock import wall_time
+from controller.config.tables import SessionConfig
+from controller.daemon.rig_processes import RigProcesses
+from controller.errors import SessionRefused
+from controller.experiments.evolution import EvolutionThread
+from controller.logbook import Logbook
+from controller.progress import Progress
+from controller.recorder import Recorder
+from controller.screen import Screen
+from controller.session import Session
+from controller.stopwatch import Stopwatch
+from generators.base import Generator
+from rig_adapters.recorded import Gap
+from rig_adapters.wire import messages as m
+from sessions.analysis.responses import ScoringRule
+from sessions.log import SessionLog
+from sessions.records import (
+    BaselineMode,
+    ReferenceImages,
+    SessionStart,
+    ThreadInfo,
+    UnitInfo,
+    image_sha256,
+)
+
+RECORDING_DEADLINE_S = 10.0
+PACKAGES = ("neuroloop", "numpy", "torch", "psychopy-lib", "pyzmq", "h5py", "pydantic", "scipy")
+MAX_GENERATIONS_ASSUMED = 100
+"""For the estimate of disk space of sessions that end by the clock."""
+
+
+async def prepare(
+    config: SessionConfig,
+    config_toml: str,
+    session_id: str,
+    folder: Path,
+    processes: RigProcesses,
+    logbook: Logbook,
+    progress: Progress,
+) -> Session:
+    """Configure the rig, build all parts, open the log; SessionRefused where that is no use."""
+    progress.message = "opening the screen and the rig"
+    configured = asyncio.ensure_future(processes.configure())
+    try:
+        generators = await asyncio.to_thread(assembly.build_generators, config)
+        threads = await asyncio.to_thread(assembly.build_threads, config, generators)
+        names, images = await asyncio.to_thread(assembly.load_references, config.references)
+        display, rig = await configured
+    finally:
+        configured.cancel()
+    _refuse_bad_display(display)
+    _refuse_unknown_units(config, rig)
+    _refuse_full_disk(config, threads, generators, folder)
+    progress.label = display.label
+    start = SessionStart(
+        session_id=session_id,
+        subject_id=config.subject.id,
+        started_at=wall_time(),
+        config_toml=config_toml,
+        config_json=config.model_dump_json(),
+        seed=config.session.seed,
+        time=config.session.time,
+        rig_adapter=rig.adapter,
+        rig_simulated=rig.simulated,
+        display_label=display.label,
+        control=config.session.control,
+        response_window_s=config.scoring.response_window_s,
+        baseline_window_s=_baseline_window(config),
+        baseline_mode=_baseline_mode(config),
+        threads=tuple(_thread_info(config, thread, generators) for thread in threads),
+        units=tuple(UnitInfo(u.unit_id, u.channel_id, u.label) for u in rig.units),
+        references=_references(names, images),
+        versions=_versions(display.versions, rig.versions),
+        extra={
+            "display": display.model_dump_json(),
+            "rig": rig.model_dump_json(),
+        },
+    )
+    log = await asyncio.to_thread(SessionLog.create, folder, start)
+    await logbook.opened(log)
+    return await _assemble(config, start, threads, generators, processes, rig, logbook, progress)
+
+
+async def _assemble(
+    config: SessionConfig,
+    start: SessionStart,
+    threads: tuple[EvolutionThread, ...],
+    generators: Mapping[str, Generator],
+    processes: RigProcesses,
+    rig: m.RigConfigured,
+    logbook: Logbook,
+    progress: Progress,
+) -> Session:
+    gaps: set[asyncio.Task[None]] = set()
+
+    def note_gap(gap: Gap) -> None:
+        text = f"nothing was recorded from {gap.from_rig_s:.6f} to {gap.to_rig_s:.6f} s (rig time)"
+        task = asyncio.ensure_future(logbook.event("recording gap", text))
+        gaps.add(task)
+        task.add_done_callback(gaps.discard)
+
+    screen = Screen(processes.display, config.display)
+    references = start.references
+    if len(references.image_ids):
+        pixels = np.stack(references.images)
+        await screen.start_loading(references.image_ids, pixels, keep=True)
+        await screen.loaded()
+    recorder = Recorder(processes.rig, note_gap)
+    await recorder.start(RECORDING_DEADLINE_S)
+    has_sync = "sync" in rig.capabilities
+    return Session(
+        config=config,
+        start=start,
+        threads=threads,
+        generators=generators,
+        screen=screen,
+        recorder=recorder,
+        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_block),
+        logbook=logbook,
+        rule=ScoringRule(
+            config.scoring.response_window_s, _baseline_window(config), _baseline_mode(config)
+        ),
+        progress=progress,
+        stopwatch=Stopwatch(),
+        next_image_id=len(references.image_ids),
+    )
+
+
+def _refuse_bad_display(display: m.DisplayConfigured) -> None:
+    if display.pixels_exact is False:
+        raise SessionRefused(
+            "the screen does not show the pixels that it is given (a test image came back changed "
+            "from the framebuffer): use a 24-bit colour depth and turn off colour management"
+        )
+
+
+def _refuse_unknown_units(config: SessionConfig, rig: m.RigConfigured) -> None:
+    known = {unit.unit_id for unit in rig.units}
+    for index, thread in enumerate(config.threads):
+        missing = sorted(set(thread.driver_units) - known)
+        if missing:
+            raise SessionRefused(
+                f"threads.{index}.driver_units: the rig has no unit {missing[0]}; "
+                f"it has {sorted(known)}"
+            )
+
+
+def _refuse_full_disk(
+    config: SessionConfig,
+    threads: tuple[EvolutionThread, ...],
+    generators: Mapping[str, Generator],
+    folder: Path,
+) -> None:
+    per_generation = 0
+    for thread in threads:
+        generator = generators[thread.generator_name]
+        pixels = int(np.prod(generator.image_shape)) if config.session.store_images else 0
+        per_generation += thread.optimizer.population_size * (4 * generator.code_dim + pixels)
+    generations = config.stopping.max_generations or MAX_GENERATIONS_ASSUMED
+    needed, free = 2 * generations * per_generation, shutil.disk_usage(folder).free
+    if needed > free:
+        raise SessionRefused(
+            f"{folder} has {free / 1e9:.1f} GB free, but this session needs {needed / 1e9:.1f} GB: "
+            "make room, choose another session.folder, or set session.store_images = false"
+        )
+
+
+def _baseline_window(config: SessionConfig) -> tuple[float, float] | None:
+    window = config.scoring.baseline_window_s
+    return None if window == "none" else window
+
+
+def _baseline_mode(config: SessionConfig) -> BaselineMode:
+    return "none" if config.scoring.baseline_window_s == "none" else config.scoring.baseline
+
+
+def _thread_info(
+    config: SessionConfig, thread: EvolutionThread, generators: Mapping[str, Generator]
+) -> ThreadInfo:
+    table = config.threads[thread.thread_id]
+    generator = generators[thread.generator_name]
+    return ThreadInfo(
+        thread_id=thread.thread_id,
+        name=thread.name,
+        optimizer=table.optimizer.kind,
+        optimizer_settings_json=table.optimizer.model_dump_json(),
+        generator=generator.name,
+        generator_sha256=generator.weights_sha256,
+        generator_provenance=generator.provenance,
+        code_dim=generator.code_dim,
+        image_shape=generator.image_shape,
+        driver_unit_ids=thread.driver_unit_ids,
+        direction=table.direction,
+        position_deg=table.position_deg,
+        size_deg=table.size_deg,
+    )
+
+
+def _references(names: tuple[str, ...], images: npt.NDArray[np.uint8]) -> ReferenceImages:
+    return ReferenceImages(
+        image_ids=np.arange(len(images), dtype=np.int64),
+        names=names,
+        sha256s=tuple(image_sha256(image) for image in images),
+        images=tuple(images),
+    )
+
+
+def _versions(*reported: Mapping[str, str]) -> dict[str, str]:
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    for more in reported:
+        versions.update(more)
+    commit = _git_commit()
+    return {**versions, "git": commit} if commit else versions
+
+
+def _git_commit() -> str:
+    """Return the commit of a source checkout, with "+" where files were changed; else nothing."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        return commit + ("+" if _git(here, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=5,
+    )
+    return done.stdout.strip()
