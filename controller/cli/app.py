@@ -1,0 +1,43 @@
+"""The `neuroloop` program: its commands in one place, and errors turned into one sentence."""
+
+import sys
+
+import typer
+
+from controller.cli import config_commands, control_commands, log_commands, run
+from controller.cli.exits import HELP, Exit
+from controller.cli.output import complain
+from controller.errors import ConfigError, ControlError, ControllerError
+from generators.errors import GeneratorError
+from rig_adapters.errors import RigError
+from sessions.errors import SessionLogError
+
+app = typer.Typer(
+    name="neuroloop",
+    help="Evolve images that drive a neuron, in real time, at the rig or against a simulated one.",
+    epilog=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_commands.add_to(app)
+run.add_to(app)
+control_commands.add_to(app)
+log_commands.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; exits with a status of `controller.cli.exits`."""
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(problem)
+        sys.exit(Exit.USAGE)
+    except ControlError as error:
+        complain(str(error))
+        sys.exit(Exit.UNREACHABLE)
+    except (ControllerError, GeneratorError, RigError, SessionLogError, OSError) as error:
+        complain(str(error))
+        sys.exit(Exit.USAGE)

@@ -1,0 +1,72 @@
+"""`neuroloop status`, `pause`, `resume`, `stop` and `note`: talking to a running session."""
+
+from typing import Annotated
+
+import typer
+
+from controller import runtime
+from controller.cli.output import say, say_json
+from controller.cli.watch import status_lines
+from controller.control import messages as c
+from controller.control.client import ControlClient
+from rig_adapters.wire.messages import Message
+
+SessionOption = Annotated[
+    str | None, typer.Option("--session", help="Session id; needed only where several run.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file to `app`."""
+    app.command(epilog="Example: neuroloop status --json")(status)
+    app.command(epilog="Example: neuroloop pause")(pause)
+    app.command(epilog="Example: neuroloop resume")(resume)
+    app.command(epilog="Example: neuroloop stop, or at once: neuroloop stop --now")(stop)
+    app.command(epilog='Example: neuroloop note "animal drowsy, reward up to 120 ms"')(note)
+
+
+def status(
+    session: SessionOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
+) -> None:
+    """Say how the running session is going."""
+    with ControlClient(runtime.find_session(session).control_endpoint) as client:
+        found = client.status()
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+    else:
+        for line in status_lines(found):
+            say(line)
+
+
+def pause(session: SessionOption = None) -> None:
+    """Pause at the end of the block; the screen stays blank."""
+    _command(session, c.Pause())
+
+
+def resume(session: SessionOption = None) -> None:
+    """Go on after a pause."""
+    _command(session, c.Resume())
+
+
+def stop(
+    session: SessionOption = None,
+    now: Annotated[bool, typer.Option("--now", help="Drop the open block.")] = False,
+) -> None:
+    """Finish the session: at the end of the block, or at once."""
+    _command(session, c.Abort(reason="aborted by the operator") if now else c.Stop())
+
+
+def note(
+    text: Annotated[str, typer.Argument(help="What to write into the log.")],
+    session: SessionOption = None,
+) -> None:
+    """Write a note into the log, with the time."""
+    _command(session, c.AddNote(text=text))
+
+
+def _command(session: str | None, command: Message) -> None:
+    with ControlClient(runtime.find_session(session).control_endpoint) as client:
+        reply = client.request(command)
+    if isinstance(reply, c.CommandAccepted):
+        say(f"{reply.what[0].upper()}{reply.what[1:]}.")

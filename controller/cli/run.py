@@ -1,0 +1,239 @@
+"""`neuroloop run`: start a session's daemon, show how it goes, and say what came of it.
+
+The daemon is a process of its own: closing this terminal does not end the session, Ctrl-C does.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from controller import runtime
+from controller.cli.config_commands import SetOption, describe
+from controller.cli.exits import Exit
+from controller.cli.output import complain, err, say, say_json
+from controller.cli.watch import generation_line, view
+from controller.config.load import load_config
+from controller.config.tables import SessionConfig
+from controller.control.client import ControlClient
+from controller.control.messages import SessionStatus
+from controller.errors import ControlError
+from controller.processes import child_environment
+from sessions.schema import FILE_NAME
+
+POLL_S = 0.25
+EXIT_OF = {"success": Exit.DONE, "abort": Exit.ABORTED, "fail": Exit.FAULTED}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file to `app`."""
+    app.command(
+        epilog="Example: neuroloop run session.toml --set stopping.max_generations=20. "
+        "Ctrl-C ends the session at once and closes its log."
+    )(run)
+
+
+def run(
+    path: Annotated[Path, typer.Argument(help="The session's TOML file.")],
+    overrides: SetOption = None,
+    control: Annotated[
+        str | None, typer.Option(help="none, or shuffled: tell the optimizer shuffled scores.")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option(help="Return once it runs; see neuroloop status.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Run one session, show its progress, and end with a summary and a picture."""
+    chosen = [*(overrides or ()), *([f'session.control="{control}"'] if control else [])]
+    config = load_config(path, chosen)
+    toml = path.read_text(encoding="utf-8")
+    _, status = run_config(config, toml, detach=detach, as_json=as_json)
+    raise typer.Exit(status)
+
+
+def run_config(
+    config: SessionConfig, toml: str, *, detach: bool = False, as_json: bool = False
+) -> tuple[Path, Exit]:
+    """Run a session in a new folder; return the folder and the exit status.
+
+    `toml` is the config as the user wrote it, for the log.
+    """
+    session_id, folder = new_session_folder(config)
+    (folder / "session.toml").write_text(toml, encoding="utf-8")
+    if not as_json:
+        say(f"Session {session_id}: {describe(config)}.")
+    with Daemon(config, session_id, folder) as daemon:
+        if detach:
+            daemon.wait_until_reachable()
+            say("It runs in the background: neuroloop status, neuroloop stop.")
+            return folder, Exit.DONE
+        with daemon.interrupted_by_signals():
+            daemon.watch(quiet=as_json)
+        outcome = daemon.outcome()
+    return folder, conclude(outcome, folder, as_json=as_json)
+
+
+def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
+    """Make the folder of a new session and return its id and path."""
+    stem = f"{config.session.name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    number = 1
+    while True:
+        session_id = stem if number == 1 else f"{stem}-{number}"
+        folder = (config.session.folder / session_id).resolve()
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        return session_id, folder
+
+
+class Daemon:
+    """The daemon of one session, as the terminal sees it."""
+
+    def __init__(self, config: SessionConfig, session_id: str, folder: Path) -> None:
+        self.session_id = session_id
+        self._folder = folder
+        resolved = folder / "config.json"
+        resolved.write_text(config.model_dump_json(indent=2), encoding="utf-8")
+        command = [sys.executable, "-m", "controller.daemon", "--config", str(resolved)]
+        command += ["--toml", str(folder / "session.toml")]
+        command += ["--session-id", session_id, "--folder", str(folder)]
+        with (folder / "daemon.log").open("ab") as log:
+            # In a session of its own, so that Ctrl-C reaches it once and through us.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=child_environment(),
+                start_new_session=True,
+            )
+        self._interrupts = 0
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    @contextmanager
+    def interrupted_by_signals(self) -> Iterator[None]:
+        """Pass Ctrl-C and SIGTERM on to the daemon, which ends the session in order."""
+        before = {n: signal.signal(n, self._interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def wait_until_reachable(self) -> None:
+        """Return when the daemon answers; ControlError when it ends before that."""
+        while self._status() is None:
+            if self._process.poll() is not None:
+                raise ControlError(f"the session ended at once; see {self._folder}/daemon.log")
+            time.sleep(POLL_S)
+
+    def watch(self, *, quiet: bool) -> None:
+        """Show how the session goes until its daemon has ended."""
+        if quiet:
+            self._process.wait()
+        elif err.is_terminal:
+            with Live(view(None), console=err, refresh_per_second=4, transient=True) as live:
+                while self._process.poll() is None:
+                    live.update(view(self._status()))
+                    time.sleep(POLL_S)
+        else:
+            self._print_generations()
+
+    def outcome(self) -> dict[str, str]:
+        """Return `exit_status` and `reason` of the ended session."""
+        code = self._process.wait()
+        last = self._process.stdout.read().decode() if self._process.stdout else ""
+        try:
+            told = json.loads(last.strip().splitlines()[-1])
+            return {"exit_status": told["exit_status"], "reason": told["reason"]}
+        except (IndexError, ValueError, KeyError, TypeError):
+            runtime.sweep()
+            if self._interrupts:
+                return {"exit_status": "abort", "reason": "interrupted before the session began"}
+            cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else "broke down"
+            return {
+                "exit_status": "fail",
+                "reason": f"the daemon {cause}; see {self._folder}/daemon.log",
+            }
+
+    def _interrupt(self, number: int, _frame: FrameType | None) -> None:
+        self._interrupts += 1
+        if self._interrupts == 1:
+            err.print("ending the session and closing its log…", markup=False)
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def _status(self) -> SessionStatus | None:
+        try:
+            found = runtime.find_session(self.session_id)
+            with ControlClient(found.control_endpoint, deadline_s=2.0) as client:
+                return client.status()
+        except ControlError:
+            return None
+
+    def _print_generations(self) -> None:
+        shown = 0
+        while self._process.poll() is None:
+            status = self._status()
+            if status is not None and status.block > shown:
+                shown = status.block
+                err.print(generation_line(status), markup=False)
+            time.sleep(POLL_S)
+
+
+def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
+    """Say what happened, draw the picture, and return the exit status."""
+    log = folder / FILE_NAME
+    picture = _draw(log) if log.exists() else None
+    if as_json:
+        say_json({**outcome, "log": str(log), "picture": str(picture) if picture else None})
+    else:
+        _tell(outcome, log, picture)
+    return EXIT_OF[outcome["exit_status"]]
+
+
+def _draw(log: Path) -> Path | None:
+    # matplotlib takes a second to import, which no other command should pay for.
+    from sessions.reader import open_log
+    from sessions.report import draw_summary
+
+    reader = open_log(log)
+    if not reader.generations_committed:
+        return None
+    picture = log.parent / "summary.png"
+    draw_summary(reader, picture)
+    return picture
+
+
+def _tell(outcome: dict[str, str], log: Path, picture: Path | None) -> None:
+    if outcome["exit_status"] == "fail":
+        complain(f"the session ended by a fault: {outcome['reason']}")
+    if log.exists():
+        from sessions.reader import open_log
+        from sessions.report import summary, summary_sentences
+
+        for sentence in summary_sentences(summary(open_log(log))):
+            say(sentence)
+        say(f"Log: {log}")
+    if picture is not None:
+        say(f"Picture: {picture}")
+        say(f"Next: neuroloop inspect {log}")
