@@ -252,7 +252,7 @@ def _with_pixels(reader: LogReader) -> set[int]:
 
 def _span(generations: Ints) -> str:
     first, last = int(generations[0]), int(generations[-1])
-    return f"{first}" if first == last else f"{first}–{last}"  # noqa: RUF001 - a range in print
+    return f"{first}" if first == last else f"{first}–{last}"
 
 
 def _clean(axes: Axes, title: str, x: str, y: str) -> None:

@@ -27,7 +27,7 @@ def no_display() -> Iterator[None]:
 def traces(name: str) -> list[Path]:
     """Return the files that the X server `name` keeps while it runs."""
     number = name.removeprefix(":")
-    files = [Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")]  # noqa: S108 - X11's
+    files = [Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")]
     return [file for file in files if file.exists()]
 
 

@@ -1,0 +1,220 @@
+"""Whole sessions as a user runs them: real processes, real sockets, a folder of their own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from controller.cli.config_commands import template
+from controller.control.client import ControlClient
+from controller.control.messages import SessionStatus
+from controller.errors import ControlError
+from rig_adapters.wire.messages import Message
+from sessions.reader import LogReader, open_log
+
+NEUROLOOP = str(Path(sys.executable).with_name("neuroloop"))
+X_SOCKETS = Path("/tmp/.X11-unix")
+VIRTUAL = (
+    "session.time=virtual",
+    "display.kind=virtual",
+    "stopping.max_generations=3",
+    "generators.embedded.code_dim=256",
+    "generators.embedded.image_size_px=80",
+)
+"""Overrides that turn the template into a session of a second or two."""
+
+LONG_BLOCKS = ("scoring.repeats=60", "stopping.max_generations=50")
+"""Overrides that make a block last some seconds, so that something can happen within."""
+
+
+Found = TypeVar("Found")
+
+
+class Lab:
+    """Starts sessions in a private runtime folder and knows what they must not leave behind."""
+
+    def __init__(self, folder: Path, runtime: Path) -> None:
+        self.folder = folder
+        self.runtime = runtime
+        self.config = folder / "session.toml"
+        self.config.write_text(template(), encoding="utf-8")
+        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime)}
+        self.started: list[subprocess.Popen[str]] = []
+
+    def neuroloop(
+        self, *arguments: str, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [NEUROLOOP, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+
+    def run(self, *overrides: str, options: tuple[str, ...] = ()) -> LogReader:
+        """Run a session to its good end and open its log."""
+        before = set(self.logs())
+        done = self.neuroloop("run", str(self.config), *_sets(overrides), *options)
+        assert done.returncode == 0, done.stderr + self.daemon_log()
+        (log,) = set(self.logs()) - before
+        return open_log(log)
+
+    def start(self, *overrides: str) -> subprocess.Popen[str]:
+        """Start a session and return while it runs."""
+        process = subprocess.Popen(
+            [NEUROLOOP, "run", str(self.config), *_sets(overrides)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def logs(self) -> list[Path]:
+        """The logs of all sessions so far."""
+        return sorted(self.folder.glob("runs/*/session.h5"))
+
+    def the_log(self) -> LogReader:
+        """The only log there is."""
+        (log,) = self.logs()
+        return open_log(log)
+
+    def daemon_log(self) -> str:
+        """What all daemons so far have said."""
+        texts = [p.read_text(encoding="utf-8") for p in self.folder.glob("runs/*/*.log")]
+        return "\n".join(texts)
+
+    def card(self) -> dict[str, object] | None:
+        """The card of the running session, once there is one."""
+        for path in self.runtime.glob("neuroloop-*/*/session.json"):
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        return None
+
+    def daemon_pid(self) -> int:
+        """The process id of the running daemon."""
+        card = wait_for(self.card, "the session's card")
+        return int(str(card["pid"]))
+
+    def children(self) -> dict[str, int]:
+        """The process ids of the running stimulus process and rig adapter."""
+        found = {}
+        for child in psutil.Process(self.daemon_pid()).children():
+            words = " ".join(child.cmdline())
+            for name in ("rig_adapters.stimulus", "rig_adapters.sim"):
+                if name in words:
+                    found[name] = child.pid
+        return found
+
+    def status(self) -> SessionStatus | None:
+        """How the running session is going; None while it cannot be asked."""
+        card = self.card()
+        if card is None:
+            return None
+        try:
+            with ControlClient(f"ipc://{card['runtime']}/control", deadline_s=5) as client:
+                return client.status()
+        except ControlError:
+            return None
+
+    def command(self, command: Message) -> None:
+        """Give the running session a command; at once, unlike a new process."""
+        card = wait_for(self.card, "the session's card")
+        with ControlClient(f"ipc://{card['runtime']}/control") as client:
+            client.request(command)
+
+    def wait_for_state(self, state: str, timeout_s: float = 60) -> SessionStatus:
+        """Wait until the session is in `state`."""
+
+        def reached() -> SessionStatus | None:
+            ended = [p for p in self.started if p.poll() is not None]
+            assert not ended, f"the session ended before {state}: {self.daemon_log()}"
+            status = self.status()
+            return status if status is not None and status.state == state else None
+
+        return wait_for(reached, f"state {state}", timeout_s)
+
+    def wait_until_presenting(self) -> None:
+        """Wait until the open block is being shown."""
+
+        def presenting() -> bool:
+            status = self.status()
+            return status is not None and status.presentations_done > 0
+
+        wait_for(presenting, "the first presentations")
+
+    def is_clean(self) -> None:
+        """Assert that no process and no socket of these sessions is left."""
+        wait_for(lambda: not self._processes(), "the end of all processes", 30)
+        assert not list(self.runtime.iterdir()), list(self.runtime.rglob("*"))
+
+    def _processes(self) -> list[str]:
+        marker = f"XDG_RUNTIME_DIR={self.runtime}"
+        return [
+            " ".join(process.cmdline())
+            for process in psutil.process_iter()
+            if process.pid != os.getpid() and _has_environment(process, marker)
+        ]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A lab whose sessions have left nothing behind when the test is over."""
+    # Socket paths must be short, and pytest's folders are long.
+    runtime = Path(tempfile.mkdtemp(prefix="nl-"))
+    screens = _screens()
+    lab = Lab(tmp_path, runtime)
+    try:
+        yield lab
+        for process in lab.started:
+            process.communicate(timeout=60)
+        lab.is_clean()
+        assert _screens() <= screens, "an X server's socket was left behind"
+    finally:
+        for process in lab.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+        shutil.rmtree(runtime, ignore_errors=True)
+
+
+def wait_for(look: Callable[[], Found | None], what: str, timeout_s: float = 60) -> Found:
+    """Return what `look` finds as soon as it finds something."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited {timeout_s} s for {what}")
+
+
+def _sets(overrides: tuple[str, ...]) -> list[str]:
+    return [word for override in overrides for word in ("--set", override)]
+
+
+def _screens() -> set[str]:
+    return {path.name for path in X_SOCKETS.iterdir()} if X_SOCKETS.is_dir() else set()
+
+
+def _has_environment(process: psutil.Process, marker: str) -> bool:
+    try:
+        name, value = marker.split("=", 1)
+        return process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,115 @@
+"""What an operator does to a running session: pause, note, resume, stop, interrupt."""
+
+import signal
+
+import pytest
+
+from controller.control.messages import Pause, Stop
+
+from .conftest import LONG_BLOCKS, VIRTUAL, Lab, wait_for
+
+pytestmark = pytest.mark.system
+
+
+def test_an_operator_can_pause_note_resume_and_stop(lab: Lab) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=10000")
+    lab.wait_for_state("running")
+
+    assert lab.neuroloop("pause").stdout == "The session pauses at the end of this block.\n"
+    paused = lab.wait_for_state("paused")
+    assert lab.neuroloop("note", "animal drowsy – reward up").returncode == 0
+    assert "paused" in lab.neuroloop("status").stdout
+    assert lab.status() is not None
+    assert lab.status().block == paused.block
+    assert lab.neuroloop("resume").returncode == 0
+    wait_for(lambda: lab.status().block > paused.block, "another generation")
+    assert lab.neuroloop("stop").returncode == 0
+    run.communicate(timeout=60)
+
+    assert run.returncode == 0
+    log = lab.the_log()
+    assert log.end is not None
+    assert (log.end.exit_status, log.end.reason) == ("success", "stopped by the operator")
+    assert "animal drowsy – reward up" in log.events.text
+    assert any("→ paused" in text for text in log.events.text)
+
+
+def test_commands_that_make_no_sense_are_refused_with_a_sentence(lab: Lab) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=10000")
+    lab.wait_for_state("running")
+
+    refused = lab.neuroloop("resume")
+    assert refused.returncode == 5
+    assert refused.stderr == "neuroloop: a session that is running cannot resume\n"
+    lab.neuroloop("stop", "--now")
+    run.communicate(timeout=60)
+    assert run.returncode == 3
+
+
+def test_without_a_session_the_commands_say_so(lab: Lab) -> None:
+    for command in (["status"], ["pause"], ["stop"], ["note", "x"]):
+        done = lab.neuroloop(*command)
+        assert (done.returncode, done.stderr) == (5, "neuroloop: no session is running here\n")
+
+
+def test_a_detached_session_runs_on_and_can_be_stopped(lab: Lab) -> None:
+    lab_run = lab.neuroloop(
+        "run",
+        str(lab.config),
+        "--detach",
+        *[w for o in (*VIRTUAL, "stopping.max_generations=10000") for w in ("--set", o)],
+    )
+    assert lab_run.returncode == 0
+    lab.wait_for_state("running")
+    assert lab.neuroloop("stop").returncode == 0
+    wait_for(lambda: lab.card() is None, "the end of the session")
+
+
+STATES = ("idle", "preparing", "running", "pausing", "paused", "finishing", "aborting")
+
+
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [*((state, signal.SIGINT) for state in STATES), ("running", signal.SIGTERM)],
+)
+def test_an_interrupt_in_any_state_leaves_nothing_behind(
+    lab: Lab, state: str, number: signal.Signals
+) -> None:
+    run = lab.start(*VIRTUAL, *LONG_BLOCKS)
+    bring_to(lab, state)
+
+    run.send_signal(number)
+    if state == "aborting":
+        run.send_signal(number)
+    output, _ = run.communicate(timeout=60)
+
+    # Before the command has caught its signals it ends as any program does.
+    assert run.returncode in ({3, -number} if state == "idle" else {3}), output
+    for log in lab.logs():
+        end = lab.the_log().end
+        assert end is not None, log
+        assert (end.exit_status, end.reason) == (
+            "abort",
+            f"interrupted by the operator ({number.name})",
+        )
+    if state not in ("idle", "preparing"):
+        assert lab.logs()
+
+
+def bring_to(lab: Lab, state: str) -> None:
+    """Bring the running session to `state`."""
+    if state == "idle":
+        # The command has begun, and there is no daemon yet that could be asked.
+        wait_for(lambda: list(lab.folder.glob("runs/*/daemon.log")), "the daemon's start")
+        return
+    if state == "preparing":
+        lab.wait_for_state("preparing")
+        return
+    lab.wait_for_state("running")
+    lab.wait_until_presenting()
+    if state in ("pausing", "paused"):
+        lab.command(Pause())
+        lab.wait_for_state(state)
+    if state == "finishing":
+        lab.command(Stop())
+        lab.wait_for_state("finishing")

@@ -1,0 +1,156 @@
+"""Whole sessions in virtual time: they end well, repeat exactly, and their logs can be trusted."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from controller.cli.config_commands import template
+from sessions.checks import run_checks
+from sessions.reader import LogReader
+
+from .conftest import VIRTUAL, Lab
+
+pytestmark = pytest.mark.system
+
+SECOND_THREAD = """
+[[threads]]
+name = "GA"
+generator = "embedded"
+driver_units = [101]
+position_deg = [0.0, 0.0]
+size_deg = 4.0
+optimizer = { kind = "genetic" }
+
+[references]"""
+
+
+def errors_in(log: LogReader) -> list[str]:
+    return [finding.message for finding in run_checks(log) if finding.severity == "error"]
+
+
+def test_a_session_ends_well_and_its_log_passes_every_check(lab: Lab) -> None:
+    log = lab.run(*VIRTUAL)
+
+    assert log.end is not None
+    assert (log.end.exit_status, log.generations_committed) == ("success", 3)
+    assert errors_in(log) == []
+    assert (log.path.parent / "summary.png").stat().st_size > 10_000
+
+
+def test_the_same_config_and_seed_give_identical_codes_images_and_scores(lab: Lab) -> None:
+    first, second = lab.run(*VIRTUAL), lab.run(*VIRTUAL)
+
+    np.testing.assert_array_equal(first.codes(0).code, second.codes(0).code)
+    np.testing.assert_array_equal(first.images.sha256, second.images.sha256)
+    np.testing.assert_array_equal(first.scores.score, second.scores.score)
+    np.testing.assert_array_equal(first.spikes.rig_time_s, second.spikes.rig_time_s)
+
+
+def test_another_seed_gives_other_codes(lab: Lab) -> None:
+    first, second = lab.run(*VIRTUAL), lab.run(*VIRTUAL, "session.seed=7")
+
+    assert not np.array_equal(first.codes(0).code, second.codes(0).code)
+
+
+def test_two_threads_on_one_unit_are_told_apart_by_id_only(lab: Lab) -> None:
+    lab.config.write_text(template().replace("[references]", SECOND_THREAD.lstrip(), 1))
+    log = lab.run(*VIRTUAL)
+
+    assert errors_in(log) == []
+    assert [thread.optimizer for thread in log.threads] == ["cholesky_cma", "genetic"]
+    ids = [set(log.codes(thread).image_id.tolist()) for thread in (0, 1)]
+    assert ids[0].isdisjoint(ids[1])
+    presented = log.presentations
+    block = presented.thread_id[(presented.block == 1) & (presented.part == 0)]
+    assert {-1, 0, 1} == set(block.tolist())
+    assert np.count_nonzero(block == -1) == 10
+    # Interleaved: no thread's images come in one run.
+    assert all(np.any(np.diff(np.flatnonzero(block == thread)) > 1) for thread in (0, 1))
+
+
+def test_h5py_alone_recomputes_every_score_to_the_last_bit(lab: Lab) -> None:
+    log = lab.run(*VIRTUAL, "scoring.baseline_window_s=[0.0, 0.04]")
+
+    with h5py.File(log.path, "r") as f:
+        (a, b), (c, e) = f.attrs["response_window_s"], f.attrs["baseline_window_s"]
+        units = json.loads(f["threads/driver_unit_ids"].asstr()[0])
+        p, s = f["presentations"], f["spikes"]
+        done = p["outcome"][:] == b"completed"
+        driver = np.isin(s["unit_id"][:], units)
+        times = s["rig_time_s"][:][driver]
+
+        def rate(rows: np.ndarray, start: float, stop: float) -> float:
+            onsets = p["onset_rig_s"][:][rows]
+            n = sum(int(((times >= t + start) & (times < t + stop)).sum()) for t in onsets)
+            return n / ((len(onsets) * len(units)) * (stop - start))
+
+        for i, image_id in enumerate(f["scores/image_id"][:]):
+            here = done & (p["block"][:] == f["scores/block"][i])
+            mine = np.flatnonzero(here & (p["image_id"][:] == image_id))
+            score = rate(mine, a, b) - rate(np.flatnonzero(here), c, e) if mine.size else np.nan
+            np.testing.assert_array_equal(f["scores/score"][i], score)
+
+
+def test_an_evolution_rises_and_its_shuffled_control_does_not(lab: Lab) -> None:
+    rises = ("stopping.max_generations=24", "generators.embedded.code_dim=4096")
+    evolved = lab.run(*VIRTUAL, *rises)
+    control = lab.run(*VIRTUAL, *rises, options=("--control", "shuffled"))
+
+    assert errors_in(evolved) == errors_in(control) == []
+    assert last_mean(evolved) > 2 * first_mean(evolved)
+    assert last_mean(evolved) > 1.5 * reference_mean(evolved)
+    assert last_mean(control) < 1.3 * first_mean(control)
+
+
+def test_a_unit_that_the_rig_does_not_have_ends_the_session_with_one_sentence(lab: Lab) -> None:
+    done = lab.neuroloop("run", str(lab.config), *_set("threads.0.driver_units=[999]", *VIRTUAL))
+
+    assert done.returncode == 4
+    assert "the rig has no unit 999; it has [101, 201, 301, 401]" in done.stderr
+    assert lab.logs() == []
+
+
+def test_a_wrong_config_starts_nothing_and_makes_nothing(lab: Lab) -> None:
+    done = lab.neuroloop("run", str(lab.config), "--set", "display.on_frame=6")
+
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "neuroloop: display.on_frame is not a known key; did you mean display.on_frames?"
+    )
+    assert not (lab.folder / "runs").exists()
+
+
+def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(lab: Lab) -> None:
+    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=0.6")
+
+    outcomes = set(log.presentations.outcome)
+    assert outcomes == {"completed", "failed_trial"}
+    assert log.presentations.part.max() >= 1
+    assert errors_in(log) == []
+
+
+def test_a_session_where_every_trial_fails_goes_on_without_scores(lab: Lab) -> None:
+    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=1", "scoring.max_attempts=2")
+
+    assert log.generations_committed == 3
+    mine = log.scores.n_valid == 0
+    assert mine.any()
+    assert np.isnan(log.scores.score[mine]).all()
+
+
+def _set(*overrides: str) -> list[str]:
+    return [word for override in overrides for word in ("--set", override)]
+
+
+def first_mean(log: LogReader) -> float:
+    return float(np.mean(log.generations.score_mean[:2]))
+
+
+def last_mean(log: LogReader) -> float:
+    return float(np.mean(log.generations.score_mean[-3:]))
+
+
+def reference_mean(log: LogReader) -> float:
+    return float(np.mean(log.generations.reference_mean[-3:]))
