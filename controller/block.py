@@ -28,7 +28,10 @@ SYNC_TOLERANCE_FRAMES = 2.0
 
 @dataclass(frozen=True)
 class Shown:
-    """One presentation with what became of it; `report` is None when it was never shown."""
+    """One presentation with what became of it; `report` is None when it was never shown.
+
+    `heard`: whether its windows were recorded completely, whatever else went wrong.
+    """
 
     planned: Planned
     part: int
@@ -37,6 +40,7 @@ class Shown:
     report: Presented | None
     onset_rig_s: float
     sync: str
+    heard: bool
     outcome: str
 
 
@@ -176,6 +180,7 @@ class BlockPresenter:
                 report=reports.get(row.presentation_id),
                 onset_rig_s=float(aligned.onset_rig_s[index]),
                 sync=aligned.sync[index],
+                heard=bool(heard[index]),
                 outcome=self._outcome(
                     reports.get(row.presentation_id), bool(failed[index]), bool(heard[index])
                 ),
