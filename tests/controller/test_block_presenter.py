@@ -193,6 +193,25 @@ def test_counts_exist_only_where_the_recording_is_complete_also_for_late_ones(pl
     assert counts[5:].tolist() == [row.planned.image.image_id for row in shown[5:]]
 
 
+def test_without_sync_edges_onsets_follow_the_last_reading_of_both_clocks(play: Play) -> None:
+    drift = 1e-3
+
+    async def scene(stage: Stage) -> list[Shown]:
+        shown: list[Shown] = []
+        for _ in range(20):
+            shown = await seven(stage)
+        return shown
+
+    shown = play(scene, sync=False, rig_s=lambda host_s: OFFSET_S + (1 + drift) * host_s)
+
+    assert all(row.sync == "clock" for row in shown)
+    for row in shown:
+        assert row.report is not None
+        truth = OFFSET_S + (1 + drift) * row.report.flip_on_host_s
+        # What the clocks drift apart within one block, and not since the session's beginning.
+        assert abs(row.onset_rig_s - truth) < 3 * drift
+
+
 def test_what_the_display_and_the_rig_spent_is_added_up(play: Play) -> None:
     async def scene(stage: Stage) -> tuple[float, float, int]:
         await seven(stage)
