@@ -18,7 +18,7 @@ from controller.config.tables import SessionConfig
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
 from controller.recorder import Recorder
 from controller.screen import Screen
-from rig_adapters.alignment import align, completeness, failed_by_fixation
+from rig_adapters.alignment import MIN_PAIRS, align, completeness, failed_by_fixation
 from rig_adapters.clocks import ClockMap
 from rig_adapters.wire.messages import Presented
 
@@ -28,7 +28,10 @@ SYNC_TOLERANCE_FRAMES = 2.0
 
 @dataclass(frozen=True)
 class Shown:
-    """One presentation with what became of it; `report` is None when it was never shown."""
+    """One presentation with what became of it; `report` is None when it was never shown.
+
+    `heard`: whether its windows were recorded completely, whatever else went wrong.
+    """
 
     planned: Planned
     part: int
@@ -37,6 +40,7 @@ class Shown:
     report: Presented | None
     onset_rig_s: float
     sync: str
+    heard: bool
     outcome: str
 
 
@@ -125,6 +129,12 @@ class BlockPresenter:
         await self._wait_for_spikes(flips)
         return self._outcomes(planned, part, reports, flips)
 
+    def _expected_clock(self) -> ClockMap | None:
+        """Return the map fitted to the edges so far; without edges, the rig's last reading."""
+        if self.clock is not None and self.clock.n_pairs >= MIN_PAIRS:
+            return self.clock
+        return self._recorder.clock
+
     def _tail_frames(self) -> int:
         """Blank frames after the last trial until its last window is over."""
         display = self._config.display
@@ -133,7 +143,7 @@ class BlockPresenter:
         return max(0, frames - display.off_frames - display.inter_trial_frames)
 
     async def _wait_for_spikes(self, flips: npt.NDArray[np.float64]) -> None:
-        clock = self.clock or self._recorder.clock
+        clock = self._expected_clock()
         if clock is not None and np.isfinite(flips).any():
             last_rig_s = float(clock.to_rig(np.nanmax(flips))) + self.window_span_s[1]
             # The onset may turn out to be a little later than the clock map says now.
@@ -148,7 +158,7 @@ class BlockPresenter:
         flips: npt.NDArray[np.float64],
     ) -> list[Shown]:
         recording = self._recorder.recording
-        start = self.clock or self._recorder.clock
+        start = self._expected_clock()
         if start is None:
             raise RuntimeError("a block was presented before the recording began")
         aligned = align(
@@ -176,6 +186,7 @@ class BlockPresenter:
                 report=reports.get(row.presentation_id),
                 onset_rig_s=float(aligned.onset_rig_s[index]),
                 sync=aligned.sync[index],
+                heard=bool(heard[index]),
                 outcome=self._outcome(
                     reports.get(row.presentation_id), bool(failed[index]), bool(heard[index])
                 ),

@@ -35,13 +35,13 @@ def presentation_table(
 ) -> PresentationTable:
     """Return the rows of all presentations of a block, with their spike counts.
 
-    Only what was heard has counts: a presentation that was not completed because nothing was
-    recorded gets -1, not 0.
+    Only what was heard has counts: where the recording has a gap they are -1, not 0, also when
+    the presentation was late or its trial failed.
     """
     reports = [row.report for row in shown]
     images = [row.planned.image for row in shown]
     onsets = np.array([row.onset_rig_s for row in shown], dtype=np.float64)
-    heard = np.array([row.outcome not in ("not_heard", "not_shown") for row in shown], dtype=bool)
+    heard = np.array([row.heard for row in shown], dtype=bool)
     response = _counts(spikes, unit_ids, onsets, rule.response_window_s, heard)
     baseline = _counts(spikes, unit_ids, onsets, rule.baseline_window_s, heard)
     return PresentationTable(

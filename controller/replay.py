@@ -91,17 +91,34 @@ def first_difference(a: LogReader, b: LogReader) -> str | None:
     if a.generations_committed != b.generations_committed:
         counts = f"{a.generations_committed} and {b.generations_committed}"
         return f"the logs hold {counts} generations"
+    if len(a.threads) != len(b.threads):
+        return f"the logs hold {len(a.threads)} and {len(b.threads)} threads"
     for info in a.threads:
-        codes_a, codes_b = a.codes(info.thread_id), b.codes(info.thread_id)
-        if not np.array_equal(codes_a.image_id, codes_b.image_id):
-            return f"thread {info.thread_id} has other images"
-        rows = np.flatnonzero((codes_a.code != codes_b.code).any(axis=1))
-        if rows.size:
-            where = f"generation {codes_a.generation[rows[0]]}, image {codes_a.image_id[rows[0]]}"
-            return f"the codes of thread {info.thread_id} differ from {where} on"
+        difference = _difference_of_codes(info.thread_id, a, b)
+        if difference is not None:
+            return difference
     if not np.array_equal(a.images.sha256, b.images.sha256):
         return "the codes are the same, but some images have other pixels"
-    if not np.array_equal(a.scores.score, b.scores.score, equal_nan=True):
-        row = int(np.flatnonzero(a.scores.score != b.scores.score)[0])
+    if not np.array_equal(a.scores.image_id, b.scores.image_id):
+        return "the codes are the same, but other images have scores"
+    same = (a.scores.score == b.scores.score) | (
+        np.isnan(a.scores.score) & np.isnan(b.scores.score)
+    )
+    if not same.all():
+        row = int(np.flatnonzero(~same)[0])
         return f"the scores differ from image {a.scores.image_id[row]} on"
     return None
+
+
+def _difference_of_codes(thread_id: int, a: LogReader, b: LogReader) -> str | None:
+    codes_a, codes_b = a.codes(thread_id), b.codes(thread_id)
+    if not np.array_equal(codes_a.image_id, codes_b.image_id):
+        return f"thread {thread_id} has other images"
+    dims = codes_a.code.shape[1], codes_b.code.shape[1]
+    if dims[0] != dims[1]:
+        return f"the codes of thread {thread_id} have {dims[0]} and {dims[1]} dimensions"
+    rows = np.flatnonzero((codes_a.code != codes_b.code).any(axis=1))
+    if not rows.size:
+        return None
+    where = f"generation {codes_a.generation[rows[0]]}, image {codes_a.image_id[rows[0]]}"
+    return f"the codes of thread {thread_id} differ from {where} on"

@@ -5,7 +5,8 @@
         control, display, rig, light      sockets
 
 Socket paths must stay under 108 bytes, so the folder is named by a hash of the session id. A folder
-whose daemon is dead is swept away by the next session that starts.
+whose daemon is dead is swept away by the next session that starts. Nothing is read or removed in a
+folder that others can enter.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,8 @@ import psutil
 from controller.errors import ControlError, SessionRefused
 
 _CARD = "session.json"
+_LONGEST_NAME = "display"
+_MAX_SOCKET_BYTES = 107
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class RunningSession:
     def alive(self) -> bool:
         """Whether its daemon still runs."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started_s) < 1.0
+            process = psutil.Process(self.pid)
+            # Where nobody waits for a dead daemon, it stays in the list of processes.
+            dead = process.status() == psutil.STATUS_ZOMBIE
+            return not dead and abs(process.create_time() - self.started_s) < 1.0
         except psutil.Error:
             return False
 
@@ -65,15 +71,18 @@ def base_folder() -> Path:
 def create(session_id: str) -> Path:
     """Make the private runtime folder of a session; SessionRefused if it cannot be private."""
     base = base_folder()
-    base.mkdir(mode=0o700, exist_ok=True)
-    status = base.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+    runtime = base / hashlib.sha256(session_id.encode()).hexdigest()[:8]
+    if len(os.fsencode(runtime / _LONGEST_NAME)) > _MAX_SOCKET_BYTES:
+        raise SessionRefused(
+            f"{base} is too long a path for sockets; set XDG_RUNTIME_DIR to a shorter one"
+        )
+    _make(base)
+    if not _is_private(base):
         raise SessionRefused(
             f"{base} must be a folder that only you can enter; remove it or set XDG_RUNTIME_DIR"
         )
     sweep()
-    base.mkdir(mode=0o700, exist_ok=True)
-    runtime = base / hashlib.sha256(session_id.encode()).hexdigest()[:8]
+    _make(base)
     try:
         runtime.mkdir(mode=0o700)
     except FileExistsError:
@@ -126,11 +135,36 @@ def find_session(session_id: str | None) -> RunningSession:
     return running[0]
 
 
+def _make(base: Path) -> None:
+    try:
+        base.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SessionRefused(
+            f"{base} cannot be made ({error.strerror}); set XDG_RUNTIME_DIR to a folder of yours"
+        ) from error
+
+
+def _is_private(base: Path) -> bool:
+    try:
+        status = base.lstat()
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return mine and not status.st_mode & 0o077
+
+
 def _cards() -> list[RunningSession]:
+    base = base_folder()
+    if not _is_private(base):
+        return []
     cards = []
-    for path in sorted(base_folder().glob(f"*/{_CARD}")):
+    for path in sorted(base.glob(f"*/{_CARD}")):
         try:
-            cards.append(RunningSession(**json.loads(path.read_text(encoding="utf-8"))))
+            card = RunningSession(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
+        # Its folder is removed when it is dead, so where it lies counts, not what it says.
+        cards.append(replace(card, runtime=str(path.parent)))
     return cards

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from controller import runtime
 from controller.cli.output import say, say_json
@@ -62,7 +63,13 @@ def note(
     session: SessionOption = None,
 ) -> None:
     """Write a note into the log, with the time."""
-    _command(session, c.AddNote(text=text))
+    try:
+        command = c.AddNote(text=text)
+    except ValidationError as error:
+        raise typer.BadParameter(
+            f"a note has between 1 and {c.MAX_NOTE} characters, but this one has {len(text)}"
+        ) from error
+    _command(session, command)
 
 
 def _command(session: str | None, command: Message) -> None:

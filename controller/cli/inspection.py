@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from controller.cli.output import out, say
 from sessions.checks.base import Finding
@@ -42,7 +43,7 @@ def _generation_table(reader: LogReader) -> Table:
     for index in range(len(rows.generation)):
         table.add_row(
             str(rows.generation[index]),
-            names[int(rows.thread_id[index])],
+            Text(names[int(rows.thread_id[index])]),
             str(rows.n_images[index]),
             f"{rows.score_mean[index]:.1f} ± {rows.score_sem[index]:.1f}",
             f"{rows.reference_mean[index]:.1f} ± {rows.reference_sem[index]:.1f}",

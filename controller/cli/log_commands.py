@@ -53,7 +53,10 @@ def replay(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Render every logged code again, and run the session again in virtual time."""
+    """Render every logged code again, and run the session again in virtual time.
+
+    Without overrides the replay should be identical; where it is not, the exit status is 6.
+    """
     reader = open_log(log)
     rendered = rerender(reader)
     if as_json and images_only:
@@ -61,9 +64,12 @@ def replay(
     elif not as_json:
         for row in rendered:
             say(rerendered_sentence(row))
+    identical = all(row.identical for row in rendered)
     if not images_only:
-        _run_again(reader, list(overrides or ()), folder, as_json=as_json)
-    if not all(row.identical for row in rendered):
+        same = _run_again(reader, list(overrides or ()), folder, as_json=as_json)
+        # With overrides another result is what was asked for.
+        identical = identical and (same or bool(overrides))
+    if not identical:
         raise typer.Exit(Exit.PROBLEMS)
 
 
@@ -79,17 +85,19 @@ def rerendered_sentence(row: Rerendered) -> str:
 
 def _run_again(
     reader: LogReader, overrides: list[str], folder: str | None, *, as_json: bool
-) -> None:
+) -> bool:
+    """Run the session again; return whether codes, pixels and scores came out the same."""
     config = replay_config(reader, overrides, folder)
     changes = "".join(f"# --set {override}\n" for override in overrides)
     toml = f"# Replay of {reader.start.session_id}\n{changes}{reader.start.config_toml}"
     place, status = run_config(config, toml, as_json=as_json)
-    if status is Exit.DONE and not as_json:
-        again = open_log(place / FILE_NAME)
-        difference = first_difference(reader, again)
-        if difference is None:
-            say("The replay is identical to the session: same codes, same pixels, same scores.")
-        else:
-            say(f"Compared with the session: {difference}.")
     if status is not Exit.DONE:
         raise typer.Exit(status)
+    difference = first_difference(reader, open_log(place / FILE_NAME))
+    if as_json:
+        return difference is None
+    if difference is None:
+        say("The replay is identical to the session: same codes, same pixels, same scores.")
+    else:
+        say(f"Compared with the session: {difference}.")
+    return difference is None

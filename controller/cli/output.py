@@ -1,6 +1,7 @@
 """Where the command line prints: results to standard output, everything else to standard error."""
 
 import json
+import math
 from typing import Any
 
 from rich.console import Console
@@ -20,5 +21,15 @@ def complain(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print a result for a program."""
-    out.out(json.dumps(value, indent=2, default=str))
+    """Print a result for a program; numbers that are not finite, which JSON lacks, become null."""
+    out.out(json.dumps(_finite(value), indent=2, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -126,7 +126,11 @@ class Daemon:
     def __enter__(self) -> "Daemon":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Whoever started the session and failed to say so must not leave it running.
+        if kind is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -71,9 +71,11 @@ def view(status: SessionStatus | None) -> RenderableType:
     return Group(head, table, _bar(status), Text(f"{pace(status)}  {status.message}", style="dim"))
 
 
-def _cells(thread: ThreadStatus) -> tuple[str, ...]:
+def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:
+    # A name may hold brackets, which are no markup.
+    name = Text(thread.name)
     if thread.score_mean is None:
-        return thread.name, "–", "–", "–", "–"
+        return name, "–", "–", "–", "–"
     sem = f" ± {thread.score_sem:.1f}" if thread.score_sem is not None else ""
     reference, gain = "–", "–"
     if thread.reference_mean is not None:
@@ -81,7 +83,7 @@ def _cells(thread: ThreadStatus) -> tuple[str, ...]:
         if thread.reference_mean > 0:
             gain = f"×{thread.score_mean / thread.reference_mean:.2f}"
     evolved = f"{thread.score_mean:.1f}{sem} sp/s"
-    return thread.name, str(thread.generation + 1), evolved, reference, gain
+    return name, str(thread.generation + 1), evolved, reference, gain
 
 
 def _bar(status: SessionStatus) -> RenderableType:

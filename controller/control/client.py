@@ -14,6 +14,7 @@ from controller.control.messages import (
     StatusReported,
 )
 from controller.errors import ControlError
+from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.messages import Message
 
@@ -25,23 +26,31 @@ class ControlClient:
         self._commands = Codec(COMMANDS)
         self._replies = Codec(REPLIES)
         self._deadline_ms = round(deadline_s * 1000)
+        self._endpoint = endpoint
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(endpoint)
+        self._socket = self._connected()
 
     def request(self, command: Message) -> Message:
         """Send `command` and return the answer.
 
-        Raises ControlError when the daemon refuses, or does not answer in time.
+        Raises ControlError when the daemon refuses, does not answer in time, or says what is no
+        answer.
         """
         self._socket.send_multipart(self._commands.encode(command))
         if not self._socket.poll(self._deadline_ms):
+            # On a new connection a late answer cannot be taken for that to the next command.
+            self._socket.close()
+            self._socket = self._connected()
             raise ControlError(
                 f"the session did not answer {command.wire_name} within "
                 f"{self._deadline_ms / 1000:g} s; look at daemon.log in its folder"
             )
-        reply = self._replies.decode(self._socket.recv_multipart())
+        try:
+            reply = self._replies.decode(self._socket.recv_multipart())
+        except RemoteProtocolError as error:
+            raise ControlError(
+                f"the session gave no answer that can be understood: {error}"
+            ) from error
         if isinstance(reply, CommandRefused):
             raise ControlError(reply.why)
         return reply
@@ -57,6 +66,12 @@ class ControlClient:
         """Hang up."""
         self._socket.close()
         self._context.term()
+
+    def _connected(self) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(self._endpoint)
+        return socket
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from rig_adapters.wire.messages import Message, Sentence, Value
 
-Note = Annotated[str, Field(min_length=1, max_length=10_000)]
+MAX_NOTE = 10_000
+Note = Annotated[str, Field(min_length=1, max_length=MAX_NOTE)]
 
 
 class GetStatus(Message):

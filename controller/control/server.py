@@ -48,5 +48,14 @@ class ControlServer:
                 logger.warning("refused a command: %s", error)
                 reply: Message = CommandRefused(why=str(error)[:4000])
             else:
-                reply = await self._handler(command)
+                reply = await self._answer(command)
             await self._socket.send_multipart([client, *self._replies.encode(reply)])
+
+    async def _answer(self, command: Message) -> Message:
+        try:
+            return await self._handler(command)
+        except Exception as error:
+            # One command that fails must not leave the session without an ear.
+            logger.exception("a command could not be carried out")
+            why = f"unexpected {type(error).__name__} in {command.wire_name}: see daemon.log"
+            return CommandRefused(why=why)

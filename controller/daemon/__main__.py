@@ -29,10 +29,15 @@ def main() -> int:
     from controller import runtime
     from controller.config.tables import SessionConfig
     from controller.daemon.daemon import Daemon
+    from controller.errors import SessionRefused
 
     config = SessionConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
     toml = arguments.toml.read_text(encoding="utf-8") if arguments.toml else ""
-    place = runtime.create(arguments.session_id)
+    try:
+        place = runtime.create(arguments.session_id)
+    except SessionRefused as refused:
+        _tell("fail", str(refused))
+        return EXIT_CODES["fail"]
     try:
         runtime.register(arguments.session_id, arguments.folder, place, os.getpid())
 

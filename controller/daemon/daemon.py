@@ -10,6 +10,7 @@ import contextlib
 import logging
 import signal
 from pathlib import Path
+from typing import Any
 
 import zmq.asyncio
 
@@ -20,6 +21,7 @@ from controller.daemon.preparation import prepare
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import ControllerError
 from controller.logbook import Logbook
+from controller.optimizers import OptimizerError
 from controller.progress import Progress
 from controller.runtime import endpoint
 from controller.session import Session, run_session
@@ -33,6 +35,16 @@ from sessions.records import ExitStatus
 logger = logging.getLogger(__name__)
 
 STOPPING_DEADLINE_S = 3.0
+
+_EXPECTED = (
+    RigError,
+    ControllerError,
+    GeneratorError,
+    OptimizerError,
+    SessionLogError,
+    OSError,
+)
+"""What says itself what happened and what to do."""
 
 _COMMANDS = {
     c.Pause: (Event.PAUSE, "the session pauses at the end of this block"),
@@ -62,6 +74,7 @@ class Daemon:
         self._logbook = Logbook()
         self._changed = asyncio.Event()
         self._abort_reason = ""
+        self._stopped = False
         self._work: asyncio.Task[None] | None = None
         self._session: Session | None = None
 
@@ -106,15 +119,14 @@ class Daemon:
             await work
         except asyncio.CancelledError:
             return "abort", self._abort_reason
-        except (RigError, ControllerError, GeneratorError, SessionLogError, OSError) as error:
+        except _EXPECTED as error:
             return await self._faulted(str(error))
         except Exception as error:
             logger.exception("unexpected error")
             return await self._faulted(
                 f"unexpected {type(error).__name__}: {error} (details in daemon.log; please report)"
             )
-        stopped = self._progress.message.startswith("stopped")
-        return "success", "stopped by the operator" if stopped else "complete"
+        return "success", "stopped by the operator" if self._stopped else "complete"
 
     async def _faulted(self, reason: str) -> tuple[ExitStatus, str]:
         logger.error("%s", reason)
@@ -126,20 +138,27 @@ class Daemon:
         processes.raise_failure()
         await self._apply(Event.BLOCK_ENDED)
         if self.state is State.PAUSED:
-            failure = asyncio.ensure_future(processes.wait_for_failure())
-            try:
-                while self.state is State.PAUSED:
-                    self._changed.clear()
-                    change = asyncio.ensure_future(self._changed.wait())
-                    await asyncio.wait({change, failure}, return_when=asyncio.FIRST_COMPLETED)
-                    change.cancel()
-                    if failure.done():
-                        failure.result()
-            finally:
-                failure.cancel()
-                with contextlib.suppress(asyncio.CancelledError, RigError):
-                    await failure
+            await self._wait_while_paused(processes)
         return self.state is State.RUNNING
+
+    async def _wait_while_paused(self, processes: RigProcesses) -> None:
+        failure = asyncio.ensure_future(processes.wait_for_failure())
+        waits: set[asyncio.Future[Any]] = {failure}
+        try:
+            while self.state is State.PAUSED:
+                self._changed.clear()
+                change = asyncio.ensure_future(self._changed.wait())
+                waits.add(change)
+                await asyncio.wait({change, failure}, return_when=asyncio.FIRST_COMPLETED)
+                if failure.done():
+                    failure.result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            # Not awaited one by one: their end by cancelling must not be taken for the session's.
+            await asyncio.wait(waits)
+            if not failure.cancelled():
+                failure.exception()
 
     async def _close(self, processes: RigProcesses, status: ExitStatus, reason: str) -> None:
         """Leave nothing behind; the log is closed even where a process does not obey."""
@@ -158,6 +177,8 @@ class Daemon:
 
     async def _apply(self, event: Event, why: str = "", *, log: bool = True) -> None:
         before, self.state = self.state, next_state(self.state, event)
+        # Before anything is awaited: the session may end while the log is written.
+        self._stopped = self._stopped or event is Event.STOP
         self._changed.set()
         if self.state is before:
             return
@@ -191,6 +212,8 @@ class Daemon:
             return await self._answer(command)
         except TransitionRefused as refused:
             return c.CommandRefused(why=str(refused))
+        except (SessionLogError, OSError) as error:
+            return c.CommandRefused(why=f"the log cannot be written: {error}"[:4000])
 
     async def _answer(self, command: Message) -> Message:
         match command:

@@ -1,0 +1,258 @@
+"""The daemon without its processes: commands, pauses, and how it says that a session ended."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from controller.control import messages as c
+from controller.daemon import __main__ as daemon_program
+from controller.daemon.daemon import Daemon
+from controller.daemon.rig_processes import RigProcesses
+from controller.optimizers import DivergedError
+from controller.states import State
+from rig_adapters.errors import PeerLost, RigError
+from sessions.errors import LogBusyError
+
+from .conftest import run_clean, session_config
+
+
+class Processes:
+    """Both processes at the rig, as far as a pausing daemon watches them."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+        self.failure: RigError | None = None
+        self.let_go = asyncio.Event()
+        self.let_go.set()
+
+    def lose(self, failure: RigError) -> None:
+        self.failure = failure
+        self.lost.set()
+
+    def raise_failure(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def wait_for_failure(self) -> None:
+        try:
+            await self.lost.wait()
+        finally:
+            await self.let_go.wait()
+        self.raise_failure()
+
+
+def daemon_in(state: State) -> Daemon:
+    daemon = Daemon(session_config(), "", "demo-1", Path("/runs/demo-1"), Path("/run/x"))
+    daemon.state = state
+    return daemon
+
+
+async def soon() -> None:
+    """Let every task go on as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def playing(scene: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        await scene()
+
+    run_clean(whole())
+
+
+def go_on(daemon: Daemon, processes: Processes) -> "asyncio.Task[bool]":
+    return asyncio.create_task(daemon._may_go_on(cast(RigProcesses, processes)))
+
+
+def test_a_running_session_may_go_on() -> None:
+    async def scene() -> None:
+        assert await go_on(daemon_in(State.RUNNING), Processes())
+
+    playing(scene)
+
+
+def test_a_pause_takes_effect_at_the_end_of_the_block_and_lasts_until_resumed() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+        answer = await daemon._handle(c.Pause())
+        assert answer == c.CommandAccepted(what="the session pauses at the end of this block")
+        assert daemon.state is State.PAUSING
+        waiting = go_on(daemon, Processes())
+        await soon()
+        assert daemon.state is State.PAUSED
+        assert not waiting.done()
+        await daemon._handle(c.Resume())
+        assert await waiting
+        assert daemon.state is State.RUNNING
+
+    playing(scene)
+
+
+def test_a_process_that_is_lost_during_a_pause_ends_the_session() -> None:
+    async def scene() -> None:
+        daemon, processes = daemon_in(State.PAUSING), Processes()
+        waiting = go_on(daemon, processes)
+        await soon()
+        processes.lose(PeerLost("the rig adapter was killed by SIGKILL"))
+        with pytest.raises(PeerLost, match="was killed by SIGKILL"):
+            await waiting
+
+    playing(scene)
+
+
+def test_an_abort_during_a_pause_ends_it() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.PAUSING)
+        daemon._work = asyncio.create_task(wait_through_a_pause(daemon, Processes()))
+        await soon()
+        assert isinstance(await daemon._handle(c.Abort(reason="fire")), c.CommandAccepted)
+        assert await daemon._outcome(daemon._work) == ("abort", "fire")
+
+    playing(scene)
+
+
+async def wait_through_a_pause(daemon: Daemon, processes: Processes) -> None:
+    await daemon._may_go_on(cast(RigProcesses, processes))
+
+
+def test_an_abort_in_the_very_moment_after_a_pause_is_not_lost() -> None:
+    async def scene() -> None:
+        daemon, processes = daemon_in(State.PAUSING), Processes()
+        processes.let_go.clear()
+        daemon._work = asyncio.create_task(wait_through_a_pause(daemon, processes))
+        await soon()
+        await daemon._handle(c.Resume())
+        await soon()
+        assert not daemon._work.done()
+        daemon._abort("fire")
+        await soon()
+        processes.let_go.set()
+        assert await daemon._outcome(daemon._work) == ("abort", "fire")
+        await soon()
+
+    playing(scene)
+
+
+def test_a_stop_is_the_reason_although_the_log_is_still_being_written() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.PAUSING)
+        work = asyncio.create_task(wait_through_a_pause(daemon, Processes()))
+        await soon()
+        written = asyncio.Event()
+
+        async def slow(_kind: str, _text: str) -> None:
+            await written.wait()
+
+        daemon._logbook.event = slow  # type: ignore[method-assign]  # a slow disk
+        stop = asyncio.create_task(daemon._handle(c.Stop()))
+        assert await daemon._outcome(work) == ("success", "stopped by the operator")
+        written.set()
+        assert isinstance(await stop, c.CommandAccepted)
+
+    playing(scene)
+
+
+def test_a_session_that_ran_to_its_end_is_complete() -> None:
+    async def nothing() -> None:
+        return
+
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+        assert await daemon._outcome(asyncio.create_task(nothing())) == ("success", "complete")
+
+    playing(scene)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            PeerLost("the rig adapter was killed by SIGKILL"),
+            "the rig adapter was killed by SIGKILL",
+        ),
+        (DivergedError("the codes have left float32"), "the codes have left float32"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (
+            ZeroDivisionError("division by zero"),
+            "unexpected ZeroDivisionError: division by zero (details in daemon.log; please report)",
+        ),
+    ],
+)
+def test_what_ended_a_session_by_a_fault_is_said_in_its_own_words(
+    error: Exception, reason: str
+) -> None:
+    async def fails() -> None:
+        raise error
+
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+        assert await daemon._outcome(asyncio.create_task(fails())) == ("fail", reason)
+        assert daemon.state is State.FAULTED
+
+    playing(scene)
+
+
+def test_a_note_that_cannot_be_written_is_refused_and_the_session_goes_on() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+
+        async def busy(_kind: str, _text: str) -> None:
+            raise LogBusyError("another program writes to session.h5")
+
+        daemon._logbook.event = busy  # type: ignore[method-assign]  # somebody else has the file
+        answer = await daemon._handle(c.AddNote(text="drowsy"))
+        assert answer == c.CommandRefused(
+            why="the log cannot be written: another program writes to session.h5"
+        )
+        assert isinstance(await daemon._handle(c.Pause()), c.CommandAccepted)
+
+    playing(scene)
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.FAULTED, State.ABORTING])
+def test_an_ending_session_cannot_be_aborted_again(state: State) -> None:
+    async def scene() -> None:
+        answer = await daemon_in(state)._handle(c.Abort(reason="again"))
+        assert answer == c.CommandRefused(why=f"a session that is {state} cannot be aborted")
+
+    playing(scene)
+
+
+def test_the_status_is_that_of_the_session() -> None:
+    async def scene() -> None:
+        answer = await daemon_in(State.RUNNING)._handle(c.GetStatus())
+        assert isinstance(answer, c.StatusReported)
+        status = answer.status
+        assert (status.session_id, status.state, status.block) == ("demo-1", "running", 0)
+        assert (status.max_generations, status.eta_s, status.images_per_s) == (16, None, None)
+
+    playing(scene)
+
+
+def test_a_session_that_must_not_begin_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / f"neuroloop-{os.getuid()}").mkdir(mode=0o755)
+    config = tmp_path / "config.json"
+    config.write_text(session_config().model_dump_json())
+    arguments = ["--config", str(config), "--session-id", "demo-1", "--folder", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["daemon", *arguments])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        status = daemon_program.main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert status == 4
+    told = json.loads(capsys.readouterr().out)
+    assert told["exit_status"] == "fail"
+    assert "must be a folder that only you can enter" in told["reason"]

@@ -1,0 +1,185 @@
+"""Comparing two logs, and rendering the codes of one again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from controller import assembly
+from controller.errors import ConfigError
+from controller.replay import first_difference, logged_config, replay_config, rerender
+from sessions.log import SessionLog
+from sessions.reader import LogReader, open_log
+from sessions.records import GenerationRecord, image_sha256
+from sessions.testing.synthetic import (
+    SyntheticSession,
+    synthetic_record,
+    synthetic_start,
+    write_synthetic_log,
+)
+
+from .conftest import session_config
+
+Alter = Callable[[GenerationRecord], GenerationRecord]
+SMALL = SyntheticSession(generations=2, population_size=4, n_references=2, fail_rate=0.1)
+
+
+def log(folder: Path, wanted: SyntheticSession = SMALL, alter: Alter | None = None) -> LogReader:
+    return open_log(write_synthetic_log(folder, wanted, alter or (lambda record: record)))
+
+
+def in_block_1(change: Alter) -> Alter:
+    return lambda record: change(record) if record.block == 1 else record
+
+
+def with_thread_1(record: GenerationRecord, **columns: object) -> GenerationRecord:
+    first, second = record.threads
+    return replace(record, threads=(first, replace(second, **columns)))
+
+
+def other_code(record: GenerationRecord) -> GenerationRecord:
+    codes = record.threads[1].codes.copy()
+    codes[2, 5] += 1
+    return with_thread_1(record, codes=codes)
+
+
+def other_pixels(record: GenerationRecord) -> GenerationRecord:
+    generation = record.threads[1]
+    assert generation.images is not None
+    pixels = generation.images.copy()
+    pixels[1] ^= 1
+    hashes = tuple(image_sha256(image) for image in pixels)
+    return with_thread_1(record, images=pixels, image_sha256s=hashes)
+
+
+def other_score(record: GenerationRecord) -> GenerationRecord:
+    """Change one score, behind one that is missing."""
+    scores = record.threads[1].scores.copy()
+    scores[3] = 1e3
+    return with_thread_1(record, scores=scores)
+
+
+def without_a_score(record: GenerationRecord) -> GenerationRecord:
+    scores, n_valid = record.threads[0].scores.copy(), record.threads[0].n_valid.copy()
+    scores[0], n_valid[0] = np.nan, 0
+    first = replace(record.threads[0], scores=scores, told_scores=scores, n_valid=n_valid)
+    return replace(record, threads=(first, record.threads[1]))
+
+
+def test_a_log_does_not_differ_from_itself_although_scores_are_missing(tmp_path: Path) -> None:
+    a, b = log(tmp_path / "a", alter=without_a_score), log(tmp_path / "b", alter=without_a_score)
+
+    assert np.isnan(a.scores.score).any()
+    assert first_difference(a, b) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_code, "the codes of thread 1 differ from generation 1, image 1014 on"),
+        (other_pixels, "the codes are the same, but some images have other pixels"),
+        (other_score, "the scores differ from image 1015 on"),
+    ],
+)
+def test_the_first_difference_of_two_logs_is_named(
+    tmp_path: Path, change: Alter, said: str
+) -> None:
+    a = log(tmp_path / "a", alter=without_a_score)
+    b = log(tmp_path / "b", alter=lambda record: in_block_1(change)(without_a_score(record)))
+
+    assert first_difference(a, b) == said
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (replace(SMALL, generations=1), "the logs hold 2 and 1 generations"),
+        (replace(SMALL, population_size=5), "thread 0 has other images"),
+        (replace(SMALL, code_dim=13), "the codes of thread 0 have 12 and 13 dimensions"),
+    ],
+)
+def test_logs_of_other_shape_differ_by_their_shape(
+    tmp_path: Path, other: SyntheticSession, said: str
+) -> None:
+    assert first_difference(log(tmp_path / "a"), log(tmp_path / "b", other)) == said
+
+
+def test_logs_with_other_numbers_of_threads_differ_by_that(tmp_path: Path) -> None:
+    a = log(tmp_path / "a", replace(SMALL, generations=0))
+    start = synthetic_start(SMALL)
+    SessionLog.create(tmp_path / "b", replace(start, threads=start.threads[:1]))
+
+    assert first_difference(a, open_log(tmp_path / "b")) == "the logs hold 2 and 1 threads"
+
+
+def rendered_log(folder: Path, alter: Alter = lambda record: record) -> LogReader:
+    """Write a log whose images really are those of its codes, by the embedded generator."""
+    config = session_config(
+        "generators.embedded.code_dim=12", "generators.embedded.image_size_px=72"
+    )
+    generator = assembly.build_generators(config)["embedded"]
+    start = synthetic_start(replace(SMALL, image_size=72))
+    info = replace(
+        start.threads[0],
+        generator=generator.name,
+        generator_sha256=generator.weights_sha256,
+        image_shape=generator.image_shape,
+    )
+    start = replace(start, threads=(info,), config_json=config.model_dump_json())
+    session = SessionLog.create(folder, start)
+    wanted = replace(SMALL, image_size=72)
+    for block in range(2):
+        record = synthetic_record(wanted, start, block, np.random.default_rng(block))
+        (made,) = record.threads
+        images = generator.render(made.codes)
+        made = replace(
+            made, images=images, image_sha256s=tuple(image_sha256(image) for image in images)
+        )
+        session.commit_generation(alter(replace(record, threads=(made,))))
+    return open_log(folder)
+
+
+def test_logged_codes_give_the_logged_pixels_again(tmp_path: Path) -> None:
+    (row,) = rerender(rendered_log(tmp_path))
+
+    assert row.identical
+    assert row.same_weights
+    assert row.n_images == 8
+
+
+def test_a_code_that_was_changed_is_found_by_its_image(tmp_path: Path) -> None:
+    def alter(record: GenerationRecord) -> GenerationRecord:
+        (made,) = record.threads
+        codes = made.codes.copy()
+        codes[2] += 1
+        return replace(record, threads=(replace(made, codes=codes),))
+
+    reader = rendered_log(tmp_path, lambda record: alter(record) if record.block else record)
+    (row,) = rerender(reader)
+
+    codes = reader.codes(0)
+    altered = codes.image_id[codes.generation == 1][2]
+    assert row.differing_image_ids == (altered,)
+    assert not row.identical
+
+
+def test_a_replay_runs_in_virtual_time_under_a_name_of_its_own(tmp_path: Path) -> None:
+    reader = rendered_log(tmp_path)
+    long_name = json.loads(reader.start.config_json)
+    assert logged_config(reader).session.name == "demo"
+
+    config = replay_config(reader, ["threads.0.optimizer.kind=genetic"], folder="elsewhere")
+
+    assert (config.session.name, config.session.folder) == ("demo-replay", Path("elsewhere"))
+    assert (config.session.time, config.display.kind) == ("virtual", "virtual")
+    assert config.threads[0].optimizer.kind == "genetic"
+    assert config.threads[0].optimizer.population_size == 40
+    assert long_name["threads"][0]["optimizer"]["kind"] == "cholesky_cma"
+
+
+def test_a_replay_refuses_an_override_that_makes_no_sense(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="on_frame is not a known key"):
+        replay_config(rendered_log(tmp_path), ["display.on_frame=6"])
