@@ -210,7 +210,8 @@ def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
     log = folder / FILE_NAME
     picture = _draw(log) if log.exists() else None
     if as_json:
-        say_json({**outcome, "log": str(log), "picture": str(picture) if picture else None})
+        paths = {"log": log if log.exists() else None, "picture": picture, "folder": folder}
+        say_json({**outcome, **{name: path and str(path) for name, path in paths.items()}})
     else:
         _tell(outcome, log, picture)
     return EXIT_OF[outcome["exit_status"]]

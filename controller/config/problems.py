@@ -55,7 +55,7 @@ def _sentence(item: dict[str, Any], model: type[BaseModel], prefix: tuple[str, .
         case "value_error":
             return _marked(str(item["ctx"]["error"]), key)
         case _:
-            told = _SUBJECT.sub("must", item["msg"], count=1)
+            told = _SUBJECT.sub("must", item["msg"], count=1).split(", unable to", 1)[0]
             return f"{key} {told}, but it is {_short(item['input'])}."
 
 

@@ -86,12 +86,12 @@ def test_a_short_session_without_pixels_is_drawn(tmp_path: Path, generations: in
     assert colours(path) > 50
 
 
-def test_the_strip_shows_the_best_image_of_at_most_twelve_generations(tmp_path: Path) -> None:
-    write_synthetic_log(tmp_path, SyntheticSession(generations=15, population_size=4))
+def test_the_strip_shows_the_best_image_of_at_most_sixteen_generations(tmp_path: Path) -> None:
+    write_synthetic_log(tmp_path, SyntheticSession(generations=20, population_size=4))
     reader = open_log(tmp_path)
     best = best_images(reader, reader.threads[0])
 
-    assert len(best) == 12
+    assert len(best) == 16
     assert (best[0][0], best[-1][0]) == (0, 14)
     scores = reader.scores
     for generation, image_id, score in best:
