@@ -260,7 +260,7 @@ def lap(session: Session) -> dict[str, float]:
 def report(session: Session, record: GenerationRecord) -> None:
     """Bring the monitors up to date after a committed generation."""
     progress = session.progress
-    progress.block = session.block
+    progress.block_done(session.block)
     progress.outcomes = session.presenter.outcomes
     references = record.reference_scores
     progress.threads = tuple(
