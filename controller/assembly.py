@@ -155,14 +155,24 @@ def _initial_codes(
     if initial == "random":
         rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
         return generator.initial_codes(n, rng)
-    key = f"threads.{thread_id}.optimizer.initial"
+    return _load_codes(initial, f"threads.{thread_id}.optimizer.initial", generator.code_dim)
+
+
+def _load_codes(path: str, key: str, code_dim: int) -> npt.NDArray[np.float32]:
+    """Return the codes `(m, code_dim)` of an .npy file that the config names at `key`."""
     try:
-        codes = np.load(initial, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise SessionRefused(f"{key}: {initial} is not a readable .npy file: {error}") from error
-    if codes.ndim != 2 or codes.shape[1] != generator.code_dim or not np.isfinite(codes).all():
+        with open(path, "rb") as file:
+            loaded = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SessionRefused(f"{key}: {path} is not a readable .npy file: {error}") from error
+    shape, kind = loaded.shape, loaded.dtype
+    if len(shape) != 2 or not shape[0] or shape[1] != code_dim or kind.kind not in "fiu":
         raise SessionRefused(
-            f"{key}: {initial} holds an array of shape {codes.shape}, but finite codes of shape "
-            f"(m, {generator.code_dim}) are needed"
+            f"{key}: {path} holds an array of shape {shape} and type {kind}, but codes of shape "
+            f"(m, {code_dim}) are needed"
         )
-    return np.asarray(codes, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        codes = np.asarray(loaded, dtype=np.float32)
+    if not np.isfinite(codes).all():
+        raise SessionRefused(f"{key}: {path} holds codes that are not finite in float32")
+    return codes

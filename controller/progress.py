@@ -15,6 +15,8 @@ class Progress:
     block: int = 0
     started_s: float = field(default_factory=time.monotonic)
     first_block_s: float | None = None
+    last_block_s: float | None = None
+    """When the last block was complete."""
     presentations_done: int = 0
     presentations_planned: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -24,6 +26,10 @@ class Progress:
     def set_block(self, done: int, planned: int) -> None:
         """Note how far the open part of the block is."""
         self.presentations_done, self.presentations_planned = done, planned
+
+    def block_done(self, blocks: int) -> None:
+        """Note that so many blocks are complete."""
+        self.block, self.last_block_s = blocks, time.monotonic()
 
     def elapsed_s(self) -> float:
         """Since the daemon began."""
@@ -39,12 +45,17 @@ class Progress:
         return self.outcomes["completed"] / running_s if running_s > 0 and self.block else None
 
     def eta_s(self, max_generations: int | None, max_minutes: float | None) -> float | None:
-        """Seconds until a stopping rule applies, at the pace so far; None when not known yet."""
+        """Seconds until a stopping rule applies, at the pace so far; None when not known yet.
+
+        The pace is that of complete blocks, so the estimate falls while a block goes on.
+        """
+        if self.first_block_s is None:
+            return None
         running_s = self.running_s()
         estimates = []
-        if max_generations is not None and self.block and running_s > 0:
-            whole_s = running_s / self.block * max_generations
+        if max_generations is not None and self.block and self.last_block_s is not None:
+            whole_s = (self.last_block_s - self.first_block_s) / self.block * max_generations
             estimates.append(max(0.0, whole_s - running_s))
-        if max_minutes is not None and self.first_block_s is not None:
+        if max_minutes is not None:
             estimates.append(max(0.0, 60.0 * max_minutes - running_s))
         return min(estimates, default=None)

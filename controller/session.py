@@ -28,6 +28,7 @@ from controller.recording import clock_fit, presentation_table, spike_table
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
+from sessions.analysis.evolution import describe
 from sessions.analysis.responses import ScoringRule, score_thread
 from sessions.records import (
     GenerationRecord,
@@ -261,29 +262,28 @@ def lap(session: Session) -> dict[str, float]:
 def report(session: Session, record: GenerationRecord) -> None:
     """Bring the monitors up to date after a committed generation."""
     progress = session.progress
-    progress.block = session.block
+    progress.block_done(session.block)
     progress.outcomes = session.presenter.outcomes
+    progress.threads = tuple(_thread_status(session, record, told) for told in record.threads)
+
+
+def _thread_status(
+    session: Session, record: GenerationRecord, told: ThreadGeneration
+) -> ThreadStatus:
     references = record.reference_scores
-    progress.threads = tuple(
-        ThreadStatus(
-            thread_id=told.thread_id,
-            name=session.threads[told.thread_id].name,
-            generation=told.generation,
-            score_mean=_mean(told.scores),
-            score_sem=_sem(told.scores),
-            reference_mean=_mean(references.score[references.thread_id == told.thread_id]),
-            sigma=told.optimizer_summary.get("sigma"),
-            code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
-        )
-        for told in record.threads
+    score_mean, score_sem, _, _ = describe(told.scores)
+    reference_mean, _, _, _ = describe(references.score[references.thread_id == told.thread_id])
+    return ThreadStatus(
+        thread_id=told.thread_id,
+        name=session.threads[told.thread_id].name,
+        generation=told.generation,
+        score_mean=_if_known(score_mean),
+        score_sem=_if_known(score_sem),
+        reference_mean=_if_known(reference_mean),
+        sigma=told.optimizer_summary.get("sigma"),
+        code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
     )
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
-    valid = values[np.isfinite(values)]
-    return float(valid.mean()) if valid.size else None
-
-
-def _sem(values: npt.NDArray[np.float64]) -> float | None:
-    valid = values[np.isfinite(values)]
-    return float(valid.std(ddof=1) / np.sqrt(valid.size)) if valid.size > 1 else None
+def _if_known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -71,8 +71,8 @@ def _override(tables: dict[str, Any], override: str) -> None:
     parts = key.strip().split(".")
     table = _table_at(tables, parts[:-1], override)
     value = _toml_value(value_text.strip())
-    if parts[-1] == "kind" and isinstance(table, dict):
-        _change_kind(table, parts[:-1], value)
+    if parts[-1] == "kind" and isinstance(table, dict) and _union_at(parts[:-1]) is not None:
+        _change_kind(table, _union_at(parts[:-1]), value)
     elif isinstance(table, dict):
         table[parts[-1]] = value
     else:
@@ -106,10 +106,16 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _change_kind(table: dict[str, Any], parts: list[str], kind: Any) -> None:
+def _union_at(parts: list[str]) -> Any:
+    """Return the kinds of table that may stand at a key; None where there is only one."""
+    if len(parts) == 3 and parts[0] == "threads" and parts[2] == "optimizer":
+        return OptimizerTable
+    return GeneratorTable if len(parts) == 2 and parts[0] == "generators" else None
+
+
+def _change_kind(table: dict[str, Any], union: Any, kind: Any) -> None:
     """Set another kind and keep only the settings that it knows too."""
-    union = OptimizerTable if parts[-1] == "optimizer" else GeneratorTable
-    known = _keys_of_kind(cast(Any, union), kind)
+    known = _keys_of_kind(union, kind)
     for key in [key for key in table if known is not None and key not in known]:
         del table[key]
     table["kind"] = kind
@@ -118,6 +124,6 @@ def _change_kind(table: dict[str, Any], parts: list[str], kind: Any) -> None:
 def _keys_of_kind(union: Any, kind: Any) -> set[str] | None:
     schema = TypeAdapter(union).json_schema()
     mapping = schema["discriminator"]["mapping"]
-    if kind not in mapping:
+    if not isinstance(kind, str) or kind not in mapping:
         return None
     return set(schema["$defs"][mapping[kind].rsplit("/", 1)[-1]]["properties"])

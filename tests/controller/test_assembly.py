@@ -1,0 +1,204 @@
+"""From the config to parts: first codes, threads, optimizers and reference images."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from controller import assembly
+from controller.errors import ConfigError, SessionRefused
+from controller.experiments.evolution import Placement
+from controller.optimizers import CholeskyCmaEs, Genetic, RandomSearch
+
+from .conftest import session_config
+
+SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
+
+
+def first_codes(*overrides: str) -> np.ndarray:
+    """Return what the only thread shows first."""
+    config = session_config(*SMALL, *overrides)
+    (thread,) = assembly.build_threads(config, assembly.build_generators(config))
+    return thread.ask(0).codes
+
+
+def first_codes_from(path: Path) -> np.ndarray:
+    return first_codes(f'threads.0.optimizer.initial="{path}"')
+
+
+def test_random_first_codes_follow_from_the_seed() -> None:
+    codes = first_codes()
+
+    assert codes.shape == (40, 8)
+    np.testing.assert_array_equal(codes, first_codes())
+    assert not np.array_equal(codes, first_codes("session.seed=7"))
+
+
+def test_the_population_size_is_that_of_the_random_first_codes() -> None:
+    assert first_codes("threads.0.optimizer.population_size=6").shape == (6, 8)
+
+
+def test_first_codes_can_be_zeros() -> None:
+    codes = first_codes("threads.0.optimizer.initial=zeros")
+
+    assert codes.shape[1] == 8
+    assert not codes.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_first_codes_can_come_from_a_file(tmp_path: Path, dtype: type) -> None:
+    wanted = np.arange(24).reshape(3, 8).astype(dtype)
+    np.save(tmp_path / "codes.npy", wanted)
+
+    codes = first_codes_from(tmp_path / "codes.npy")
+
+    assert codes.dtype == np.float32
+    np.testing.assert_array_equal(codes, wanted)
+
+
+NOT_FINITE = np.zeros((3, 8))
+NOT_FINITE[1, 2] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("array", "why"),
+    [
+        (np.zeros((3, 9)), r"shape \(3, 9\).*but codes of shape \(m, 8\) are needed"),
+        (np.zeros(8), r"shape \(8,\)"),
+        (np.zeros((0, 8)), r"shape \(0, 8\)"),
+        (np.zeros((3, 8), np.complex64), "type complex64"),
+        (np.full((3, 8), "x"), "type <U1"),
+        (NOT_FINITE, "not finite in float32"),
+        (np.full((3, 8), 1e300), "not finite in float32"),
+    ],
+)
+def test_a_file_with_other_codes_is_refused(tmp_path: Path, array: np.ndarray, why: str) -> None:
+    np.save(tmp_path / "codes.npy", array)
+
+    with pytest.raises(SessionRefused, match=r"^threads\.0\.optimizer\.initial: .*" + why):
+        first_codes_from(tmp_path / "codes.npy")
+
+
+class Mine:
+    """Leaves a trace when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("trap"),)  # type: ignore[return-value]  # what an attacker writes
+
+
+def test_no_pickle_is_ever_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    objects = np.full((3, 8), None, dtype=object)
+    objects[0, 0] = Mine()
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Mine()))
+
+    for name in ("objects.npy", "pickle.npy"):
+        with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
+            first_codes_from(tmp_path / name)
+    assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a broken archive", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "codes.npy").write_bytes(content)
+
+    with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
+        first_codes_from(tmp_path / "codes.npy")
+
+
+def test_an_archive_of_arrays_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "codes.npz", codes=np.zeros((3, 8)))
+
+    with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
+        first_codes_from(tmp_path / "codes.npz")
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimizer"),
+    [("cholesky_cma", CholeskyCmaEs), ("genetic", Genetic), ("random", RandomSearch)],
+)
+def test_each_kind_of_optimizer_is_built_with_its_population(kind: str, optimizer: type) -> None:
+    config = session_config(
+        *SMALL, f"threads.0.optimizer.kind={kind}", "threads.0.optimizer.population_size=14"
+    )
+    (thread,) = assembly.build_threads(config, assembly.build_generators(config))
+
+    assert type(thread.optimizer) is optimizer
+    assert thread.optimizer.population_size == 14
+    assert (thread.thread_id, thread.driver_unit_ids) == (0, (101,))
+    assert thread.placement == Placement(0.0, 0.0, 4.0)
+
+
+def test_a_thread_without_a_name_is_called_by_its_optimizer() -> None:
+    config = session_config(*SMALL, 'threads.0.name=""')
+    (thread,) = assembly.build_threads(config, assembly.build_generators(config))
+
+    assert thread.name == "cholesky_cma 0"
+
+
+def test_generators_that_no_thread_uses_are_not_built() -> None:
+    config = session_config(
+        *SMALL, "generators.fc6.kind=deepsim_fc6", "generators.fc6.weights=random"
+    )
+
+    assert list(assembly.build_generators(config)) == ["embedded"]
+
+
+def references(*overrides: str) -> tuple[tuple[str, ...], np.ndarray]:
+    return assembly.load_references(session_config(*overrides).references)
+
+
+def test_embedded_references_are_the_same_in_every_session() -> None:
+    names, pixels = references("references.count=3")
+    _, again = references("references.count=3", "session.seed=7")
+
+    assert names == ("embedded 000", "embedded 001", "embedded 002")
+    assert pixels.shape == (3, 128, 128, 3)
+    np.testing.assert_array_equal(pixels, again)
+
+
+def test_there_can_be_no_references() -> None:
+    names, pixels = references("references.count=0")
+
+    assert names == ()
+    assert pixels.shape == (0, 128, 128, 3)
+
+
+def test_references_come_from_a_folder_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for level, name in ((200, "b.png"), (50, "a.png"), (90, "c.png")):
+        Image.new("RGB", (20, 20), (level, level, level)).save(tmp_path / name)
+
+    names, pixels = references(
+        f'references.folder="{tmp_path}"', "references.count=2", "references.image_size_px=16"
+    )
+
+    assert names == ("a.png", "b.png")
+    assert pixels[:, 8, 8, 0].tolist() == [50, 200]
+
+
+def test_a_folder_with_too_few_pictures_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "only.png")
+
+    with pytest.raises(SessionRefused, match=r"holds 1 pictures, but references\.count asks for 2"):
+        references(f'references.folder="{tmp_path}"', "references.count=2")
+
+
+@pytest.mark.parametrize(
+    "override", ["kind=gaussian", "threads.0.optimizer.kind=[1]", "display.kind=gaussian"]
+)
+def test_an_override_of_a_kind_where_there_is_no_such_kind_is_a_config_error(
+    override: str,
+) -> None:
+    with pytest.raises(ConfigError):
+        session_config(override)
+
+
+def test_another_kind_of_optimizer_keeps_only_the_settings_that_it_knows() -> None:
+    optimizer = session_config("threads.0.optimizer.kind=genetic").threads[0].optimizer
+
+    assert optimizer.kind == "genetic"
+    assert optimizer.population_size == 40
+    assert "sigma0" not in optimizer.model_dump()

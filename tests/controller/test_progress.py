@@ -1,0 +1,197 @@
+"""What an operator sees of a session: pace, time to go, and the lines of text that say so."""
+
+import pytest
+from rich.console import Console
+
+from controller.cli.watch import clock, generation_line, pace, status_lines, thread_text, view
+from controller.control.messages import SessionStatus, ThreadStatus
+from controller.progress import Progress
+from controller.stopwatch import Stopwatch
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("time.perf_counter", clock)
+    return clock
+
+
+def progress_at(now: Clock, blocks: int, block_s: float) -> Progress:
+    progress = Progress(started_s=now.now_s - 5.0)
+    progress.first_block_s = now.now_s
+    now.now_s += blocks * block_s
+    progress.block_done(blocks)
+    return progress
+
+
+def test_before_the_first_block_nothing_is_known(now: Clock) -> None:
+    progress = Progress(started_s=now.now_s - 5.0)
+
+    assert progress.elapsed_s() == 5.0
+    assert progress.running_s() == 0.0
+    assert progress.images_per_s() is None
+    assert progress.eta_s(10, 30.0) is None
+
+
+def test_the_time_to_go_follows_from_the_pace_of_complete_blocks(now: Clock) -> None:
+    progress = progress_at(now, blocks=4, block_s=10.0)
+
+    assert progress.eta_s(10, None) == 60.0
+    now.now_s += 9.0
+    assert progress.eta_s(10, None) == 51.0
+
+
+def test_the_time_to_go_is_never_negative(now: Clock) -> None:
+    progress = progress_at(now, blocks=4, block_s=10.0)
+    now.now_s += 1000.0
+
+    assert progress.eta_s(10, None) == 0.0
+    assert progress.eta_s(None, 1.0) == 0.0
+
+
+def test_the_first_stopping_rule_to_apply_counts(now: Clock) -> None:
+    progress = progress_at(now, blocks=4, block_s=10.0)
+
+    assert progress.eta_s(10, 1.0) == 20.0
+    assert progress.eta_s(10, 60.0) == 60.0
+    assert progress.eta_s(None, None) is None
+
+
+def test_the_pace_counts_completed_presentations_only(now: Clock) -> None:
+    progress = progress_at(now, blocks=1, block_s=10.0)
+    progress.outcomes.update({"completed": 50, "failed_trial": 25})
+
+    assert progress.images_per_s() == 5.0
+
+
+def test_a_lap_says_where_the_time_went_and_begins_anew(now: Clock) -> None:
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.measure("render"):
+            now.now_s += 1.5
+    now.now_s += 1.0
+    watch.add("log", 0.5)
+    watch.add("wire", -3.0)
+
+    assert watch.lap() == {"render": 3.0, "log": 0.5, "wire": 0.0, "other": 0.5, "total": 4.0}
+    assert watch.lap() == {"other": 0.0, "total": 0.0}
+
+
+def test_time_is_measured_although_the_stage_fails(now: Clock) -> None:
+    watch = Stopwatch()
+
+    def fail() -> None:
+        with watch.measure("render"):
+            now.now_s += 2.0
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert watch.lap()["render"] == 2.0
+
+
+THREAD = ThreadStatus(
+    thread_id=0,
+    name="CMA-ES [a]",
+    generation=3,
+    score_mean=30.0,
+    score_sem=2.04,
+    reference_mean=12.0,
+)
+STATUS = SessionStatus(
+    session_id="demo-1",
+    state="running",
+    label="virtual time: no screen",
+    folder="/runs/demo-1",
+    block=4,
+    max_generations=16,
+    elapsed_s=62.4,
+    eta_s=3599.7,
+    images_per_s=5.44,
+    presentations_done=10,
+    presentations_planned=50,
+    outcomes={"completed": 200},
+    threads=(THREAD,),
+    message="the session goes on",
+)
+
+
+def test_the_status_is_told_in_lines() -> None:
+    assert list(status_lines(STATUS)) == [
+        "demo-1: running (virtual time: no screen), 4 of 16 generations done",
+        "  CMA-ES [a]: evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s",
+        "  1:02 elapsed, 5.4 images/s, about 1:00:00 to go",
+        "  log in /runs/demo-1",
+    ]
+
+
+def test_a_session_without_limit_or_numbers_is_told_in_lines_too() -> None:
+    young = STATUS.model_copy(
+        update={"max_generations": None, "label": "", "eta_s": None, "images_per_s": None}
+    )
+
+    assert next(iter(status_lines(young))) == "demo-1: running, 4 generations done"
+    assert pace(young) == "1:02 elapsed"
+
+
+def test_a_generation_is_one_line() -> None:
+    assert generation_line(STATUS) == (
+        "generation 4/16: CMA-ES [a] evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s; "
+        "1:02 elapsed, 5.4 images/s, about 1:00:00 to go"
+    )
+
+
+def test_a_thread_without_a_number_says_so() -> None:
+    def told(**missing: None) -> str:
+        return thread_text(THREAD.model_copy(update=missing))
+
+    assert told(score_mean=None) == "no score yet"
+    assert told(score_sem=None) == "evolved 30.0 sp/s, references 12.0 sp/s"
+    assert told(reference_mean=None) == "evolved 30.0 ± 2.0 sp/s"
+
+
+@pytest.mark.parametrize("state", ["idle", "paused", "finishing", "finished", "faulted"])
+def test_a_session_that_does_not_go_on_has_no_time_to_go(state: str) -> None:
+    assert pace(STATUS.model_copy(update={"state": state})) == "1:02 elapsed, 5.4 images/s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (3599.6, "1:00:00"), (36_061, "10:01:01")],
+)
+def test_durations_are_told_as_clocks_do(seconds: float, told: str) -> None:
+    assert clock(seconds) == told
+
+
+def seen(status: SessionStatus | None) -> str:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(view(status))
+    return captured.get()
+
+
+def test_the_live_view_shows_state_threads_gain_and_pace() -> None:
+    text = seen(STATUS)
+
+    for part in ("demo-1  running", "CMA-ES [a]", "×2.50", "generation 4 of 16", "5.4 images/s"):
+        assert part in text
+    assert seen(None) == "starting the session…\n"
+
+
+def test_the_live_view_has_no_gain_over_references_that_are_silent_or_missing() -> None:
+    for mean in (0.0, None):
+        thread = THREAD.model_copy(update={"reference_mean": mean})
+        assert "×" not in seen(STATUS.model_copy(update={"threads": (thread,)}))
+    nothing = THREAD.model_copy(update={"score_mean": None})
+    assert "–" in seen(STATUS.model_copy(update={"threads": (nothing,), "max_generations": None}))

@@ -1,0 +1,85 @@
+"""The states of a session: a complete table, and nothing outside of it."""
+
+import itertools
+
+import pytest
+
+from controller.states import FINAL, TRANSITIONS, Event, State, TransitionRefused, next_state
+
+ALIVE = [state for state in State if state not in FINAL]
+PAIRS = list(itertools.product(State, Event))
+REFUSED = [(state, event) for state, event in PAIRS if event not in TRANSITIONS[state]]
+
+
+def test_every_state_has_its_row_in_the_table() -> None:
+    assert set(TRANSITIONS) == set(State)
+
+
+def test_every_event_leads_somewhere_from_some_state() -> None:
+    assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
+
+
+@pytest.mark.parametrize(("state", "event"), [p for p in PAIRS if p not in REFUSED])
+def test_an_event_of_the_table_leads_where_the_table_says(state: State, event: Event) -> None:
+    assert next_state(state, event) is TRANSITIONS[state][event]
+
+
+@pytest.mark.parametrize(("state", "event"), REFUSED)
+def test_an_event_outside_of_the_table_is_refused_and_named(state: State, event: Event) -> None:
+    with pytest.raises(TransitionRefused) as refused:
+        next_state(state, event)
+
+    assert str(refused.value) == f"a session that is {state.value} cannot {event.value}"
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_whatever_a_session_does_a_fault_ends_it(state: State) -> None:
+    assert next_state(state, Event.FAULT) is State.FAULTED
+
+
+@pytest.mark.parametrize("state", [state for state in ALIVE if state is not State.ABORTING])
+def test_whatever_a_session_does_it_can_be_aborted(state: State) -> None:
+    assert next_state(state, Event.ABORT) is State.ABORTING
+
+
+def test_nothing_leads_out_of_a_final_state() -> None:
+    assert all(not TRANSITIONS[state] for state in FINAL)
+    assert all(TRANSITIONS[state] for state in ALIVE)
+
+
+def reachable(start: State) -> set[State]:
+    found, open_ends = {start}, [start]
+    while open_ends:
+        new = set(TRANSITIONS[open_ends.pop()].values()) - found
+        found |= new
+        open_ends += new
+    return found
+
+
+def test_every_state_can_be_reached_from_idle() -> None:
+    assert reachable(State.IDLE) == set(State)
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_from_every_state_a_session_can_finish(state: State) -> None:
+    assert State.FINISHED in reachable(state)
+
+
+def test_a_session_only_runs_after_it_was_prepared() -> None:
+    into_running = {
+        (state, event)
+        for state, row in TRANSITIONS.items()
+        for event, target in row.items()
+        if target is State.RUNNING and state is not State.RUNNING
+    }
+
+    assert into_running == {
+        (State.PREPARING, Event.PREPARED),
+        (State.PAUSING, Event.RESUME),
+        (State.PAUSED, Event.RESUME),
+    }
+
+
+def test_no_block_can_end_in_a_session_that_is_paused() -> None:
+    assert Event.BLOCK_ENDED not in TRANSITIONS[State.PAUSED]
+    assert Event.COMPLETE not in TRANSITIONS[State.PAUSED]
