@@ -92,7 +92,7 @@ def test_the_strip_shows_the_best_image_of_at_most_sixteen_generations(tmp_path:
     best = best_images(reader, reader.threads[0])
 
     assert len(best) == 16
-    assert (best[0][0], best[-1][0]) == (0, 14)
+    assert (best[0][0], best[-1][0]) == (0, 19)
     scores = reader.scores
     for generation, image_id, score in best:
         rows = (scores.thread_id == 0) & (scores.generation == generation)
