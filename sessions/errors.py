@@ -23,5 +23,9 @@ class LogFormatError(SessionLogError):
     """The file is no session log, is cut short, or was made by a newer version."""
 
 
+class JournalError(SessionLogError):
+    """A journal is damaged where no crash can have damaged it."""
+
+
 class LogClosedError(SessionLogError):
     """Something was to be written to a session that has already ended."""

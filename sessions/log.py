@@ -1,9 +1,9 @@
-"""The session log: durable, one generation at a time, closed in between.
+"""The session log: durable, one generation at a time, and never written in place.
 
-A generation is committed when `SessionLog.commit_generation` has returned, and not before: its
-rows are on disk, then the row counts, then the counter `generations_committed`. The file is closed
-between commits, so other programs can open it during a live session. Reading is in
-`sessions.reader`; nothing here interprets what it stores.
+A generation is committed when `SessionLog.commit_generation` has returned, and not before: a file
+that holds it is on disk and has taken the place of the one before (`sessions.twin`). So other
+programs can open the log at any time, and a process that is killed leaves the last whole one.
+Reading is in `sessions.reader`; nothing here interprets what it stores.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from sessions.schema import (
 )
 from sessions.storage import (
     create_table,
-    flush_durably,
-    open_for_append,
     open_for_reading,
     sync_directory,
+    sync_file,
     truncate,
     write_rows,
 )
+from sessions.twin import TwinFile
 from sessions.validate import require_record, require_start
 
 
@@ -59,6 +59,7 @@ class SessionLog:
 
     def __init__(self, path: Path, start: SessionStart) -> None:
         self.path = path
+        self._file = TwinFile(path)
         self._start = start
         self._tables = growing_tables(start)
 
@@ -81,7 +82,7 @@ class SessionLog:
         try:
             with h5py.File(draft, "w", libver="earliest") as file:
                 log._write_start(file)
-                flush_durably(file)
+            sync_file(draft)
             draft.replace(path)
         except BaseException:
             draft.unlink(missing_ok=True)
@@ -102,9 +103,12 @@ class SessionLog:
 
         """
         log = cls(folder / FILE_NAME, start)
-        with open_for_append(log.path) as file:
+
+        def reopen(file: h5py.File) -> None:
             _require_open(file)
             log._repair(file)
+
+        log._file.apply(reopen)
         return log
 
     @property
@@ -122,16 +126,17 @@ class SessionLog:
             LogBusyError: another process writes to the file.
 
         """
-        with open_for_append(self.path) as file:
+
+        def commit(file: h5py.File) -> None:
             _require_open(file)
             committed = int(file.attrs["generations_committed"])
             require_record(self._start, committed, record)
             counts = self._counts(file, committed)
             self._write_generation(file, counts, record)
             self._write_counts(file, committed + 1, counts)
-            # All rows are on disk before the counter says that they can be trusted.
-            flush_durably(file)
             file.attrs["generations_committed"] = np.int64(committed + 1)
+
+        self._file.apply(commit)
 
     def append_event(self, event: Event) -> None:
         """Make one event durable, at any time before the end.
@@ -140,12 +145,14 @@ class SessionLog:
             LogClosedError: the session has ended.
 
         """
-        with open_for_append(self.path) as file:
+
+        def append(file: h5py.File) -> None:
             _require_open(file)
             done = int(file.attrs["events_committed"])
             stop = write_rows(file[EVENTS.path], EVENTS, done, rows.event_rows(event))
-            file.flush()
             file.attrs["events_committed"] = np.int64(stop)
+
+        self._file.apply(append)
 
     def finish(self, end: SessionEnd) -> None:
         """Write how the session ended; nothing can be appended afterwards.
@@ -154,11 +161,15 @@ class SessionLog:
             LogClosedError: the session has ended before.
 
         """
-        with open_for_append(self.path) as file:
+
+        def close(file: h5py.File) -> None:
             _require_open(file)
             file.attrs["ended_at"] = end.ended_at
             file.attrs["reason"] = end.reason
             file.attrs["exit_status"] = end.exit_status
+
+        self._file.apply(close)
+        self._file.remove_twin()
 
     def _write_start(self, file: h5py.File) -> None:
         start = self._start

@@ -22,59 +22,10 @@ from sessions.layout import TEXT, Column, Table
 
 Values = npt.NDArray[Any] | tuple[str, ...]
 
-READER_GRACE_S = 0.05
-"""How long a writer waits for a reader to let go before it writes without the file lock."""
-
 WRITER_GRACE_S = 5.0
 """How long a reader waits for a commit to end; a commit takes some milliseconds."""
 
 _POLL_S = 0.005
-
-
-@contextmanager
-def open_for_append(path: Path) -> Iterator[h5py.File]:
-    """Open an existing file for writing, and close it durably, also when the body raises.
-
-    A reader that keeps the file open cannot stop a session: after a short wait it is written
-    without the lock, which that reader may notice and the file does not mind. Within one process
-    HDF5 knows one way of opening a file at a time: read and write a log from one thread there.
-
-    Raises:
-        LogBusyError: another process has it open for writing.
-
-    """
-    file = _open_locked(path)
-    try:
-        yield file
-        flush_durably(file)
-    finally:
-        file.close()
-
-
-def _open_locked(path: Path) -> h5py.File:
-    deadline = time.monotonic() + READER_GRACE_S
-    while True:
-        try:
-            return h5py.File(path, "r+", libver="earliest")
-        except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(_POLL_S)
-                continue
-        if _has_writer(path):
-            raise LogBusyError(
-                f"{path} is open for writing in another process; "
-                "end that process, one session writes one log."
-            )
-        return h5py.File(path, "r+", libver="earliest", locking=False)
-
-
-def _has_writer(path: Path) -> bool:
-    """Whether somebody holds it for writing: then, and only then, it cannot be opened to read."""
-    try:
-        h5py.File(path, "r").close()
-    except BlockingIOError:
-        return True
-    return False
 
 
 @contextmanager
@@ -107,10 +58,13 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def flush_durably(file: h5py.File) -> None:
-    """Hand everything to the operating system and wait until the disk has it."""
-    file.flush()
-    os.fsync(file.id.get_vfd_handle())
+def sync_file(path: Path) -> None:
+    """Return when a file that has been closed is on disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(folder: Path) -> None:

@@ -1,0 +1,121 @@
+"""The journal of the open block: facts appended as they happen, each checked when read back.
+
+One file for each block, `journal/block-000012.nlj` in the session's folder. An entry is
+
+    magic "NLJ1" · length of the payload (u64) · CRC-32 of the payload (u32) · payload
+
+little endian, the payload made by `sessions.record_codec`. A process that dies leaves at most a
+torn last entry, which is tolerated; damage before the end is an error that names the place.
+
+`append` hands the bytes to the operating system, which a killed process cannot take back; `sync`
+waits until the disk has them, which a power cut cannot take back.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sessions.errors import JournalError
+from sessions.record_codec import decode, encode
+from sessions.storage import sync_directory
+
+FOLDER = "journal"
+MAGIC = b"NLJ1"
+_HEAD = struct.Struct("<4sQI")
+_SUFFIX = ".nlj"
+
+
+class Journal:
+    """Writer of one block's journal; the file is made when the first entry is written."""
+
+    def __init__(self, session_folder: Path, block: int) -> None:
+        self.path = segment_path(session_folder, block)
+        self._fd: int | None = None
+
+    def append(self, record: Any) -> None:
+        """Append a record; it survives the death of this process from here on."""
+        if self._fd is None:
+            self._fd = self._open()
+        payload = encode(record)
+        entry = _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+        written = 0
+        while written < len(entry):
+            written += os.write(self._fd, entry[written:])
+
+    def sync(self) -> None:
+        """Return when everything appended so far is on disk."""
+        if self._fd is not None:
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(exist_ok=True)
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        # What a former process left torn at the end must not stand before what follows.
+        os.ftruncate(fd, sound_length(self.path))
+        sync_directory(self.path.parent)
+        sync_directory(self.path.parent.parent)
+        return fd
+
+
+def segment_path(session_folder: Path, block: int) -> Path:
+    """Return the path of a block's journal."""
+    return session_folder / FOLDER / f"block-{block:06d}{_SUFFIX}"
+
+
+def blocks_with_journals(session_folder: Path) -> list[int]:
+    """Return the blocks that have a journal, in order."""
+    paths = (session_folder / FOLDER).glob(f"block-*{_SUFFIX}")
+    return sorted(int(path.stem.removeprefix("block-")) for path in paths)
+
+
+def read_journal(path: Path) -> list[Any]:
+    """Return the records of a journal; a torn last entry is left out.
+
+    Raises:
+        JournalError: an entry before the last one is damaged.
+
+    """
+    return [decode(payload) for payload, _ in _entries(path)]
+
+
+def sound_length(path: Path) -> int:
+    """Return how many bytes of a journal are whole entries."""
+    end = 0
+    for _, end in _entries(path):  # noqa: B007 - the last value is wanted
+        pass
+    return end
+
+
+def _entries(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield each payload and where its entry ends."""
+    data = path.read_bytes()
+    offset = 0
+    while offset < len(data):
+        head = data[offset : offset + _HEAD.size]
+        if len(head) < _HEAD.size:
+            return
+        magic, length, checksum = _HEAD.unpack(head)
+        end = offset + _HEAD.size + length
+        payload = data[offset + _HEAD.size : end]
+        sound = magic == MAGIC and len(payload) == length and zlib.crc32(payload) == checksum
+        if not sound:
+            # Only the last entry can be torn; nothing may follow a damaged one.
+            if magic == MAGIC and end >= len(data):
+                return
+            raise JournalError(
+                f"{path} is damaged at byte {offset}: copy the session folder before anything "
+                "else, then restore this file from a backup or move it away to go on without it."
+            )
+        yield payload, end
+        offset = end
