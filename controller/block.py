@@ -8,7 +8,7 @@ not_heard, not_shown. Scoring is in `sessions.analysis.responses`; rows of the l
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from controller.config.tables import SessionConfig
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
+from controller.facts import planned_part, presented_row
 from controller.recorder import Recorder
 from controller.screen import Screen
 from rig_adapters.alignment import MIN_PAIRS, Alignment, align, completeness, failed_by_fixation
@@ -86,26 +87,38 @@ class BlockPresenter:
             windows.append(self._config.scoring.baseline_window_s)
         return min(w[0] for w in windows), max(w[1] for w in windows)
 
+    def go_on_counting(self, next_presentation_id: int, next_trial_id: int) -> None:
+        """Count from these ids on, in a session that goes on after it was cut off."""
+        self._counters = Counters(next_presentation_id, next_trial_id)
+
     async def present(
-        self, block: int, images: Sequence[ImageToShow], rng: np.random.Generator
-    ) -> list[Shown]:
-        """Show `images` until each has its responses or its attempts are used up."""
+        self,
+        block: int,
+        waiting: list[tuple[ImageToShow, int]],
+        rng: np.random.Generator,
+        on_fact: Callable[[object], None],
+        on_part: Callable[[int, list[Shown]], None],
+        first_part: int = 0,
+    ) -> None:
+        """Show images until each has its responses or its attempts are used up.
+
+        `waiting` holds each image once for every response that it needs, with the attempts it has
+        had. Every finished part goes to `on_part`; what happens meanwhile, to `on_fact`.
+        """
         scoring = self._config.scoring
-        waiting = [(image, 0) for image in images for _ in range(scoring.repeats)]
-        shown: list[Shown] = []
-        part = 0
+        part = first_part
         while waiting:
             planned = self._plan(waiting, rng)
-            done = await self._present_part(block, part, planned)
+            on_fact(planned_part(block, part, planned))
+            done = await self._present_part(block, part, planned, on_fact)
             self.outcomes.update(row.outcome for row in done)
-            shown += done
+            on_part(part, done)
             waiting = [
                 (row.planned.image, row.planned.attempt + 1)
                 for row in done
                 if row.outcome != "completed" and row.planned.attempt + 1 < scoring.max_attempts
             ]
             part += 1
-        return shown
 
     def _plan(
         self, waiting: list[tuple[ImageToShow, int]], rng: np.random.Generator
@@ -121,11 +134,18 @@ class BlockPresenter:
         self._counters.trial_id = planned[-1].trial_id + 1
         return planned
 
-    async def _present_part(self, block: int, part: int, planned: list[Planned]) -> list[Shown]:
+    async def _present_part(
+        self,
+        block: int,
+        part: int,
+        planned: list[Planned],
+        on_fact: Callable[[object], None],
+    ) -> list[Shown]:
         reports: dict[int, Presented] = {}
 
         def take(report: Presented) -> None:
             reports[report.presentation_id] = report
+            on_fact(presented_row(report))
             self._on_progress(len(reports), len(planned))
 
         self._on_progress(0, len(planned))

@@ -27,6 +27,10 @@ def rng_for(
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def seed_for(seed: int, purpose: Purpose) -> int:
-    """Return a seed for another process to derive its own numbers from."""
-    return int(np.random.SeedSequence(seed, spawn_key=(int(purpose),)).generate_state(1)[0])
+def seed_for(seed: int, purpose: Purpose, number: int = 0) -> int:
+    """Return a seed for another process to derive its own numbers from.
+
+    `number` is 0 for the first such process of a session, and another one for each later.
+    """
+    key = (int(purpose), number) if number else (int(purpose),)
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])

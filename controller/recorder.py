@@ -22,9 +22,17 @@ _FOREVER_S = 3600.0 * 24
 
 
 class Recorder:
-    """The session's recording; `on_gap` is told of every stretch that the rig lost."""
+    """The session's recording.
 
-    def __init__(self, link: Link, on_gap: Callable[[Gap], None]) -> None:
+    `on_gap` is told of every stretch that the rig lost, `on_batch` of all that it sent.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        on_gap: Callable[[Gap], None],
+        on_batch: Callable[[m.SpikesRecorded], None],
+    ) -> None:
         self.recording = Recording()
         self.busy_s = 0.0
         """Computing time that the rig adapter reported; the caller sets it back."""
@@ -32,6 +40,7 @@ class Recorder:
         """The last reading of both clocks by the adapter, before any sync edge."""
         self._link = link
         self._on_gap = on_gap
+        self._on_batch = on_batch
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -91,6 +100,7 @@ class Recorder:
 
     async def _take(self, batch: m.SpikesRecorded) -> None:
         gap = self.recording.add(batch)
+        self._on_batch(batch)
         self.busy_s += batch.busy_s
         self.clock = ClockMap.from_stamp(
             batch.clock_host_s, batch.clock_rig_s, batch.clock_uncertainty_s

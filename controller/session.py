@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from controller.block import BlockPresenter
+from controller.block import BlockPresenter, Shown
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
 from controller.control.messages import ThreadStatus
@@ -24,12 +24,14 @@ from controller.optimizers.base import Population
 from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
-from controller.recording import clock_fit, presentation_table, spike_table
+from controller.recording import clock_fit, join_parts, presentation_table, spike_table
+from controller.resume import GoOn, same_codes, still_waiting
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
 from sessions.analysis.evolution import describe
 from sessions.analysis.responses import ScoringRule, score_thread
+from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock
 from sessions.records import (
     GenerationRecord,
     PresentationTable,
@@ -74,6 +76,8 @@ class Session:
     next_image_id: int
     block: int = 0
     spikes_from_rig_s: float = -np.inf
+    going_on: GoOn | None = None
+    """Of a session that was cut off: where it goes on; None from its first block on."""
     timings: list[Mapping[str, float]] = field(default_factory=list)
 
     @property
@@ -106,10 +110,19 @@ def is_complete(session: Session) -> bool:
 async def run_generation(session: Session) -> None:
     """Run one generation of every thread, as one block, and commit it."""
     started_host_s, started_wall = time.monotonic(), wall_time()
-    rendered = {thread.thread_id: await render(session, thread) for thread in session.threads}
+    going_on, session.going_on = session.going_on, None
+    asked = {thread.thread_id: await ask(session, thread, going_on) for thread in session.threads}
+    rendered = {
+        thread.thread_id: await render(session, thread, *asked[thread.thread_id])
+        for thread in session.threads
+    }
     with session.stopwatch.measure("load"):
         await session.screen.loaded()
-    presentations, spikes = await show(session, rendered)
+    if going_on is None or going_on.interrupted is None:
+        with session.stopwatch.measure("log"):
+            opened = opened_block(session, rendered, started_host_s, started_wall)
+            await session.logbook.open_block(opened)
+    presentations, spikes = await show(session, rendered, going_on.earlier if going_on else ())
     generations = tuple(
         score_generation(session, thread, rendered[thread.thread_id], presentations)
         for thread in session.threads
@@ -134,12 +147,43 @@ async def run_generation(session: Session) -> None:
     report(session, record)
 
 
-async def render(session: Session, thread: EvolutionThread) -> Rendered:
-    """Ask a thread for codes and render them; images go on their way while others render."""
+async def ask(
+    session: Session, thread: EvolutionThread, going_on: GoOn | None
+) -> tuple[Population, Mapping[str, float]]:
+    """Ask a thread for its next codes; returns them with the optimizer's figures before.
+
+    In a block that was cut off they are known already, and shown whatever is asked now.
+    """
+    interrupted = going_on.interrupted if going_on else None
+    known = next(
+        (a for a in interrupted.opened.threads if a.thread_id == thread.thread_id)
+        if interrupted
+        else iter(()),
+        None,
+    )
+    first_id = session.next_image_id if known is None else int(known.image_ids[0])
     with session.stopwatch.measure("optimizer"):
         summary = thread.optimizer.summary()
-        population = await asyncio.to_thread(thread.ask, session.next_image_id)
-    session.next_image_id += len(population.ids)
+        population = await asyncio.to_thread(thread.ask, first_id)
+    if known is None:
+        session.next_image_id += len(population.ids)
+        return population, summary
+    if not same_codes(population, known.image_ids, known.codes):
+        await session.logbook.event(
+            "resume",
+            f"thread {thread.thread_id} asks other codes here than it did before; "
+            "the session goes on with those that were logged",
+        )
+    return Population(known.image_ids, known.codes), known.optimizer_summary
+
+
+async def render(
+    session: Session,
+    thread: EvolutionThread,
+    population: Population,
+    summary: Mapping[str, float],
+) -> Rendered:
+    """Render a thread's codes; images go on their way while others render."""
     generator = session.generators[thread.generator_name]
     images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
     sha256s: tuple[str, ...] = ()
@@ -154,10 +198,37 @@ async def render(session: Session, thread: EvolutionThread) -> Rendered:
             sha256s += await session.screen.start_loading(population.ids[rows], images[rows])
 
 
+def opened_block(
+    session: Session,
+    rendered: Mapping[int, Rendered],
+    started_host_s: float,
+    started_wall: str,
+) -> OpenedBlock:
+    """Return what the block is about to show, for the journal."""
+    threads = tuple(
+        AskedGeneration(
+            thread_id=thread.thread_id,
+            generation=thread.generation,
+            image_ids=shown.population.ids,
+            codes=shown.population.codes,
+            image_sha256s=shown.sha256s,
+            optimizer_summary=shown.summary,
+        )
+        for thread in session.threads
+        for shown in (rendered[thread.thread_id],)
+    )
+    return OpenedBlock(session.block, started_host_s, started_wall, threads)
+
+
 async def show(
-    session: Session, rendered: Mapping[int, Rendered]
+    session: Session, rendered: Mapping[int, Rendered], earlier: Sequence[FinishedPart]
 ) -> tuple[PresentationTable, SpikeTable]:
-    """Show the images of all threads and the references, interleaved; return what was recorded."""
+    """Show the images of all threads and the references, interleaved; return what was recorded.
+
+    `earlier` are parts of this block that were shown before the session was cut off.
+    """
+    scoring = session.config.scoring
+    parts = list(earlier)
     images = images_of_block(
         [
             (thread.thread_id, thread.placement, rendered[thread.thread_id].population.ids.tolist())
@@ -165,9 +236,22 @@ async def show(
         ],
         session.start.references.image_ids.tolist(),
     )
-    rng = rng_for(session.config.session.seed, Purpose.BLOCK_ORDER, number=session.block)
+    waiting = still_waiting(images, earlier, scoring.repeats, scoring.max_attempts)
+    first_part = 1 + max((part.part for part in earlier), default=-1)
+    seed, block = session.config.session.seed, session.block
+    rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=block)
+
+    def keep(part: int, shown: Sequence[Shown]) -> None:
+        parts.append(finish_part(session, part, shown))
+        session.logbook.fact(parts[-1])
+
     with session.stopwatch.measure("present"):
-        shown = await session.presenter.present(session.block, images, rng)
+        await session.presenter.present(block, waiting, rng, session.logbook.fact, keep, first_part)
+    return join_parts(parts)
+
+
+def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> FinishedPart:
+    """Return the rows of a part that is over, with the spikes since the part before."""
     recording = session.recorder.recording
     onsets = [row.onset_rig_s for row in shown if np.isfinite(row.onset_rig_s)]
     through_rig_s = max(onsets, default=session.spikes_from_rig_s)
@@ -176,7 +260,8 @@ async def show(
     session.spikes_from_rig_s = through_rig_s
     table = presentation_table(shown, spikes, session.unit_ids, session.rule)
     recording.drop_before(through_rig_s - KEEP_SPIKES_S)
-    return table, spikes
+    clock = clock_fit(session.presenter.clock)
+    return FinishedPart(session.block, part, table, spikes, clock)
 
 
 def score_generation(

@@ -13,6 +13,7 @@ waits until the disk has them, which a power cut cannot take back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -58,6 +59,11 @@ class Journal:
             os.close(self._fd)
             self._fd = None
 
+    def remove(self) -> None:
+        """Close the file and remove it: its block is committed."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
     def _open(self) -> int:
         self.path.parent.mkdir(exist_ok=True)
         fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -66,6 +72,12 @@ class Journal:
         sync_directory(self.path.parent)
         sync_directory(self.path.parent.parent)
         return fd
+
+
+def remove_empty_folder(session_folder: Path) -> None:
+    """Remove the journal's folder where nothing is left in it."""
+    with contextlib.suppress(OSError):
+        (session_folder / FOLDER).rmdir()
 
 
 def segment_path(session_folder: Path, block: int) -> Path:

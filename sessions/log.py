@@ -93,7 +93,9 @@ class SessionLog:
 
     @classmethod
     def resume(cls, folder: Path, start: SessionStart) -> SessionLog:
-        """Go on with a log that was cut off; rows of a commit that died half-way are cut away.
+        """Go on with a log that was cut off, or that ended by an abort or a fault.
+
+        Rows beyond the committed ones are cut away, and the log has no end any more.
 
         `start` is the one that the reader gives back (`LogReader.start`).
 
@@ -105,7 +107,10 @@ class SessionLog:
         log = cls(folder / FILE_NAME, start)
 
         def reopen(file: h5py.File) -> None:
-            _require_open(file)
+            if file.attrs["exit_status"] == "success":
+                _require_open(file)
+            for name in ("ended_at", "exit_status", "reason"):
+                file.attrs[name] = ""
             log._repair(file)
 
         log._file.apply(reopen)

@@ -1,5 +1,6 @@
 """`neuroloop status`, `pause`, `resume`, `stop` and `note`: talking to a running session."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from controller import runtime
 from controller.cli.output import say, say_json
+from controller.cli.run import resume_session
 from controller.cli.watch import status_lines
 from controller.control import messages as c
 from controller.control.client import ControlClient
@@ -21,7 +23,9 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     app.command(epilog="Example: neuroloop status --json")(status)
     app.command(epilog="Example: neuroloop pause")(pause)
-    app.command(epilog="Example: neuroloop resume")(resume)
+    app.command(
+        epilog="Example: neuroloop resume; after a crash: neuroloop resume runs/demo-20260101-1200"
+    )(resume)
     app.command(epilog="Example: neuroloop stop, or at once: neuroloop stop --now")(stop)
     app.command(epilog='Example: neuroloop note "animal drowsy, reward up to 120 ms"')(note)
 
@@ -45,9 +49,27 @@ def pause(session: SessionOption = None) -> None:
     _command(session, c.Pause())
 
 
-def resume(session: SessionOption = None) -> None:
-    """Go on after a pause."""
-    _command(session, c.Resume())
+def resume(
+    log: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a session that was cut off; without it: end the pause."),
+    ] = None,
+    session: SessionOption = None,
+    detach: Annotated[
+        bool, typer.Option(help="Return once it runs; see neuroloop status.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Go on after a pause, or with a session that was cut off, aborted or ended by a fault.
+
+    Nothing that was committed is shown again; of the block that was open, only what has no
+    response.
+    """
+    if log is None:
+        _command(session, c.Resume())
+        return
+    _, status = resume_session(log, detach=detach, as_json=as_json)
+    raise typer.Exit(status)
 
 
 def stop(

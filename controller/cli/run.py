@@ -28,8 +28,10 @@ from controller.config.load import load_config
 from controller.config.tables import SessionConfig
 from controller.control.client import ControlClient
 from controller.control.messages import SessionStatus
-from controller.errors import ControlError
+from controller.errors import ControlError, SessionRefused
 from controller.processes import child_environment
+from controller.replay import logged_config
+from sessions.reader import open_log
 from sessions.schema import FILE_NAME
 
 POLL_S = 0.25
@@ -75,14 +77,38 @@ def run_config(
     if not as_json:
         say(f"Session {session_id}: {describe(config)}.")
     with Daemon(config, session_id, folder) as daemon:
-        if detach:
-            daemon.wait_until_reachable()
-            say("It runs in the background: neuroloop status, neuroloop stop.")
-            return folder, Exit.DONE
-        with daemon.interrupted_by_signals():
-            daemon.watch(quiet=as_json)
-        outcome = daemon.outcome()
-    return folder, conclude(outcome, folder, as_json=as_json)
+        return see_through(daemon, folder, detach=detach, as_json=as_json)
+
+
+def see_through(
+    daemon: "Daemon", folder: Path, *, detach: bool, as_json: bool
+) -> tuple[Path, Exit]:
+    """Show a started session to its end; return its folder and the exit status."""
+    if detach:
+        daemon.wait_until_reachable()
+        say("It runs in the background: neuroloop status, neuroloop stop.")
+        return folder, Exit.DONE
+    with daemon.interrupted_by_signals():
+        daemon.watch(quiet=as_json)
+    return folder, conclude(daemon.outcome(), folder, as_json=as_json)
+
+
+def resume_session(log: Path, *, detach: bool, as_json: bool) -> tuple[Path, Exit]:
+    """Go on with a session that was cut off, aborted, or ended by a fault."""
+    reader = open_log(log)
+    folder = reader.path.parent.resolve()
+    session_id = reader.start.session_id
+    if any(session.session_id == session_id for session in runtime.running_sessions()):
+        raise ControlError(
+            f"{session_id} is still running; to go on after a pause: neuroloop resume"
+        )
+    if reader.end is not None and reader.end.exit_status == "success":
+        raise SessionRefused(f"{session_id} ended well, so there is nothing to go on with")
+    config = logged_config(reader)
+    if not as_json:
+        say(f"Going on with {session_id} after {reader.generations_committed} generations.")
+    with Daemon(config, session_id, folder, resume=True) as daemon:
+        return see_through(daemon, folder, detach=detach, as_json=as_json)
 
 
 def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
@@ -103,7 +129,9 @@ def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
 class Daemon:
     """The daemon of one session, as the terminal sees it."""
 
-    def __init__(self, config: SessionConfig, session_id: str, folder: Path) -> None:
+    def __init__(
+        self, config: SessionConfig, session_id: str, folder: Path, *, resume: bool = False
+    ) -> None:
         self.session_id = session_id
         self._folder = folder
         resolved = folder / "config.json"
@@ -111,6 +139,7 @@ class Daemon:
         command = [sys.executable, "-m", "controller.daemon", "--config", str(resolved)]
         command += ["--toml", str(folder / "session.toml")]
         command += ["--session-id", session_id, "--folder", str(folder)]
+        command += ["--resume"] if resume else []
         with (folder / "daemon.log").open("ab") as log:
             # In a session of its own, so that Ctrl-C reaches it once and through us.
             self._process = subprocess.Popen(
@@ -219,7 +248,6 @@ def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
 
 def _draw(log: Path) -> Path | None:
     # matplotlib takes a second to import, which no other command should pay for.
-    from sessions.reader import open_log
     from sessions.report import draw_summary
 
     reader = open_log(log)
@@ -234,7 +262,6 @@ def _tell(outcome: dict[str, str], log: Path, picture: Path | None) -> None:
     if outcome["exit_status"] == "fail":
         complain(f"the session ended by a fault: {outcome['reason']}")
     if log.exists():
-        from sessions.reader import open_log
         from sessions.report import summary, summary_sentences
 
         for sentence in summary_sentences(summary(open_log(log))):

@@ -30,6 +30,8 @@ def main() -> int:
     from controller.config.tables import SessionConfig
     from controller.daemon.daemon import Daemon
     from controller.errors import SessionRefused
+    from sessions.errors import SessionLogError
+    from sessions.recover import recover
 
     config = SessionConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
     toml = arguments.toml.read_text(encoding="utf-8") if arguments.toml else ""
@@ -42,10 +44,13 @@ def main() -> int:
         runtime.register(arguments.session_id, arguments.folder, place, os.getpid())
 
         async def run() -> tuple[str, str]:
-            daemon = Daemon(config, toml, arguments.session_id, arguments.folder, place)
+            cut_off = recover(arguments.folder) if arguments.resume else None
+            daemon = Daemon(config, toml, arguments.session_id, arguments.folder, place, cut_off)
             return await daemon.run()
 
         status, reason = asyncio.run(run())
+    except SessionLogError as error:
+        status, reason = "fail", str(error)
     finally:
         runtime.remove(place)
     _tell(status, reason)
@@ -66,6 +71,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--toml", type=Path, help="the config as the user wrote it, for the log")
     parser.add_argument("--session-id", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="existing session folder")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the session in the folder"
+    )
     return parser.parse_args()
 
 

@@ -31,6 +31,7 @@ from rig_adapters.errors import RigError
 from rig_adapters.wire.messages import Message
 from sessions.errors import SessionLogError
 from sessions.records import ExitStatus
+from sessions.recover import CutOff
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Daemon:
         session_id: str,
         folder: Path,
         runtime: Path,
+        cut_off: CutOff | None = None,
     ) -> None:
         self.state = State.IDLE
         self._config = config
@@ -70,6 +72,7 @@ class Daemon:
         self._session_id = session_id
         self._folder = folder
         self._runtime = runtime
+        self._cut_off = cut_off
         self._progress = Progress()
         self._logbook = Logbook()
         self._changed = asyncio.Event()
@@ -104,6 +107,7 @@ class Daemon:
             processes,
             self._logbook,
             self._progress,
+            self._cut_off,
         )
         await self._apply(Event.PREPARED)
 

@@ -8,7 +8,9 @@ import asyncio
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -22,9 +24,11 @@ from controller.config.tables import SessionConfig
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
+from controller.facts import received_spikes
 from controller.logbook import Logbook
 from controller.progress import Progress
 from controller.recorder import Recorder
+from controller.resume import GoOn, tell_again, where_to_go_on, without_responses
 from controller.screen import Screen
 from controller.session import Session
 from controller.stopwatch import Stopwatch
@@ -41,6 +45,7 @@ from sessions.records import (
     UnitInfo,
     image_sha256,
 )
+from sessions.recover import CutOff
 
 RECORDING_DEADLINE_S = 10.0
 PACKAGES = ("neuroloop", "numpy", "torch", "psychopy-lib", "pyzmq", "h5py", "pydantic", "scipy")
@@ -56,10 +61,15 @@ async def prepare(
     processes: RigProcesses,
     logbook: Logbook,
     progress: Progress,
+    cut_off: CutOff | None = None,
 ) -> Session:
-    """Configure the rig, build all parts, open the log; SessionRefused where that is no use."""
+    """Configure the rig, build all parts, open the log; SessionRefused where that is no use.
+
+    `cut_off` is the session to go on with; without one, a new log is begun.
+    """
     progress.message = "opening the screen and the rig"
-    configured = asyncio.ensure_future(processes.configure())
+    going_on = where_to_go_on(cut_off, config.display) if cut_off else None
+    configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
         threads = await asyncio.to_thread(assembly.build_threads, config, generators)
@@ -71,6 +81,14 @@ async def prepare(
     _refuse_unknown_units(config, rig)
     _refuse_full_disk(config, threads, generators, folder)
     progress.label = display.label
+    if cut_off is not None and going_on is not None:
+        start = cut_off.reader.start
+        _refuse_another_setup(start, threads, generators, rig)
+        session = await _assemble(
+            config, start, threads, generators, processes, rig, logbook, progress
+        )
+        await _go_on(session, cut_off, going_on, folder)
+        return session
     start = SessionStart(
         session_id=session_id,
         subject_id=config.subject.id,
@@ -100,6 +118,62 @@ async def prepare(
     return await _assemble(config, start, threads, generators, processes, rig, logbook, progress)
 
 
+async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path) -> None:
+    """Bring a session to where it was cut off, and say so in its log."""
+    logbook, progress = session.logbook, session.progress
+    progress.message = "telling the optimizers what is in the log"
+    differing = await asyncio.to_thread(tell_again, session.threads, cut_off.reader)
+    log = await asyncio.to_thread(SessionLog.resume, folder, session.start)
+    await logbook.opened(log)
+    shown = sum(len(part.presentations.outcome) for part in going_on.earlier)
+    await logbook.event(
+        "resume",
+        f"goes on with block {going_on.block}, of which {shown} presentations were planned before",
+    )
+    if differing:
+        await logbook.event(
+            "resume",
+            "the codes of these generations come out otherwise on this machine, so the session "
+            f"goes on from the logged ones: {', '.join(differing[:20])}",
+        )
+    clock = session.recorder.clock
+    real = session.config.session.time == "real"
+    if real and clock is not None and clock.to_rig(time.monotonic()) < going_on.last_rig_s:
+        await logbook.event(
+            "resume", "the rig's clock began anew, so responses of the open block are not used"
+        )
+        going_on = replace(going_on, earlier=without_responses(going_on.earlier))
+    elif np.isfinite(going_on.last_rig_s):
+        session.spikes_from_rig_s = going_on.last_rig_s
+    session.block = going_on.block
+    session.next_image_id = going_on.next_image_id
+    session.presenter.go_on_counting(going_on.next_presentation_id, going_on.next_trial_id)
+    session.going_on = going_on
+    if going_on.interrupted is not None:
+        logbook.go_on_with_block(going_on.block)
+
+
+def _refuse_another_setup(
+    start: SessionStart,
+    threads: tuple[EvolutionThread, ...],
+    generators: Mapping[str, Generator],
+    rig: m.RigConfigured,
+) -> None:
+    for thread in threads:
+        generator = generators[thread.generator_name]
+        logged = start.threads[thread.thread_id]
+        if generator.weights_sha256 != logged.generator_sha256:
+            raise SessionRefused(
+                f"the generator of thread {thread.thread_id} has other weights than in the log; "
+                "restore the weights file that the session began with"
+            )
+    if [unit.unit_id for unit in rig.units] != [unit.unit_id for unit in start.units]:
+        raise SessionRefused(
+            "the rig has other units than when the session began; restore the sorting, or start a "
+            "new session"
+        )
+
+
 async def _assemble(
     config: SessionConfig,
     start: SessionStart,
@@ -124,7 +198,11 @@ async def _assemble(
         pixels = np.stack(references.images)
         await screen.start_loading(references.image_ids, pixels, keep=True)
         await screen.loaded()
-    recorder = Recorder(processes.rig, note_gap)
+
+    def keep_batch(batch: m.SpikesRecorded) -> None:
+        logbook.fact(received_spikes(batch))
+
+    recorder = Recorder(processes.rig, note_gap, keep_batch)
     await recorder.start(RECORDING_DEADLINE_S)
     has_sync = "sync" in rig.capabilities
     return Session(

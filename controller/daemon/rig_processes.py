@@ -15,6 +15,7 @@ from controller.config.checks import geometry_of
 from controller.config.tables import SessionConfig
 from controller.processes import ChildProcess
 from controller.randomness import Purpose, seed_for
+from controller.resume import GoOn
 from controller.runtime import endpoint
 from rig_adapters.errors import RigError
 from rig_adapters.link import Heartbeat, Link
@@ -75,7 +76,7 @@ class RigProcesses:
         """The process ids, by peer."""
         return {peer.child.name: peer.child.pid for peer in self._peers.values()}
 
-    async def configure(self) -> tuple[m.DisplayConfigured, m.RigConfigured]:
+    async def configure(self, going_on: GoOn | None) -> tuple[m.DisplayConfigured, m.RigConfigured]:
         """Open the screen and the recording system; returns what they turned out to be."""
         config = self._config
         light = endpoint(self._runtime, "light") if config.rig.adapter == "sim" else None
@@ -87,12 +88,14 @@ class RigProcesses:
                 background_grey=config.display.background_grey,
                 fixation=m.FixationSpot(diameter_deg=config.display.fixation_diameter_deg),
                 light_endpoint=light,
+                clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
+        resumed = going_on.next_presentation_id if going_on else 0
         await self.rig.send(
             m.ConfigureRig(
                 settings=config.rig.settings,
-                seed=seed_for(config.session.seed, Purpose.RIG),
+                seed=seed_for(config.session.seed, Purpose.RIG, resumed),
                 time=config.session.time,
                 light_endpoint=light,
             )

@@ -22,9 +22,9 @@ class VirtualDisplay:
         self._image_ids: set[int] = set()
 
     def open(self, configure: ConfigureDisplay) -> DisplayConfigured:
-        """Start the virtual clock at zero."""
+        """Start the virtual clock."""
         self._refresh_hz = configure.geometry.refresh_hz
-        self._refreshes = 0
+        self._refreshes = round(configure.clock_start_s * self._refresh_hz)
         return DisplayConfigured(
             label="virtual time: no screen",
             waits_for_vertical_blank=False,

@@ -132,6 +132,8 @@ class ConfigureDisplay(Message):
     fixation: FixationSpot
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
+    clock_start_s: float = Field(default=0.0, ge=0)
+    """Where a virtual clock begins; in a session that goes on, after all that was shown before."""
 
 
 class DisplayConfigured(Message):

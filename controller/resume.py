@@ -1,0 +1,216 @@
+"""Going on with a session that was cut off: what is known, told to the optimizers again.
+
+The log is the truth and an optimizer its cache: each committed generation is asked and told anew,
+and what is asked must be what was logged, bit for bit. Where this machine computes otherwise, it is
+said, and the session goes on from the logged codes. The block that was open is completed: what had
+its response keeps it, the rest is shown again.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controller.config.tables import DisplayTable
+from controller.experiments.blocks import ImageToShow
+from controller.experiments.evolution import EvolutionThread
+from controller.optimizers.base import Population
+from sessions.open_block import AskedGeneration, FinishedPart, PlannedRow, PresentedRow
+from sessions.reader import LogReader
+from sessions.records import (
+    NO_COUNT,
+    ClockFit,
+    Codes,
+    Floats,
+    Ints,
+    PresentationTable,
+    SpikeTable,
+)
+from sessions.recover import CutOff, InterruptedBlock
+from sessions.replay import read_record
+
+VIRTUAL_PAUSE_S = 10.0
+"""How long a virtual clock is taken to have gone on while nothing ran."""
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class GoOn:
+    """Where a session goes on, and with what of the block that was open."""
+
+    block: int
+    next_image_id: int
+    next_presentation_id: int
+    next_trial_id: int
+    last_host_s: float
+    last_rig_s: float
+    interrupted: InterruptedBlock | None
+    earlier: tuple[FinishedPart, ...]
+    """Parts of the open block that were shown before, the one that was cut off included."""
+
+    @property
+    def virtual_start_s(self) -> float:
+        """Where a virtual clock goes on."""
+        return float(np.ceil(max(0.0, self.last_host_s))) + VIRTUAL_PAUSE_S
+
+
+def where_to_go_on(cut_off: CutOff, display: DisplayTable) -> GoOn:
+    """Return where the session stands; ids and clocks go on from all that was ever used."""
+    reader, interrupted = cut_off.reader, cut_off.interrupted
+    earlier = _earlier_parts(interrupted, len(reader.units), display) if interrupted else ()
+    tables = [part.presentations for part in earlier]
+    shown = reader.presentations
+    images = [reader.images.image_id, *(a.image_ids for a in _asked(interrupted))]
+    flips = [shown.flip_off_host_s, *(table.flip_off_host_s for table in tables)]
+    spikes = [reader.spikes.rig_time_s, shown.onset_rig_s]
+    spikes += [part.spikes.rig_time_s for part in earlier]
+    spikes += [table.onset_rig_s for table in tables]
+    return GoOn(
+        block=reader.generations_committed,
+        next_image_id=_next_id(images),
+        next_presentation_id=_next_id(
+            [shown.presentation_id, *(table.presentation_id for table in tables)]
+        ),
+        next_trial_id=_next_id([shown.trial_id, *(table.trial_id for table in tables)]),
+        last_host_s=_latest(flips),
+        last_rig_s=_latest(spikes),
+        interrupted=interrupted,
+        earlier=earlier,
+    )
+
+
+def tell_again(threads: Sequence[EvolutionThread], reader: LogReader) -> list[str]:
+    """Tell the optimizers every committed generation; return where they asked other codes."""
+    differing = []
+    shuffled = reader.start.control == "shuffled"
+    for block in range(reader.generations_committed):
+        record = read_record(reader, block, with_pixels=False)
+        for thread, told in zip(threads, record.threads, strict=True):
+            asked = thread.ask(int(told.image_ids[0]))
+            if not same_codes(asked, told.image_ids, told.codes):
+                differing.append(f"thread {thread.thread_id}, generation {told.generation}")
+            order = thread.told_order(len(told.image_ids), shuffled=shuffled)
+            thread.optimizer.tell(told.image_ids, told.codes, told.told_scores, told.n_valid[order])
+    return differing
+
+
+def same_codes(asked: Population, image_ids: Ints, codes: Codes) -> bool:
+    """Whether an optimizer asks for exactly these ids and codes."""
+    return np.array_equal(asked.ids, image_ids) and np.array_equal(asked.codes, codes)
+
+
+def still_waiting(
+    images: Sequence[ImageToShow], earlier: Sequence[FinishedPart], repeats: int, max_attempts: int
+) -> list[tuple[ImageToShow, int]]:
+    """Return each image once for every response that it still needs, with its attempts so far."""
+    completed: Counter[tuple[int, float, float, float]] = Counter()
+    attempts: Counter[tuple[int, float, float, float]] = Counter()
+    for part in earlier:
+        table = part.presentations
+        keys = zip(table.image_id, table.x_deg, table.y_deg, table.size_deg, strict=True)
+        for key, outcome in zip(keys, table.outcome, strict=True):
+            completed[key] += outcome == "completed"
+            # What the crash interrupted was no attempt of the animal's.
+            attempts[key] += outcome in ("failed_trial", "late")
+    waiting = []
+    for image in images:
+        place = image.placement
+        key = (image.image_id, place.x_deg, place.y_deg, place.size_deg)
+        tried = min(attempts[key], max_attempts - 1)
+        waiting += [(image, tried)] * max(0, repeats - completed[key])
+    return waiting
+
+
+def without_responses(parts: Sequence[FinishedPart]) -> tuple[FinishedPart, ...]:
+    """Return parts whose responses cannot be used, since the rig's clock did not go on."""
+    return tuple(
+        FinishedPart(
+            block=part.block,
+            part=part.part,
+            presentations=replace(
+                part.presentations,
+                outcome=tuple(
+                    "not_heard" if outcome == "completed" else outcome
+                    for outcome in part.presentations.outcome
+                ),
+                onset_rig_s=np.full_like(part.presentations.onset_rig_s, np.nan),
+                sync=("none",) * len(part.presentations.sync),
+                response_counts=np.full_like(part.presentations.response_counts, NO_COUNT),
+                baseline_counts=np.full_like(part.presentations.baseline_counts, NO_COUNT),
+            ),
+            spikes=_no_spikes(),
+            clock=part.clock,
+        )
+        for part in parts
+    )
+
+
+def _asked(interrupted: InterruptedBlock | None) -> tuple[AskedGeneration, ...]:
+    return interrupted.opened.threads if interrupted else ()
+
+
+def _earlier_parts(
+    interrupted: InterruptedBlock, n_units: int, display: DisplayTable
+) -> tuple[FinishedPart, ...]:
+    planned = interrupted.planned
+    if planned is None:
+        return interrupted.finished
+    rows = planned.rows
+    reports = [interrupted.presented.get(row.presentation_id) for row in rows]
+    cut_off = FinishedPart(
+        block=planned.block,
+        part=planned.part,
+        presentations=_cut_off_table(rows, reports, planned.part, n_units, display),
+        spikes=_no_spikes(),
+        clock=ClockFit(_NAN, _NAN, _NAN, 0),
+    )
+    return (*interrupted.finished, cut_off)
+
+
+def _cut_off_table(
+    rows: Sequence[PlannedRow],
+    reports: Sequence[PresentedRow | None],
+    part: int,
+    n_units: int,
+    display: DisplayTable,
+) -> PresentationTable:
+    p = len(rows)
+    none = np.full((p, n_units), NO_COUNT, dtype=np.int32)
+    return PresentationTable(
+        presentation_id=np.array([row.presentation_id for row in rows]),
+        trial_id=np.array([row.trial_id for row in rows]),
+        part=np.full(p, part),
+        attempt=np.array([row.attempt for row in rows]),
+        image_id=np.array([row.image_id for row in rows]),
+        thread_id=np.array([row.thread_id for row in rows]),
+        x_deg=np.array([row.x_deg for row in rows]),
+        y_deg=np.array([row.y_deg for row in rows]),
+        size_deg=np.array([row.size_deg for row in rows]),
+        on_frames=np.full(p, display.on_frames),
+        off_frames=np.full(p, display.off_frames),
+        flip_on_host_s=np.array([r.flip_on_host_s if r else _NAN for r in reports]),
+        flip_off_host_s=np.array([r.flip_off_host_s if r else _NAN for r in reports]),
+        frames_shown=np.array([r.frames_shown if r else 0 for r in reports]),
+        dropped_frames=np.array([r.dropped_frames if r else 0 for r in reports]),
+        onset_rig_s=np.full(p, _NAN),
+        sync=("none",) * p,
+        outcome=tuple("not_heard" if r else "not_shown" for r in reports),
+        shown_sha256=tuple(r.image_sha256 if r else "" for r in reports),
+        response_counts=none,
+        baseline_counts=none,
+    )
+
+
+def _no_spikes() -> SpikeTable:
+    return SpikeTable(np.zeros(0), np.zeros(0, np.int64), np.zeros(0))
+
+
+def _next_id(columns: Sequence[Ints]) -> int:
+    return 1 + max((int(column.max()) for column in columns if len(column)), default=-1)
+
+
+def _latest(columns: Sequence[Floats]) -> float:
+    known = [float(np.nanmax(column)) for column in columns if np.isfinite(column).any()]
+    return max(known, default=0.0)
