@@ -30,6 +30,7 @@ from controller.optimizers import (
     Optimizer,
     RandomSearch,
     RandomSearchOptions,
+    usual_population_size,
 )
 from controller.randomness import Purpose, rng_for
 from generators.base import Generator
@@ -138,11 +139,17 @@ def _build_thread_optimizer(
     return build_optimizer(thread.optimizer, codes, thread.direction)
 
 
+def _usual_population(table: OptimizerTable, code_dim: int) -> int:
+    if isinstance(table, CholeskyCmaTable):
+        return usual_population_size(code_dim)
+    return DEFAULT_POPULATION
+
+
 def _initial_codes(
     config: SessionConfig, thread_id: int, thread: ThreadTable, generator: Generator
 ) -> npt.NDArray[np.float32]:
     initial = thread.optimizer.initial
-    n = thread.optimizer.population_size or DEFAULT_POPULATION
+    n = thread.optimizer.population_size or _usual_population(thread.optimizer, generator.code_dim)
     if initial == "zeros":
         return np.zeros((1, generator.code_dim), np.float32)
     if initial == "random":

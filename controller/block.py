@@ -7,7 +7,7 @@ not_heard, not_shown. Scoring is in `sessions.analysis.responses`; rows of the l
 """
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +18,16 @@ from controller.config.tables import SessionConfig
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
 from controller.recorder import Recorder
 from controller.screen import Screen
-from rig_adapters.alignment import MIN_PAIRS, align, completeness, failed_by_fixation
-from rig_adapters.clocks import ClockMap
+from rig_adapters.alignment import MIN_PAIRS, Alignment, align, completeness, failed_by_fixation
+from rig_adapters.clocks import ClockMap, fit_clock
 from rig_adapters.wire.messages import Presented
 
 SYNC_TOLERANCE_FRAMES = 2.0
 """How far from its flip an onset edge may lie; beyond it is somebody else's."""
+
+
+CLOCK_EDGES = 2000
+"""Flips with their edges on which the clock map rests: the last ten minutes or so."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class BlockPresenter:
         self.clock: ClockMap | None = None
         """From flips to onsets on the rig's clock, as far as it is known by now."""
         self.outcomes: Counter[str] = Counter()
+        self._edges: deque[tuple[float, float]] = deque(maxlen=CLOCK_EDGES)
         self._config = config
         self._screen = screen
         self._recorder = recorder
@@ -135,6 +140,17 @@ class BlockPresenter:
             return self.clock
         return self._recorder.clock
 
+    def _follow_clock(
+        self, aligned: Alignment, flips: npt.NDArray[np.float64], start: ClockMap
+    ) -> None:
+        """Refine the clock map by the edges of many blocks; those of one part fix no drift."""
+        for row, source in enumerate(aligned.sync):
+            if source == "photodiode":
+                self._edges.append((float(flips[row]), float(aligned.onset_rig_s[row])))
+        if len(self._edges) >= MIN_PAIRS:
+            pairs = np.array(self._edges)
+            self.clock = fit_clock(pairs[:, 0], pairs[:, 1], start)
+
     def _tail_frames(self) -> int:
         """Blank frames after the last trial until its last window is over."""
         display = self._config.display
@@ -168,7 +184,7 @@ class BlockPresenter:
             start,
             SYNC_TOLERANCE_FRAMES / self._config.display.refresh_hz,
         )
-        self.clock = aligned.clock
+        self._follow_clock(aligned, flips, start)
         heard = completeness(aligned.onset_rig_s, self.window_span_s, recording)
         failed = failed_by_fixation(
             aligned.onset_rig_s,

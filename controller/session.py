@@ -88,6 +88,7 @@ async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]
     `may_go_on` is asked before every block; it waits as long as the session is paused.
     """
     session.progress.first_block_s = time.monotonic()
+    session.progress.message = ""
     session.stopwatch.lap()
     while not is_complete(session) and await may_go_on():
         await run_generation(session)

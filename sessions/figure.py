@@ -29,7 +29,7 @@ EARLY = "#a9b0b9"
 THREAD_COLOURS = ("#c8442f", "#1f6fa8", "#2c8a5b", "#8a5aa8")
 """Dark enough for text on white, and apart for colour-blind readers by lightness and hue."""
 
-STRIP_IMAGES = 12
+STRIP_IMAGES = 16
 PSTH_WINDOW_S = (-0.05, 0.3)
 PSTH_BIN_S = 0.01
 WIDTH_IN, THREAD_HEIGHT_IN, HEAD_IN = 11.0, 4.75, 0.95
@@ -114,7 +114,8 @@ def _thread_title(found: ThreadSummary) -> str:
 
 def _draw_curve(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -> None:
     """Draw scores by generation: every image as a dot, means with SEM, references in grey."""
-    _clean(axes, "Score by generation", "generation", "evoked rate (spikes/s)")
+    rate = "firing rate" if reader.rule.baseline_mode == "none" else "evoked rate"
+    _clean(axes, "Score by generation", "generation", f"{rate} (spikes/s)")
     curve = thread_curve(reader, thread.thread_id)
     if not len(curve.generation):
         _say(axes, "No generation was committed.")
@@ -229,7 +230,7 @@ def _draw_strip(
 
 
 def best_images(reader: LogReader, thread: ThreadInfo) -> list[tuple[int, int, float]]:
-    """Return (generation, image_id, score) of the best image of at most 12 generations."""
+    """Return (generation, image_id, score) of the best image of at most 16 generations."""
     scores = reader.scores
     mine = (scores.thread_id == thread.thread_id) & (scores.kind == "generated")
     mine &= np.isfinite(scores.score)

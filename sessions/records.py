@@ -226,7 +226,8 @@ class SpikeTable:
 class ClockFit:
     """`rig_time_s = offset_s + (1 + drift) * host_time_s`, fitted to `n_pairs` pairs of times.
 
-    `residual_s` is the root mean square of the fit. Without pairs the three numbers are NaN.
+    `residual_s` is the robust standard deviation of the pairs about the line (1.4826 times the
+    median absolute deviation). Without pairs the three numbers are NaN.
     """
 
     offset_s: float

@@ -156,16 +156,16 @@ def draw_summary(reader: LogReader, path: Path | str) -> None:
 
 
 def _headline(found: Summary) -> str:
-    kind = "simulated session" if found.rig_simulated else "session"
+    kind = "simulated neurons" if found.rig_simulated else f"subject {found.subject_id}"
     if found.exit_status:
         words = {"success": "ended well", "abort": "was stopped", "fail": "failed"}
-        ending = f"{words[found.exit_status]} ({found.reason.rstrip('.')})"
+        ending = f"{words[found.exit_status]}: {found.reason.rstrip('.')}"
     else:
         ending = "has no end in its log: it is still running, or was cut off"
     n = found.generations_committed
     return (
-        f"The {kind} {found.session_id} of {found.subject_id} {ending}, with {n} "
-        f"{'generation' if n == 1 else 'generations'} committed."
+        f"Session {found.session_id} ({kind}) {ending}; {n} "
+        f"{'generation is' if n == 1 else 'generations are'} in the log."
     )
 
 
@@ -174,18 +174,19 @@ def _thread_sentence(found: ThreadSummary) -> str:
     evolution = found.evolution
     if math.isnan(evolution.gain.value):
         return f"{name} has too few scores to say whether images evolved."
-    verdict = "the evolution succeeded" if evolution.succeeded else "no success is shown"
+    verdict = "The evolution succeeded" if evolution.succeeded else "No success is shown"
     gain, over = evolution.gain, evolution.over_reference
     compared = (
-        f"references were at {evolution.reference:.1f}, {abs(over.value):.1f} "
-        f"{'lower' if over.value > 0 else 'higher'} [{over.low:+.1f}, {over.high:+.1f}]"
+        f"reference images {evolution.reference:.1f}, so the evolved ones are "
+        f"{abs(over.value):.1f} {'above' if over.value > 0 else 'below'} them "
+        f"(95 % interval {over.low:+.1f} to {over.high:+.1f})"
         if math.isfinite(over.value)
-        else "there are no references to compare with"
+        else "and there are no reference images to compare with"
     )
     return (
-        f"{name} went from {evolution.first:.1f} to {evolution.last:.1f} spikes/s, a gain of "
-        f"{gain.value:+.1f} (95 % interval {gain.low:+.1f} to {gain.high:+.1f}); {compared}: "
-        f"{verdict}."
+        f"{name}: evolved images began at {evolution.first:.1f} and ended at {evolution.last:.1f} "
+        f"spikes/s, a gain of {gain.value:+.1f} (95 % interval {gain.low:+.1f} to "
+        f"{gain.high:+.1f}); {compared}. {verdict}."
     )
 
 

@@ -210,7 +210,12 @@ CLOCK = Table(
         Column("offset_s", "<f8", "s", "Offset of the fit."),
         Column("drift", "<f8", "s/s", "Drift of the rig clock against the host clock."),
         Column("residual_s", "<f8", "s", "Root mean square residual."),
-        Column("n_pairs", "<i8", "", "Pairs of times behind the fit."),
+        Column(
+            "n_pairs",
+            "<i8",
+            "",
+            "Pairs of flip and edge behind the fit, of this block and earlier ones.",
+        ),
     ),
 )
 
@@ -223,7 +228,12 @@ TIMING = Table(
         Column("render", "<f8", "s", "Codes to images."),
         Column("neuron", "<f8", "s", "Simulated neurons."),
         Column("display", "<f8", "s", "Showing the images."),
-        Column("wire", "<f8", "s", "Messages and shared memory."),
+        Column(
+            "wire",
+            "<f8",
+            "s",
+            "Messages: waiting that neither the rig nor the display accounts for.",
+        ),
         Column("log", "<f8", "s", "Making the generation before this one durable."),
         Column("other", "<f8", "s", "Everything else."),
         Column("total", "<f8", "s", "Start to end."),

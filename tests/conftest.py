@@ -16,13 +16,19 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compare child processes and shared memory before and after the test."""
     processes, blocks = _children(), _shared_memory()
     yield
-    gc.collect()
-    leaked = _children() - processes
+    if _leaked(request, processes):
+        gc.collect()
+    leaked = _leaked(request, processes)
+    assert not leaked, f"processes left behind: {[_describe(pid) for pid in leaked]}"
+    assert _shared_memory() <= blocks, "shared memory left behind"
+
+
+def _leaked(request: pytest.FixtureRequest, before: set[int]) -> set[int]:
+    leaked = _children() - before
     # A module's display may live longer than one of its tests.
     if "screen" in request.keywords:
         leaked = {pid for pid in leaked if not _is_xvfb(pid)}
-    assert not leaked, f"processes left behind: {[_describe(pid) for pid in leaked]}"
-    assert _shared_memory() <= blocks, "shared memory left behind"
+    return leaked
 
 
 def _children() -> set[int]:

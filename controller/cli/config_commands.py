@@ -42,6 +42,9 @@ def init(
     if path.exists() and not force:
         complain(f"{path} exists; choose another name, or overwrite it with --force")
         raise typer.Exit(Exit.USAGE)
+    if not path.parent.is_dir():
+        complain(f"there is no folder {path.parent}; make it first, or choose another path")
+        raise typer.Exit(Exit.USAGE)
     path.write_text(template(), encoding="utf-8")
     say(f"Wrote {path}. Edit it, then: neuroloop validate {path}")
 
@@ -76,6 +79,7 @@ def describe(config: SessionConfig) -> str:
         f"{thread.optimizer.kind} on unit {'+'.join(map(str, thread.driver_units))}"
         for thread in config.threads
     )
+    count = "1 thread" if len(config.threads) == 1 else f"{len(config.threads)} threads"
     stopping = config.stopping
     length = (
         f"{stopping.max_generations} generations"
@@ -83,6 +87,6 @@ def describe(config: SessionConfig) -> str:
         else f"{stopping.max_minutes:g} minutes"
     )
     return (
-        f"{len(config.threads)} thread(s) ({threads}) with {config.references.count} reference "
+        f"{count} ({threads}) with {config.references.count} reference "
         f"images, {length}, rig {config.rig.adapter}, {config.session.time} time"
     )

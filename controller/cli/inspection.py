@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
@@ -47,7 +48,7 @@ def _generation_table(reader: LogReader) -> Table:
             str(rows.n_images[index]),
             f"{rows.score_mean[index]:.1f} ± {rows.score_sem[index]:.1f}",
             f"{rows.reference_mean[index]:.1f} ± {rows.reference_sem[index]:.1f}",
-            f"{rows.sigma[index]:.2f}",
+            "–" if np.isnan(rows.sigma[index]) else f"{rows.sigma[index]:.2f}",
         )
     return table
 

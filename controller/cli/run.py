@@ -4,6 +4,7 @@ The daemon is a process of its own: closing this terminal does not end the sessi
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,7 +210,8 @@ def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
     log = folder / FILE_NAME
     picture = _draw(log) if log.exists() else None
     if as_json:
-        say_json({**outcome, "log": str(log), "picture": str(picture) if picture else None})
+        paths = {"log": log if log.exists() else None, "picture": picture, "folder": folder}
+        say_json({**outcome, **{name: path and str(path) for name, path in paths.items()}})
     else:
         _tell(outcome, log, picture)
     return EXIT_OF[outcome["exit_status"]]
@@ -237,7 +239,20 @@ def _tell(outcome: dict[str, str], log: Path, picture: Path | None) -> None:
 
         for sentence in summary_sentences(summary(open_log(log))):
             say(sentence)
-        say(f"Log: {log}")
+        say(f"Log: {shortest(log)}")
     if picture is not None:
-        say(f"Picture: {picture}")
-        say(f"Next: neuroloop inspect {log}")
+        say(f"Picture: {shortest(picture)}")
+        say(f"Next: {program()} inspect {shortest(log.parent)}")
+
+
+def shortest(path: Path) -> Path:
+    """Return `path` as it is best typed from here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def program() -> str:
+    """Return what to type for this program: its name, or its path where it is not on the PATH."""
+    this = Path(sys.argv[0]).absolute()
+    found = shutil.which(this.name)
+    return this.name if found and Path(found).absolute() == this else str(shortest(this))

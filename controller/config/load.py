@@ -23,6 +23,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SessionConfig:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        told = f"there is no file {path}; make one with: neuroloop init {path}"
+        raise ConfigError([told]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path} cannot be read: {error}."]) from error
     return parse_config(text, overrides, source=str(path))

@@ -10,39 +10,52 @@ import typing
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 _MARKED_KEY = re.compile(r"@(\w+)@")
+_SUBJECT = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) should")
+_TYPE_NAMES = ("tuple[", "literal[", "constrained-")
 
 
 def sentences(
     error: ValidationError, model: type[BaseModel], prefix: tuple[str, ...] = ()
 ) -> list[str]:
     """Return one sentence for each error of validating `model`, which stands at `prefix`."""
-    return [_sentence(dict(item), model, prefix) for item in error.errors(include_url=False)]
+    items = [dict(item) for item in error.errors(include_url=False)]
+    return [_sentence(item, model, prefix) for item in items if not _is_consequence(item, items)]
+
+
+def _is_consequence(item: dict[str, Any], items: list[dict[str, Any]]) -> bool:
+    """Whether a list only counts as too short because of errors within its entries."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in items
+    )
 
 
 def _sentence(item: dict[str, Any], model: type[BaseModel], prefix: tuple[str, ...]) -> str:
-    location = _without_union_tags(item["loc"], model)
+    location, tables = _resolve(item["loc"], model)
     key = dotted((*prefix, *location))
     match item["type"]:
         case "extra_forbidden":
-            near = _nearest_key(location, model)
-            hint = f"; did you mean {dotted((*prefix, *location[:-1], near))}?" if near else ""
-            return f"{key} is not a known key{hint}" + ("" if near else ".")
+            known = [name for table in tables for name in table.model_fields]
+            near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+            hint = f"; did you mean {dotted((*prefix, *location[:-1], *near))}?" if near else "."
+            return f"{key} is not a known key{hint}"
         case "missing":
-            field = _field_at(location, model)
-            meaning = f" ({field.description})" if field and field.description else ""
+            fields = [
+                t.model_fields[location[-1]] for t in tables if location[-1] in t.model_fields
+            ]
+            meaning = f" ({fields[0].description})" if fields and fields[0].description else ""
             return f"{key} is missing{meaning}; it has no default."
         case "union_tag_invalid":
-            known = item["ctx"]["expected_tags"]
-            return f"{key}.kind is {item['ctx']['tag']!r}, but it must be one of {known}."
+            known_tags = item["ctx"]["expected_tags"]
+            return f"{key}.kind is {item['ctx']['tag']!r}, but it must be one of {known_tags}."
         case "union_tag_not_found":
             return f"{key}.kind is missing; it says which kind of {location[-1]} to use."
         case "value_error":
             return _marked(str(item["ctx"]["error"]), key)
         case _:
-            told = item["msg"].replace("Input should", "must", 1)
+            told = _SUBJECT.sub("must", item["msg"], count=1).split(", unable to", 1)[0]
             return f"{key} {told}, but it is {_short(item['input'])}."
 
 
@@ -63,53 +76,34 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _nearest_key(location: tuple[Any, ...], model: type[BaseModel]) -> str | None:
-    table = _model_at(location[:-1], model)
-    known = list(table.model_fields) if table else []
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
-    return near[0] if near else None
+def _resolve(
+    raw: tuple[Any, ...], model: type[BaseModel]
+) -> tuple[tuple[Any, ...], list[type[BaseModel]]]:
+    """Return the place of an error as the file has it, and the tables that its last key is in.
 
-
-def _without_union_tags(location: tuple[Any, ...], model: type[BaseModel]) -> tuple[Any, ...]:
-    """Drop what pydantic inserts for tagged unions: the tag that stands after the field's name."""
+    Pydantic inserts the tag of a tagged union after the field's name, and names of types for plain
+    unions; both are left out of the place, and the tag chooses among the tables.
+    """
     kept: list[Any] = []
-    skip_next = False
-    for part in location:
-        tagged = skip_next and isinstance(part, str) and part in _tags(tuple(kept), model)
-        skip_next = True
-        if not tagged and not str(part).startswith(("tuple[", "literal[", "constrained-")):
-            kept.append(part)
-    return tuple(kept)
+    tables = [model]
+    for index, part in enumerate(raw):
+        tagged = [table for table in tables if part == _tag(table)]
+        if tagged and kept:
+            tables = tagged
+            continue
+        if str(part).startswith(_TYPE_NAMES):
+            continue
+        kept.append(part)
+        if index < len(raw) - 1 and not isinstance(part, int):
+            fields = [t.model_fields[part] for t in tables if part in t.model_fields]
+            # The free name of a generator leads to the same tables.
+            tables = [found for f in fields for found in _models_in(f.annotation)] or tables
+    return tuple(kept), tables
 
 
-def _tags(location: tuple[Any, ...], model: type[BaseModel]) -> set[str]:
-    return {_tag(member) for member in _models_at(location, model) if "kind" in member.model_fields}
-
-
-def _tag(model: type[BaseModel]) -> str:
-    return str(typing.get_args(model.model_fields["kind"].annotation)[0])
-
-
-def _field_at(location: tuple[Any, ...], model: type[BaseModel]) -> FieldInfo | None:
-    table = _model_at(location[:-1], model)
-    return table.model_fields.get(str(location[-1])) if table else None
-
-
-def _model_at(location: tuple[Any, ...], model: type[BaseModel]) -> type[BaseModel] | None:
-    models = _models_at(location, model)
-    return max(models, key=lambda table: len(table.model_fields)) if models else None
-
-
-def _models_at(location: tuple[Any, ...], model: type[BaseModel]) -> list[type[BaseModel]]:
-    models = [model]
-    for part in location:
-        found: list[type[BaseModel]] = []
-        for table in models:
-            field = table.model_fields.get(str(part))
-            found += _models_in(field.annotation) if field else []
-        # A list index or a free name (of a generator) stays at the same tables.
-        models = found or models if not isinstance(part, int) else models
-    return models
+def _tag(table: type[BaseModel]) -> str | None:
+    field = table.model_fields.get("kind")
+    return str(typing.get_args(field.annotation)[0]) if field else None
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

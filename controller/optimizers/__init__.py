@@ -20,7 +20,11 @@ implementation. Needs numpy only. What is left out: where initial codes and rand
 """
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Optimizer, Population, State
-from controller.optimizers.cholesky_cma_es import CholeskyCmaEs, CholeskyCmaEsOptions
+from controller.optimizers.cholesky_cma_es import (
+    CholeskyCmaEs,
+    CholeskyCmaEsOptions,
+    usual_population_size,
+)
 from controller.optimizers.errors import (
     AskTellError,
     DivergedError,
@@ -50,4 +54,5 @@ __all__ = [
     "RandomSearch",
     "RandomSearchOptions",
     "State",
+    "usual_population_size",
 ]

@@ -117,6 +117,11 @@ class _Search:
     step_norm: float
 
 
+def usual_population_size(code_dim: int) -> int:
+    """Return lambda as the 2022 study chooses it: int(4 + 3 log2(code_dim))."""
+    return int(4 + 3 * np.log2(code_dim))
+
+
 class CholeskyCmaEs:
     """The optimizer; see `Optimizer` for what it promises.
 
@@ -137,7 +142,7 @@ class CholeskyCmaEs:
         self._initial_codes = checked_initial_codes(initial_codes)
         self._options = CholeskyCmaEsOptions() if options is None else options
         size = self._options.population_size
-        self._size = int(4 + 3 * np.log2(self.code_dim)) if size is None else size
+        self._size = usual_population_size(self.code_dim) if size is None else size
         self._guard = AskTellGuard(self.code_dim, direction)
         self._factor = CholeskyFactor(self.code_dim)
         self._search: _Search | None = None

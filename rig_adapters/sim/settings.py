@@ -20,14 +20,20 @@ class UnitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    channel: int = Field(ge=0, le=1_000_000)
-    unit: int = Field(default=1, ge=0, lt=UNITS_PER_CHANNEL)
-    seed: int = Field(ge=0)
-    rf_center_deg: tuple[float, float] = (0.0, 0.0)
-    rf_size_deg: float = Field(default=3.0, gt=0, le=90)
-    max_rate_hz: float = Field(default=200.0, gt=0, le=1000)
-    spontaneous_hz: float = Field(default=5.0, ge=0, le=1000)
-    latency_s: float = Field(default=0.05, ge=0, le=1)
+    channel: int = Field(ge=0, le=1_000_000, description="number of the electrode")
+    unit: int = Field(
+        default=1, ge=0, lt=UNITS_PER_CHANNEL, description="number of the unit on its channel"
+    )
+    seed: int = Field(ge=0, description="from which follows what the neuron prefers")
+    rf_center_deg: tuple[float, float] = Field(
+        default=(0.0, 0.0), description="centre of the receptive field: right, up"
+    )
+    rf_size_deg: float = Field(default=3.0, gt=0, le=90, description="side of the receptive field")
+    max_rate_hz: float = Field(default=200.0, gt=0, le=1000, description="ceiling of its rate")
+    spontaneous_hz: float = Field(default=5.0, ge=0, le=1000, description="rate without stimulus")
+    latency_s: float = Field(
+        default=0.05, ge=0, le=1, description="from image onset to the first response"
+    )
 
     @property
     def unit_id(self) -> int:
@@ -56,13 +62,27 @@ class SimRigSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    units: tuple[UnitSettings, ...] = Field(default_factory=_default_units, min_length=1)
-    clock_offset_s: float = Field(default=1000.0, ge=-1e9, le=1e9)
-    clock_drift_ppm: float = Field(default=20.0, ge=-1000, le=1000)
-    sample_rate_hz: float = Field(default=30_000.0, ge=1000, le=1e6)
-    failed_trial_probability: float = Field(default=0.33, ge=0, le=1)
-    gain_cv: float = Field(default=0.11, ge=0, le=1)
-    gain_trend_per_min: float = Field(default=-0.0025, ge=-1, le=1)
+    units: tuple[UnitSettings, ...] = Field(
+        default_factory=_default_units, min_length=1, description="the neurons; default: four"
+    )
+    clock_offset_s: float = Field(
+        default=1000.0, ge=-1e9, le=1e9, description="what the rig's clock says at host time 0"
+    )
+    clock_drift_ppm: float = Field(
+        default=20.0, ge=-1000, le=1000, description="by how much the rig's clock runs fast"
+    )
+    sample_rate_hz: float = Field(
+        default=30_000.0, ge=1000, le=1e6, description="spike times are whole samples of this"
+    )
+    failed_trial_probability: float = Field(
+        default=0.33, ge=0, le=1, description="share of trials in which the animal looks away"
+    )
+    gain_cv: float = Field(
+        default=0.11, ge=0, le=1, description="coefficient of variation of the response gain"
+    )
+    gain_trend_per_min: float = Field(
+        default=-0.0025, ge=-1, le=1, description="share by which the gain changes per minute"
+    )
 
     @model_validator(mode="after")
     def _distinct_units(self) -> "SimRigSettings":

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.peer_process import end_with_parent
@@ -67,7 +69,11 @@ def open_screen(size_px: tuple[int, int]) -> Screen:
         _end(server)
         raise DisplayError(f"the virtual screen {name} that was started takes no connections")
     os.environ["DISPLAY"] = name
+    connection.when_lost(lambda: _bury(server, name))
     return Screen(connection, server)
+
+
+_IO_ERROR_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class _Connection:
@@ -79,6 +85,17 @@ class _Connection:
 
     def close(self) -> None:
         self._library.XCloseDisplay(ctypes.c_void_p(self._handle))
+
+    def when_lost(self, tidy_up: Callable[[], None]) -> None:
+        """Call `tidy_up` when the server dies, before Xlib ends this process, as it then does."""
+
+        def handle(_display: int) -> int:
+            tidy_up()
+            logger.error("the screen went away: its X server has ended")
+            os._exit(1)
+
+        self._handler = _IO_ERROR_HANDLER(handle)
+        self._library.XSetIOErrorHandler(self._handler)
 
 
 def _connect(name: str) -> _Connection | None:
@@ -145,6 +162,14 @@ def _command(program: str, size_px: tuple[int, int], answer_fd: int) -> list[str
     # 24 bits per pixel, or the framebuffer would not keep what was drawn.
     screen = ["-screen", "0", f"{width}x{height}x24", "+extension", "GLX"]
     return [program, "-displayfd", str(answer_fd), *screen, "-nolisten", "tcp", "-terminate"]
+
+
+def _bury(server: subprocess.Popen[bytes], name: str) -> None:
+    """Remove what a virtual screen that was killed could not remove itself."""
+    _end(server)
+    number = name.removeprefix(":")
+    for path in (Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")):
+        path.unlink(missing_ok=True)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

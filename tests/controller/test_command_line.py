@@ -100,7 +100,7 @@ def test_init_writes_a_config_that_is_valid(neuroloop: Neuroloop, tmp_path: Path
     assert (tmp_path / "mine.toml").read_text(encoding="utf-8") == template()
     status, out, _ = neuroloop("validate", "mine.toml")
     assert status == 0
-    assert out.startswith("mine.toml is valid: 1 thread(s) (cholesky_cma on unit 101) with 10 ref")
+    assert out.startswith("mine.toml is valid: 1 thread (cholesky_cma on unit 101) with 10 ref")
 
 
 def test_init_overwrites_only_when_forced(neuroloop: Neuroloop, tmp_path: Path) -> None:
@@ -315,7 +315,8 @@ def test_the_exit_status_says_how_the_session_ended(
     assert conclude(outcome, tmp_path, as_json=True) is status
     assert json.loads(capsys.readouterr().out) == {
         **outcome,
-        "log": str(tmp_path / "session.h5"),
+        "folder": str(tmp_path),
+        "log": None,
         "picture": None,
     }
     assert conclude(outcome, tmp_path, as_json=False) is status

@@ -45,9 +45,9 @@ def test_the_logged_summaries_of_generations_agree_with_the_scores(pristine_log:
 def test_sentences_tell_success_and_its_evidence(pristine_log: Path) -> None:
     told = " ".join(summary_sentences(summary(open_log(pristine_log))))
 
-    assert "simulated session synthetic-1 of nobody ended well" in told
-    assert "Thread 1 (ga) went from" in told
-    assert told.count("the evolution succeeded") == 2
+    assert "Session synthetic-1 (simulated neurons) ended well" in told
+    assert "Thread 1 (ga): evolved images began at" in told
+    assert told.count("The evolution succeeded") == 2
     assert "failed trial" in told
 
 
@@ -56,7 +56,7 @@ def test_sentences_of_a_short_control_claim_nothing(tmp_path: Path) -> None:
     write_synthetic_log(tmp_path, wanted, end=None)
     told = " ".join(summary_sentences(summary(open_log(tmp_path))))
 
-    assert "still running, or was cut off, with 1 generation committed" in told
+    assert "still running, or was cut off; 1 generation is in the log" in told
     assert told.count("too few scores") == 2
     assert "This is a control" in told
     assert "nan" not in told
@@ -86,13 +86,13 @@ def test_a_short_session_without_pixels_is_drawn(tmp_path: Path, generations: in
     assert colours(path) > 50
 
 
-def test_the_strip_shows_the_best_image_of_at_most_twelve_generations(tmp_path: Path) -> None:
-    write_synthetic_log(tmp_path, SyntheticSession(generations=15, population_size=4))
+def test_the_strip_shows_the_best_image_of_at_most_sixteen_generations(tmp_path: Path) -> None:
+    write_synthetic_log(tmp_path, SyntheticSession(generations=20, population_size=4))
     reader = open_log(tmp_path)
     best = best_images(reader, reader.threads[0])
 
-    assert len(best) == 12
-    assert (best[0][0], best[-1][0]) == (0, 14)
+    assert len(best) == 16
+    assert (best[0][0], best[-1][0]) == (0, 19)
     scores = reader.scores
     for generation, image_id, score in best:
         rows = (scores.thread_id == 0) & (scores.generation == generation)

@@ -160,13 +160,14 @@ class Lab:
 
     def is_clean(self) -> None:
         """Assert that no process and no socket of these sessions is left."""
-        wait_for(lambda: not self._processes(), "the end of all processes", 30)
+        wait_for(lambda: not self.processes(), "the end of all processes", 30)
         assert not list(self.runtime.iterdir()), list(self.runtime.rglob("*"))
 
-    def _processes(self) -> list[str]:
+    def processes(self) -> list[psutil.Process]:
+        """The processes of these sessions that are running now."""
         marker = f"XDG_RUNTIME_DIR={self.runtime}"
         return [
-            " ".join(process.cmdline())
+            process
             for process in psutil.process_iter()
             if process.pid != os.getpid() and _has_environment(process, marker)
         ]
@@ -190,6 +191,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
+        # A daemon outlives its terminal, so a test that failed may have left one.
+        for left in lab.processes():
+            left.kill()
         shutil.rmtree(runtime, ignore_errors=True)
 
 

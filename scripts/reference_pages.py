@@ -1,0 +1,329 @@
+#!/usr/bin/env python
+"""Print the reference pages that say what the code says: config, cli, wire, states, log_format.
+
+`scripts/docs` runs it; a test compares the pages with what it prints, so they cannot drift. The
+words come from descriptions and docstrings in the code: to change a page, change those. What cannot
+be read off the code stands in docs/explanation and is written by hand.
+"""
+
+import ast
+import inspect
+import json
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+
+from controller.cli.app import app
+from controller.cli.exits import Exit
+from controller.cli.exits import __doc__ as exits_text
+from controller.config import tables
+from controller.states import TRANSITIONS
+from rig_adapters.sim.settings import SimRigSettings, UnitSettings
+from rig_adapters.wire import messages
+from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Script
+from rig_adapters.wire.messages import ArrayType, Message, Value
+from sessions.schema import schema_markdown
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+
+CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("[session]", tables.SessionTable),
+    ("[subject]", tables.SubjectTable),
+    ("[display]", tables.DisplayTable),
+    ("[rig]", tables.RigTable),
+    ("[generators.NAME], kind gaussian", tables.GaussianTable),
+    ("[generators.NAME], kind deepsim_fc6", tables.DeepSimFc6Table),
+    ("[[threads]]", tables.ThreadTable),
+    ("[threads.optimizer], kind cholesky_cma", tables.CholeskyCmaTable),
+    ("[threads.optimizer], kind genetic", tables.GeneticTable),
+    ("[threads.optimizer], kind random", tables.RandomTable),
+    ("[references]", tables.ReferencesTable),
+    ("[scoring]", tables.ScoringTable),
+    ("[stopping]", tables.StoppingTable),
+    ("[rig.settings], adapter sim", SimRigSettings),
+    ("[[rig.settings.units]], adapter sim", UnitSettings),
+)
+
+
+def config_page() -> str:
+    """Return the page on the session's TOML file."""
+    head = """\
+# The session's TOML file
+
+One file describes one session. `neuroloop init session.toml` writes a commented one,
+`neuroloop validate session.toml` checks it, and `neuroloop schema` prints its JSON schema for
+editors. Unknown keys are refused, with the nearest known key in the answer.
+
+A key without a default must be set. What only you can decide (response window, baseline window,
+driver units, geometry, timing) never has a default. Relative paths start at the folder in which
+`neuroloop` is called. Any key can be overridden for one run: `--set scoring.repeats=2`, and in a
+list by its place from 0: `--set threads.0.size_deg=3`.
+"""
+    return head + "".join(_config_table(title, model) for title, model in CONFIG_TABLES)
+
+
+def _config_table(title: str, model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
+    described = any("description" in entry for entry in schema["properties"].values())
+    columns = "| key | value | default |" + (" meaning |" if described else "")
+    lines = [f"\n## {title}\n", _paragraphs(model), "", columns, "|---" * (3 + described) + "|"]
+    for name, entry in schema["properties"].items():
+        cells = [f"`{name}`", _value(entry, schema), _default(name, model)]
+        cells += [_one_line(entry.get("description", ""))] if described else []
+        lines.append(_row(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _value(entry: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """Return what a key takes, in words, from its JSON schema."""
+    if "$ref" in entry or "discriminator" in entry:
+        return "table, below"
+    for words in ("enum", "const"):
+        if words in entry:
+            values = entry[words] if words == "enum" else [entry[words]]
+            return " or ".join(f"`{json.dumps(value)}`" for value in values)
+    if "anyOf" in entry:
+        known = [option for option in entry["anyOf"] if option.get("type") != "null"]
+        return " or ".join(_value(option, schema) for option in known)
+    if entry.get("type") == "array":
+        if "prefixItems" in entry:
+            return "[" + ", ".join(_value(item, schema) for item in entry["prefixItems"]) + "]"
+        return "list of " + _value(entry["items"], schema)
+    names = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+    kind = names.get(entry.get("type", ""), "text" if entry.get("type") == "string" else "table")
+    return kind + _limits(entry)
+
+
+def _limits(entry: Mapping[str, Any]) -> str:
+    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    found = [f"{sign} {entry[key]:.7g}" for key, sign in words.items() if key in entry]
+    return "".join(f", {limit}" if number else f" {limit}" for number, limit in enumerate(found))
+
+
+def _default(name: str, model: type[BaseModel]) -> str:
+    field = model.model_fields[name]
+    if field.is_required():
+        return "must be set"
+    default = field.get_default(call_default_factory=True)
+    if field.default_factory is not None and default:
+        return f"{len(default)} of them"
+    return "–" if default is None or default == {} else f"`{json.dumps(default, default=str)}`"
+
+
+def cli_page() -> str:
+    """Return the page on the command line."""
+    root = typer.main.get_command(app)
+    commands: Mapping[str, Any] = vars(root)["commands"]
+    meanings = dict(re.findall(r"^(\d)  (.+)$", exits_text or "", re.MULTILINE))
+    statuses = [_row([str(int(status)), meanings[str(int(status))]]) for status in Exit]
+    head = f"""\
+# The command line
+
+{root.help}
+
+Results go to standard output, everything else to standard error. `neuroloop COMMAND --help` says
+the same as this page. A running session is found by itself; where several run, name one with
+`--session`. A log is named by its file or by its folder.
+
+## Exit statuses
+
+| status | meaning |
+|---|---|
+"""
+    return head + "\n".join(statuses) + "\n" + "".join(map(_command, commands.values()))
+
+
+def _command(command: Any) -> str:
+    arguments = [p for p in command.params if type(p).__name__ == "TyperArgument"]
+    usage = " ".join(["neuroloop", command.name, *(p.name.upper() for p in arguments)])
+    options = " [OPTIONS]" if len(command.params) > len(arguments) else ""
+    lines = [f"\n## {command.name}\n", f"    {usage}{options}\n", command.help, ""]
+    lines += ["| name | meaning |", "|---|---|"] if command.params else []
+    for parameter in command.params:
+        name = ", ".join([*parameter.opts, *parameter.secondary_opts])
+        if parameter in arguments:
+            name = parameter.name.upper()
+        elif not getattr(parameter, "is_flag", False):
+            name += f" {parameter.metavar or 'VALUE'}"
+        repeated = " Can be given several times." if parameter.multiple else ""
+        lines.append(_row([f"`{name}`", _sentence(parameter.help) + repeated]))
+    return "\n".join([*lines, *([""] if command.params else []), command.epilog]) + "\n"
+
+
+def wire_page() -> str:
+    """Return the page on messages and conversations."""
+    head = f"""\
+# The wire
+
+The daemon talks to the stimulus process and to the rig adapter over ZeroMQ. The peers bind a ROUTER
+socket, the daemon connects a DEALER. Protocol version {messages.PROTOCOL_VERSION}; both sides \
+refuse another one.
+
+A message is a list of frames:
+
+    frame 0   neuroloop/{messages.PROTOCOL_VERSION}
+    frame 1   JSON: {{"type": name, "body": {{…}}, "arrays": [[field, dtype, shape], …]}}
+    frame 2…  the bytes of each array, C order, little endian
+
+Commands are imperative, reports are past tense. Times are in seconds: `_host_s` on the monotonic
+clock of the machine, `_rig_s` on the acquisition clock. An array's type is given with its number of
+dimensions.
+Heartbeats (`Ping`, `Pong`) are allowed always. `Faulted` is allowed always from a peer, and after
+it only the shutdown is left. The daemon may say `Shutdown` in any state.
+"""
+    parts = [_conversation(script) for script in (STIMULUS, RIG)]
+    parts.append("\n## Messages of every conversation\n" + _messages(COMMON))
+    parts += [
+        f"\n## Messages with the {script.peer}\n" + _messages(script.speakers)
+        for script in (STIMULUS, RIG)
+    ]
+    parts.append("\n## Parts of messages\n" + "".join(map(_message, _value_types())))
+    return head + "".join(parts)
+
+
+def _conversation(script: Script) -> str:
+    lines = [f"\n## Conversation with the {script.peer}\n"]
+    lines += ["| state | message | said by | next state |", "|---|---|---|---|"]
+    for state, ways in script.transitions.items():
+        for message, following in ways.items():
+            cells = [state, f"`{message.wire_name}`", script.speakers[message], following]
+            lines.append(_row(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _messages(speakers: Mapping[type[Message], str]) -> str:
+    return "".join(_message(message, speaker) for message, speaker in speakers.items())
+
+
+def _message(model: type[BaseModel], speaker: str = "") -> str:
+    said = f" ({speaker})" if speaker else ""
+    lines = [f"\n### {model.__name__}{said}\n", _paragraphs(model)]
+    if model.model_fields:
+        notes = _attribute_docstrings(model)
+        lines += ["", "| field | type | meaning |", "|---|---|---|"]
+        lines += [
+            _row([f"`{name}`", _wire_type(name, model), notes.get(name, "")])
+            for name in model.model_fields
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _wire_type(name: str, model: type[BaseModel]) -> str:
+    for mark in model.model_fields[name].metadata:
+        if isinstance(mark, ArrayType):
+            return f"{mark.dtype.name} array, {mark.ndim}-d"
+    return _plain_type(typing.get_type_hints(model)[name])
+
+
+def _plain_type(annotation: Any) -> str:
+    """Return a type as it is written, without what pydantic knows beside it."""
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f"`{json.dumps(value)}`" for value in inside)
+    if origin in (tuple, frozenset):
+        kinds = [_plain_type(kind) for kind in inside if kind is not Ellipsis]
+        listed = origin is tuple and Ellipsis not in inside
+        return f"({', '.join(kinds)})" if listed else f"list of {kinds[0]}"
+    if origin is dict:
+        return "object"
+    if inside:
+        return " or ".join(map(_plain_type, inside))
+    return "null" if annotation is type(None) else str(annotation.__name__)
+
+
+def _value_types() -> Iterator[type[BaseModel]]:
+    for item in vars(messages).values():
+        is_part = inspect.isclass(item) and issubclass(item, Value) and item is not Value
+        if is_part and not issubclass(item, Message):
+            yield item
+
+
+def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the string that stands below each field in the source."""
+    lines = [line for part in ast.parse(inspect.getsource(model)).body for line in _body(part)]
+    found = {}
+    for field, after in pairwise(lines):
+        name = field.target if isinstance(field, ast.AnnAssign) else None
+        note = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(name, ast.Name) and isinstance(note, ast.Constant):
+            found[name.id] = _one_line(str(note.value))
+    return found
+
+
+def _body(statement: ast.stmt) -> list[ast.stmt]:
+    return statement.body if isinstance(statement, ast.ClassDef) else []
+
+
+def states_page() -> str:
+    """Return the page on the states of a session."""
+    head = """\
+# The states of a session
+
+`neuroloop status` shows the state. A pause and a stop take effect at the end of the block, an abort
+and a fault at once. A command that the table does not allow is refused in one sentence and changes
+nothing. Both `finished` and `faulted` leave a closed log behind.
+
+```mermaid
+stateDiagram-v2
+    [*] --> idle
+"""
+    arrows = [
+        f"    {state} --> {following}: {event}"
+        for state, ways in TRANSITIONS.items()
+        for event, following in ways.items()
+        if following is not state
+    ]
+    ends = ["    finished --> [*]", "    faulted --> [*]", "```", ""]
+    rows = [
+        _row([state, event, following])
+        for state, ways in TRANSITIONS.items()
+        for event, following in ways.items()
+    ]
+    table = ["| state | event | next state |", "|---|---|---|", *rows]
+    return head + "\n".join([*arrows, *ends, *table]) + "\n"
+
+
+def _paragraphs(model: type[BaseModel]) -> str:
+    return inspect.cleandoc(model.__doc__ or "")
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _sentence(text: str) -> str:
+    text = _one_line(text)
+    return text if not text or text.endswith((".", "…")) else text + "."
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "config.md": config_page,
+    "cli.md": cli_page,
+    "wire.md": wire_page,
+    "states.md": states_page,
+    "log_format.md": schema_markdown,
+}
+"""File name in docs/reference → what writes it."""
+
+
+def main() -> None:
+    """Write every page that has changed, and say which."""
+    for name, write in PAGES.items():
+        path, text = FOLDER / name, write()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(FOLDER.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""A config is right, or each thing that is wrong with it is said in one sentence that names it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from controller.cli.config_commands import template
+from controller.config.load import config_schema, load_config, parse_config
+from controller.config.tables import SessionConfig
+from controller.errors import ConfigError
+
+GENETIC = "threads.0.optimizer.kind=genetic"
+FC6 = 'generators.fc6={kind="deepsim_fc6", weights="no/such/file.pt"}'
+
+WRONG = {
+    "display.on_frame=6": "display.on_frame is not a known key; did you mean display.on_frames?",
+    "sesion.seed=1": "sesion is not a known key; did you mean session?",
+    "threads.0.optimizer.sigma=3": (
+        "threads.0.optimizer.sigma is not a known key; did you mean threads.0.optimizer.sigma0?"
+    ),
+    "generators.embedded.code_dims=3": (
+        "generators.embedded.code_dims is not a known key; "
+        "did you mean generators.embedded.code_dim?"
+    ),
+    "rig.settings.gain_vc=0.1": (
+        "rig.settings.gain_vc is not a known key; did you mean rig.settings.gain_cv?"
+    ),
+    "display.on_frames=0": ("display.on_frames must be greater than or equal to 1, but it is 0."),
+    "display.viewing_distance_cm=-57": (
+        "display.viewing_distance_cm must be greater than 0, but it is -57."
+    ),
+    "display.screen_size_px=[1280]": ("display.screen_size_px.1 is missing; it has no default."),
+    "threads.0.size_deg=0": "threads.0.size_deg must be greater than 0, but it is 0.",
+    "threads.0.position_deg=[28.0, 0.0]": (
+        "threads.0.position_deg [28.0, 0.0] with size_deg 4 reaches beyond the screen of 60 cm "
+        "at 57 cm."
+    ),
+    "threads.0.driver_units=[]": (
+        "threads.0.driver_units must have at least 1 item after validation, not 0, but it is []."
+    ),
+    "threads.0.generator=fc7": (
+        "threads.0.generator names 'fc7', but the config has only ['embedded']."
+    ),
+    "threads.0.optimizer.kind=cma": (
+        "threads.0.optimizer.kind is 'cma', but it must be one of 'cholesky_cma', 'genetic', "
+        "'random'."
+    ),
+    "threads.0.optimizer.population_size=1": (
+        "threads.0.optimizer.population_size must be greater than or equal to 2, but it is 1."
+    ),
+    "threads.0.optimizer.initial=codes.npy": (
+        "threads.0.optimizer.initial: there is no file codes.npy."
+    ),
+    FC6: "generators.fc6.weights: there is no file no/such/file.pt.",
+    "references.folder=my/pictures": "references.folder: there is no folder my/pictures.",
+    "scoring.response_window_s=[0.2, 0.05]": (
+        "scoring.response_window_s must be [start, end] with start before end, in seconds from "
+        "image onset, but it is [0.2, 0.05]."
+    ),
+    "scoring.baseline_window_s=[-0.5, 0.0]": (
+        "scoring.baseline_window_s [-0.5, 0.0] begins before the trial: display.fixation_frames "
+        "gives only 0.100 s before the first image."
+    ),
+    "session.time=virtual": (
+        'session.time is "virtual", so display.kind must be "virtual", but it is "psychopy".'
+    ),
+    "session.seed=-1": "session.seed must be greater than or equal to 0, but it is -1.",
+    "session.name=../escape": (
+        "session.name must match pattern '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$', but it is '../escape'."
+    ),
+    "rig.adapter=plexon": "rig.adapter must be 'sim', but it is 'plexon'.",
+    "rig.settings.failed_trial_probability=1.5": (
+        "rig.settings.failed_trial_probability must be less than or equal to 1, but it is 1.5."
+    ),
+    "stopping.max_generations=soon": (
+        "stopping.max_generations must be a valid integer, but it is 'soon'."
+    ),
+    "display.refresh_hz=nan": "display.refresh_hz must be a finite number, but it is nan.",
+}
+
+NEEDED = {
+    "response_window_s": (
+        "scoring.response_window_s is missing (scored window after onset, e.g. [0.05, 0.2]); "
+        "it has no default."
+    ),
+    "baseline_window_s": (
+        'scoring.baseline_window_s is missing (subtracted window, e.g. [0.0, 0.04], or "none"); '
+        "it has no default."
+    ),
+    "driver_units": (
+        "threads.0.driver_units is missing (ids of the units whose mean response is optimized); "
+        "it has no default."
+    ),
+    "viewing_distance_cm": (
+        "display.viewing_distance_cm is missing (from the eyes to the screen); it has no default."
+    ),
+    "max_generations": (
+        "stopping.max_generations or max_minutes must say when the session is complete."
+    ),
+}
+
+
+def problems(text: str, *overrides: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(text, overrides)
+    return raised.value.problems
+
+
+def without(key: str) -> str:
+    return "\n".join(line for line in template().splitlines() if not line.startswith(f"{key} = "))
+
+
+def test_the_template_is_valid() -> None:
+    config = parse_config(template())
+
+    assert config.threads[0].driver_units == (101,)
+
+
+@pytest.mark.parametrize("override", WRONG)
+def test_a_wrong_config_gets_one_sentence_that_names_the_key(override: str) -> None:
+    assert problems(template(), override) == (WRONG[override],)
+
+
+@pytest.mark.parametrize("key", NEEDED)
+def test_what_only_the_scientist_can_choose_has_no_default(key: str) -> None:
+    assert problems(without(key)) == (NEEDED[key],)
+
+
+def test_a_genetic_algorithm_needs_more_codes_than_elites() -> None:
+    found = problems(template(), GENETIC, "threads.0.optimizer.n_elites=40")
+
+    assert found == ("threads.0.optimizer.n_elites 40 must be smaller than the population of 40.",)
+
+
+def test_several_problems_are_all_told() -> None:
+    assert len(problems(template(), "display.on_frames=0", "session.seed=-1")) == 2
+
+
+def test_text_that_is_not_toml_is_told_with_its_line() -> None:
+    (problem,) = problems("[session\nname = 1")
+
+    assert problem.startswith("config is not valid TOML: ")
+    assert "line 1" in problem
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="make one with: neuroloop init"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_another_kind_keeps_what_both_know_and_drops_the_rest() -> None:
+    config = parse_config(template(), [GENETIC])
+
+    optimizer = config.threads[0].optimizer
+    assert (optimizer.kind, optimizer.population_size) == ("genetic", 40)
+    assert not hasattr(optimizer, "sigma0")
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("no-equals-sign", "must have the form key.path=value"),
+        ("threads.3.size_deg=2", "there is no entry 3"),
+        ("session.seed.deeper=1", "seed is a value, not a table"),
+        ("threads.nine=1", "there is no entry nine"),
+    ],
+)
+def test_an_override_that_leads_nowhere_says_why(override: str, told: str) -> None:
+    (problem,) = problems(template(), override)
+
+    assert told in problem
+
+
+def test_the_schema_is_that_of_the_tables_and_describes_every_key() -> None:
+    schema = json.loads(config_schema())
+
+    assert schema["properties"].keys() == SessionConfig.model_fields.keys()
+    described = [
+        (name, key)
+        for name, table in schema["$defs"].items()
+        for key, field in table["properties"].items()
+        if "description" not in field and "$ref" not in field
+    ]
+    assert described == []
+
+
+def test_the_template_mentions_every_key() -> None:
+    text = template()
+    schema = json.loads(config_schema())
+    keys = {key for table in schema["$defs"].values() for key in table["properties"]}
+
+    assert [key for key in keys if not re.search(rf"\b{key}( =|\])", text)] == []

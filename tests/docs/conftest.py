@@ -1,0 +1,129 @@
+"""Reads the documentation, and runs what it shows in a folder with private sockets.
+
+How blocks are marked stands in CONTRIBUTING.md. What is printed from the code is compared in
+`test_reference`; whether the prose is true remains for people to judge.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+VIRTUAL_TIME = "<!-- test: virtual time -->"
+NOT_RUN = ("./scripts/demo", "./scripts/test", "./scripts/setup")
+"""They install and take minutes; whoever runs these tests has run them."""
+
+_FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHORTER = {
+    'time = "real"': 'time = "virtual"',
+    'kind = "psychopy"': 'kind = "virtual"',
+    "max_generations = 16": "max_generations = 2",
+    "code_dim = 4096": "code_dim = 256",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the marks behind it, and what it holds."""
+
+    language: str
+    marks: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """One shown command with the lines that it is to print and the status that it ends with."""
+
+    line: str
+    printed: tuple[str, ...]
+    status: int
+
+
+def blocks(page: Path, language: str, mark: str = "") -> list[Block]:
+    """Return the blocks of a page in this language, those with `mark` where one is given."""
+    found = [
+        Block(language, tuple(marks.split()), text)
+        for language, marks, text in _FENCE.findall(page.read_text(encoding="utf-8"))
+    ]
+    return [b for b in found if b.language == language and (not mark or mark in b.marks)]
+
+
+def commands(page: Path) -> list[Command]:
+    """Return the commands that a page shows, in order."""
+    found = []
+    for block in blocks(page, "console"):
+        status = next((int(m.removeprefix("exit=")) for m in block.marks), 0)
+        shown = [part.splitlines() for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)]
+        # The mark speaks of the last command; those before it end well.
+        lines = [part for part in shown if part]
+        found += [Command(part[0], tuple(part[1:]), 0) for part in lines[:-1]]
+        found += [Command(part[0], tuple(part[1:]), status) for part in lines[-1:]]
+    return found
+
+
+def comparable(text: str) -> list[str]:
+    """Return lines without numbers, times and widths of columns."""
+    plain = [re.sub(r"[+-]?\d[\d.,:]*", "#", line) for line in text.splitlines()]
+    return [" ".join(line.split()) for line in plain]
+
+
+class Bench:
+    """A folder like that of a fresh clone, in which commands are run."""
+
+    def __init__(self, folder: Path, runtime: Path) -> None:
+        self.folder = folder
+        (folder / ".venv").symlink_to(sys.prefix)
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": str(runtime)}
+
+    def run(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line as a terminal would, its messages among its results."""
+        return subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def shorten(self, line: str) -> None:
+        """Turn the file that a `neuroloop init` has written into a short virtual session."""
+        made = re.match(r"neuroloop init (\S+)", line)
+        if made is None:
+            return
+        path = self.folder / made[1]
+        text = path.read_text(encoding="utf-8")
+        for long, short in _SHORTER.items():
+            assert text.count(long) >= 1, long
+            text = text.replace(long, short, 1)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Path]:
+    """Give a folder for sockets, which is empty again at the end."""
+    # Socket paths must be short, and pytest's folders are long.
+    folder = Path(tempfile.mkdtemp(prefix="nl-"))
+    yield folder
+    left = list(folder.iterdir())
+    shutil.rmtree(folder)
+    assert not left
+
+
+@pytest.fixture
+def bench(tmp_path: Path, runtime: Path) -> Bench:
+    """Give a folder to run commands in."""
+    return Bench(tmp_path, runtime)
