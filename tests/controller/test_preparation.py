@@ -20,7 +20,7 @@ from controller.stopwatch import Stopwatch
 from rig_adapters.wire import messages as m
 from sessions.records import TIMING_STAGES
 
-from .conftest import session_config
+from .conftest import Clock, session_config
 
 SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
 
@@ -102,23 +102,6 @@ class Loop:
 
 def as_session(loop: Loop) -> Session:
     return cast(Session, loop)
-
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("time.monotonic", clock)
-    monkeypatch.setattr("time.perf_counter", clock)
-    return clock
 
 
 def test_a_session_is_complete_after_its_generations(now: Clock) -> None:
