@@ -64,9 +64,10 @@ def where_to_go_on(cut_off: CutOff, display: DisplayTable) -> GoOn:
     shown = reader.presentations
     images = [reader.images.image_id, *(a.image_ids for a in _asked(interrupted))]
     flips = [shown.flip_off_host_s, *(table.flip_off_host_s for table in tables)]
-    spikes = [reader.spikes.rig_time_s, shown.onset_rig_s]
-    spikes += [part.spikes.rig_time_s for part in earlier]
-    spikes += [table.onset_rig_s for table in tables]
+    # What a new recording holds of an old window would be counted twice.
+    window_end_s = max(reader.rule.response_window_s[1], *(reader.rule.baseline_window_s or (0.0,)))
+    ends = [shown.onset_rig_s, *(table.onset_rig_s for table in tables)]
+    spikes = [reader.spikes.rig_time_s, *(part.spikes.rig_time_s for part in earlier)]
     return GoOn(
         block=reader.generations_committed,
         next_image_id=_next_id(images),
@@ -75,7 +76,7 @@ def where_to_go_on(cut_off: CutOff, display: DisplayTable) -> GoOn:
         ),
         next_trial_id=_next_id([shown.trial_id, *(table.trial_id for table in tables)]),
         last_host_s=_latest(flips),
-        last_rig_s=_latest(spikes),
+        last_rig_s=max(_latest(spikes), _latest(ends) + window_end_s),
         interrupted=interrupted,
         earlier=earlier,
     )
