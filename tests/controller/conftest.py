@@ -23,6 +23,7 @@ from controller.config.tables import SessionConfig
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import Placement
 from controller.recorder import Recorder
+from controller.resume import still_waiting
 from controller.screen import Screen
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.recorded import Gap
@@ -119,13 +120,25 @@ class Stage:
     gaps: list[Gap]
     blocks: list[m.PresentBlock] = field(default_factory=list)
     progress: list[tuple[int, int]] = field(default_factory=list)
+    facts: list[object] = field(default_factory=list)
     _frame: int = 0
     _sequence: int = 0
     _through_host_s: float = 0.0
 
     async def present(self, to_show: list[ImageToShow], seed: int = 0) -> list[Shown]:
         """Present one block."""
-        return await self.presenter.present(0, to_show, np.random.default_rng(seed))
+        waiting = still_waiting(
+            to_show, (), self.config.scoring.repeats, self.config.scoring.max_attempts
+        )
+        shown: list[Shown] = []
+        await self.presenter.present(
+            0,
+            waiting,
+            np.random.default_rng(seed),
+            self.facts.append,
+            lambda _part, rows: shown.extend(rows),
+        )
+        return shown
 
     async def play_display(self) -> None:
         """Answer the daemon as the stimulus process does, and have the rig watch."""
@@ -224,7 +237,9 @@ async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> A
         links[-1].start()
     (display, rig), (display_link, rig_link) = peers, links
     gaps: list[Gap] = []
-    recorder, screen = Recorder(rig_link, gaps.append), Screen(display_link, config.display)
+    batches: list[m.SpikesRecorded] = []
+    recorder = Recorder(rig_link, gaps.append, batches.append)
+    screen = Screen(display_link, config.display)
     progress: list[tuple[int, int]] = []
     presenter = BlockPresenter(
         config,

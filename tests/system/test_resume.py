@@ -1,0 +1,143 @@
+"""Sessions that were cut off go on: nothing committed is lost, nothing committed is shown again."""
+
+import os
+import signal
+
+import h5py
+import numpy as np
+import pytest
+
+from controller import assembly
+from controller.control.messages import Pause
+from controller.replay import logged_config
+from controller.resume import tell_again
+from sessions.checks import run_checks
+from sessions.journal import blocks_with_journals
+from sessions.reader import LogReader
+from sessions.recover import recover
+
+from .conftest import VIRTUAL, Lab, wait_for
+
+pytestmark = pytest.mark.system
+
+LONG = (*VIRTUAL, "stopping.max_generations=8", "scoring.repeats=12")
+"""Blocks of about a second, so that a kill comes within one."""
+
+
+def codes_of_an_uninterrupted_run_differ(log: LogReader) -> list[str]:
+    """Tell fresh optimizers the log, and say where they ask for other codes than were shown."""
+    config = logged_config(log)
+    return tell_again(assembly.build_threads(config, assembly.build_generators(config)), log)
+
+
+def errors_in(log: LogReader) -> list[str]:
+    return [finding.message for finding in run_checks(log) if finding.severity == "error"]
+
+
+def kill_within_block(lab: Lab, victim: str, block: int) -> None:
+    """Kill a process of the session while that block is being shown."""
+
+    def within() -> bool:
+        status = lab.status()
+        return status is not None and status.block >= block and status.presentations_done > 20
+
+    wait_for(within, f"the middle of block {block}")
+    pid = lab.daemon_pid() if victim == "daemon" else lab.children()[victim]
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("victim", ["daemon", "rig_adapters.stimulus", "rig_adapters.sim"])
+def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(
+    lab: Lab, victim: str
+) -> None:
+    run = lab.start(*LONG)
+    lab.wait_for_state("running")
+    kill_within_block(lab, victim, 3)
+    run.communicate(timeout=60)
+    (log,) = lab.logs()
+    with h5py.File(log, "r") as file:
+        committed = int(file.attrs["generations_committed"])
+    cut_off = recover(log.parent)
+    assert cut_off.interrupted is not None
+    asked = cut_off.interrupted.opened.threads[0]
+
+    done = lab.neuroloop("resume", str(log.parent))
+
+    assert done.returncode == 0, done.stderr + lab.daemon_log()
+    after = lab.the_log()
+    assert (after.generations_committed, committed >= 3) == (8, True)
+    assert errors_in(after) == []
+    assert codes_of_an_uninterrupted_run_differ(after) == []
+    codes = after.codes(0)
+    rows = codes.generation == committed
+    np.testing.assert_array_equal(codes.image_id[rows], asked.image_ids)
+    np.testing.assert_array_equal(codes.code[rows], asked.codes)
+    assert any("goes on with block" in text for text in after.events.text)
+    assert blocks_with_journals(log.parent) == []
+
+
+def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
+    run = lab.start(*LONG, "rig.settings.failed_trial_probability=0.3")
+    lab.wait_for_state("running")
+    kill_within_block(lab, "daemon", 2)
+    run.communicate(timeout=60)
+    (log,) = lab.logs()
+
+    assert lab.neuroloop("resume", str(log.parent)).returncode == 0
+    shown = lab.the_log().presentations
+
+    # Twelve responses were asked for of each image, and no image got more.
+    for block in np.unique(shown.block):
+        completed = shown.image_id[(shown.block == block) & (shown.outcome == "completed")]
+        assert np.unique(completed, return_counts=True)[1].max() <= 12
+    assert len(np.unique(shown.presentation_id)) == len(shown.presentation_id)
+
+
+def test_a_session_killed_while_paused_goes_on(lab: Lab) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=400")
+    lab.wait_for_state("running")
+    wait_for(lambda: lab.status().block >= 2, "two generations")
+    lab.command(Pause())
+    paused = lab.wait_for_state("paused")
+    os.kill(lab.daemon_pid(), signal.SIGKILL)
+    run.communicate(timeout=60)
+    (log,) = lab.logs()
+
+    done = lab.neuroloop("resume", str(log.parent), "--detach")
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: (lab.status() or paused).block > paused.block, "another generation")
+    lab.neuroloop("stop")
+    wait_for(lambda: lab.card() is None, "the end of the session")
+
+    after = lab.the_log()
+    assert errors_in(after) == []
+    assert codes_of_an_uninterrupted_run_differ(after) == []
+
+
+def test_an_aborted_session_can_go_on_and_a_complete_one_cannot(lab: Lab) -> None:
+    run = lab.start(*LONG)
+    lab.wait_for_state("running")
+    lab.wait_until_presenting()
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    (log,) = lab.logs()
+    assert lab.the_log().end is not None
+
+    assert lab.neuroloop("resume", str(log.parent)).returncode == 0
+    assert errors_in(lab.the_log()) == []
+    again = lab.neuroloop("resume", str(log.parent))
+    assert again.returncode == 2
+    assert "ended well, so there is nothing to go on with" in again.stderr
+
+
+def test_a_running_session_is_not_resumed_a_second_time(lab: Lab) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=400")
+    lab.wait_for_state("running")
+    (log,) = lab.logs()
+
+    done = lab.neuroloop("resume", str(log.parent))
+
+    assert done.returncode == 5
+    assert "is still running" in done.stderr
+    lab.neuroloop("stop", "--now")
+    run.communicate(timeout=60)
