@@ -150,6 +150,9 @@ class BlockPresenter:
         if len(self._edges) >= MIN_PAIRS:
             pairs = np.array(self._edges)
             self.clock = fit_clock(pairs[:, 0], pairs[:, 1], start)
+        else:
+            # What the onsets rest on is what the log is told.
+            self.clock = start
 
     def _tail_frames(self) -> int:
         """Blank frames after the last trial until its last window is over."""

@@ -268,3 +268,22 @@ def play(tmp_path: Path) -> Callable[..., Any]:
         return run_clean(whole())
 
     return run
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Have the clocks of this process stand still until `now_s` is set."""
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("time.perf_counter", clock)
+    return clock

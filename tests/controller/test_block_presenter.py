@@ -10,6 +10,7 @@ import pytest
 
 from controller.block import Shown
 from controller.recording import presentation_table, spike_table
+from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import PeerLost
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule
@@ -210,6 +211,21 @@ def test_without_sync_edges_onsets_follow_the_last_reading_of_both_clocks(play: 
         truth = OFFSET_S + (1 + drift) * row.report.flip_on_host_s
         # What the clocks drift apart within one block, and not since the session's beginning.
         assert abs(row.onset_rig_s - truth) < 3 * drift
+
+
+@pytest.mark.parametrize(("sync", "n_pairs"), [(True, 7), (False, 1)])
+def test_the_clock_that_onsets_rest_on_is_known_with_and_without_edges(
+    play: Play, sync: bool, n_pairs: int
+) -> None:
+    async def scene(stage: Stage) -> ClockMap | None:
+        await seven(stage)
+        return stage.presenter.clock
+
+    clock = play(scene, sync=sync)
+
+    assert clock is not None
+    assert clock.n_pairs == n_pairs
+    assert clock.offset_s == pytest.approx(OFFSET_S)
 
 
 def test_what_the_display_and_the_rig_spent_is_added_up(play: Play) -> None:

@@ -8,23 +8,7 @@ from controller.control.messages import SessionStatus, ThreadStatus
 from controller.progress import Progress
 from controller.stopwatch import Stopwatch
 
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("time.monotonic", clock)
-    monkeypatch.setattr("time.perf_counter", clock)
-    return clock
+from .conftest import Clock
 
 
 def progress_at(now: Clock, blocks: int, block_s: float) -> Progress:

@@ -29,12 +29,9 @@ def running(session_id: str, pid: int | None = None) -> Path:
     return place
 
 
-def dies(session_id: str, place: Path) -> None:
-    """Rewrite a card as that of a process which is not there any more."""
+def rewrite_card(place: Path, **changes: object) -> None:
     card = json.loads((place / "session.json").read_text())
-    assert card["session_id"] == session_id
-    card["started_s"] -= 1000.0
-    (place / "session.json").write_text(json.dumps(card))
+    (place / "session.json").write_text(json.dumps({**card, **changes}))
 
 
 def test_the_folder_is_private_and_short_of_name(base: Path) -> None:
@@ -108,9 +105,7 @@ def test_nothing_is_read_or_removed_where_others_could_have_put_it(base: Path) -
     precious = base.parent / "home"
     precious.mkdir()
     place = running("demo")
-    card = json.loads((place / "session.json").read_text())
-    card.update(runtime=str(precious), started_s=0.0)
-    (place / "session.json").write_text(json.dumps(card))
+    rewrite_card(place, runtime=str(precious), started_s=0.0)
     base.chmod(0o777)
 
     runtime.sweep()
@@ -124,9 +119,7 @@ def test_sweeping_removes_where_a_card_lies_and_not_what_it_names(base: Path) ->
     precious = base.parent / "home"
     precious.mkdir()
     place = running("demo")
-    card = json.loads((place / "session.json").read_text())
-    card.update(runtime=str(precious), started_s=0.0)
-    (place / "session.json").write_text(json.dumps(card))
+    rewrite_card(place, runtime=str(precious), started_s=0.0)
 
     runtime.sweep()
 
@@ -170,7 +163,7 @@ def test_which_session_is_meant_must_be_clear() -> None:
 
 def test_the_folder_of_a_dead_daemon_is_swept_away_by_the_next_session(base: Path) -> None:
     dead, alive = running("dead"), running("alive")
-    dies("dead", dead)
+    rewrite_card(dead, started_s=0.0)
 
     runtime.create("next")
 

@@ -24,6 +24,8 @@ from sessions.reader import LogReader, open_log
 
 NEUROLOOP = str(Path(sys.executable).with_name("neuroloop"))
 X_SOCKETS = Path("/tmp/.X11-unix")
+ENVIRONMENT = dict(os.environ)
+"""As the tests found it: a test that opens a virtual screen in this process sets DISPLAY."""
 VIRTUAL = (
     "session.time=virtual",
     "display.kind=virtual",
@@ -48,7 +50,7 @@ class Lab:
         self.runtime = runtime
         self.config = folder / "session.toml"
         self.config.write_text(template(), encoding="utf-8")
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime)}
+        self.environment = {**ENVIRONMENT, "XDG_RUNTIME_DIR": str(runtime)}
         self.started: list[subprocess.Popen[str]] = []
 
     def neuroloop(
