@@ -9,8 +9,32 @@ RigError
 ├── PeerFaulted              the other side reported that it cannot go on
 └── DisplayError             the screen cannot be opened, or does not do what was asked
 
-Whose fault it is stands in the type; what happened and what to do, in the message.
+Whose fault it is stands in the type; what happened and what to do, in the message. A message that
+is refused has a `Reason`, by which refusals are counted.
 """
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message that came in was refused."""
+
+    FOREIGN = "foreign"
+    """It is of another program, or of another version of the protocol."""
+    OVERSIZE = "oversize"
+    """More frames or bytes than any message has."""
+    HEADER = "header"
+    """Its header cannot be read."""
+    UNKNOWN_TYPE = "unknown type"
+    """No message of this conversation has that name."""
+    ARRAY = "array"
+    """An array is not of the type, shape or size that it should be."""
+    BODY = "body"
+    """A field is missing, is one too many, or holds what it must not hold."""
+    NOT_NOW = "not now"
+    """The conversation does not allow it in this state."""
+    STRANGER = "stranger"
+    """It came from somebody else than the daemon that is being served."""
 
 
 class RigError(Exception):
@@ -26,7 +50,11 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """A message came that must not come now, or that cannot be read."""
+    """A message came that must not come now, or that cannot be read; `reason` says which."""
+
+    def __init__(self, what: str, reason: Reason = Reason.BODY) -> None:
+        super().__init__(what)
+        self.reason = reason
 
 
 class RigTimeout(RigError):

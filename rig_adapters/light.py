@@ -2,12 +2,14 @@
 
 A display shines only where somebody is meant to watch (a session with a simulated rig). Uploads
 wait for the watcher, because a session without eyes is a mistake; the frame loop never waits:
-what cannot be sent at once is lost, counted, and ends as "not heard".
+what cannot be sent at once is lost, counted, and ends as "not heard". The two are an exclusive
+pair: whoever else connects is turned away, and gets none of the light.
 """
 
 import zmq
 
-from rig_adapters.errors import RigTimeout
+from rig_adapters.errors import RemoteProtocolError, RigTimeout
+from rig_adapters.refusals import Refusals
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
 from rig_adapters.wire.light import LIGHT_MESSAGES, LightChanged
 from rig_adapters.wire.messages import Message
@@ -23,10 +25,12 @@ class LightSource:
         """Changes of light that nobody was there to see."""
         self._codec = Codec(LIGHT_MESSAGES)
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PUSH)
+        self._socket = self._context.socket(zmq.PAIR)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, 0)
         self._socket.setsockopt(zmq.SNDTIMEO, WATCHER_DEADLINE_MS)
+        # A watcher says nothing; whoever speaks all the same is stopped after a few words.
+        self._socket.setsockopt(zmq.RCVHWM, 1)
         self._socket.bind(endpoint)
 
     def upload(self, message: Message) -> None:
@@ -53,9 +57,11 @@ class LightWatcher:
     """The simulated rig's end; connects to `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
+        self.refusals = Refusals("light")
+        """What came and was no light: not seen, so it ends as "not heard"."""
         self._codec = Codec(LIGHT_MESSAGES)
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PULL)
+        self._socket = self._context.socket(zmq.PAIR)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
@@ -67,12 +73,24 @@ class LightWatcher:
         return self._socket
 
     def receive(self, timeout_ms: int) -> Message | None:
-        """Return the next message, or None after `timeout_ms` in the dark."""
+        """Return the next message, or None after `timeout_ms` without one.
+
+        None also where what came was no light; `any_more` says whether to ask again.
+        """
         if not self._socket.poll(timeout_ms):
             return None
-        return self._codec.decode(self._socket.recv_multipart())
+        try:
+            return self._codec.decode(self._socket.recv_multipart())
+        except RemoteProtocolError as error:
+            self.refusals.add(error)
+            return None
+
+    def any_more(self) -> bool:
+        """Whether something has come that was not received yet."""
+        return bool(self._socket.poll(0))
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, and write what was refused."""
         self._socket.close()
         self._context.term()
+        self.refusals.write_total()

@@ -2,8 +2,9 @@
 
 Any traffic counts as a sign of life; when there is none, a ping is sent, and after three heartbeats
 without any answer the peer is lost. A peer that is lost, by silence or because its process ended
-(`fail`), makes every waiting and every later call raise. What the messages mean is left to the
-callers, and restarting a peer to the supervisor.
+(`fail`), makes every waiting and every later call raise. So does a message that cannot be read or
+must not come now: nobody but the process that was started at that endpoint can have sent it. What
+the messages mean is left to the callers, and restarting a peer to the supervisor.
 """
 
 import asyncio
@@ -15,7 +16,14 @@ from typing import TypeVar
 import zmq
 import zmq.asyncio
 
-from rig_adapters.errors import PeerFaulted, PeerLost, RigError, RigTimeout
+from rig_adapters.errors import (
+    PeerFaulted,
+    PeerLost,
+    RemoteProtocolError,
+    RigError,
+    RigTimeout,
+)
+from rig_adapters.refusals import Refusals
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
 from rig_adapters.wire.conversation import Conversation, Script
@@ -41,6 +49,8 @@ class Link:
         self.failure: RigError | None = None
         """Why the peer cannot be talked to any more; None while it can."""
         self.failed = asyncio.Event()
+        self.refusals = Refusals(f"link to the {script.peer}")
+        """At most one: the first that is refused is the end of the peer."""
         self._name = script.peer
         self._codec = Codec(script.vocabulary)
         self._heartbeat = heartbeat
@@ -123,17 +133,28 @@ class Link:
         while True:
             frames = await self._socket.recv_multipart()
             self._last_heard_s = time.monotonic()
-            try:
-                message = self._codec.decode(frames)
-                self.conversation.received(message)
-            except RigError as error:
-                self.fail(error)
+            message = self._understand(frames)
+            if message is None:
                 return
             if isinstance(message, m.Faulted):
                 advice = f" ({message.advice})" if message.advice else ""
                 self.fail(PeerFaulted(f"the {self._name} stopped: {message.what}{advice}"))
             elif not isinstance(message, m.Pong):
                 self._inbox.put_nowait(message)
+            # What is there is read without waiting, and everything else has to run in between.
+            await asyncio.sleep(0)
+
+    def _understand(self, frames: list[bytes]) -> m.Message | None:
+        """Return the message, or fail the peer that sent what is none."""
+        try:
+            message = self._codec.decode(frames)
+            self.conversation.received(message)
+        except RemoteProtocolError as error:
+            self.refusals.add(error)
+            what = f"the {self._name} broke the protocol, which is a fault in it: {error}"
+            self.fail(RemoteProtocolError(what, error.reason))
+            return None
+        return message
 
     async def _beat(self) -> None:
         limit_s = self._heartbeat.interval_s * self._heartbeat.liveness

@@ -2,11 +2,11 @@
 
 One owner thread, no hidden ones: a frame loop polls it with a time-out of zero. It answers
 heartbeats by itself, keeps the conversation's order, serves one daemon only, and raises `PeerLost`
-when that daemon has been silent for too long, so that no orphan stays behind. What the messages
-mean is left to the caller; encryption and remote access are left to a later transport.
+when that daemon has been silent for too long, so that no orphan stays behind. What cannot be read,
+and what others say, is refused and counted; only the daemon's own words out of order raise. What
+the messages mean is left to the caller; encryption and remote access are left to a later transport.
 """
 
-import logging
 import math
 import time
 from types import TracebackType
@@ -14,12 +14,18 @@ from typing import Self
 
 import zmq
 
-from rig_adapters.errors import PeerLost, RemoteProtocolError
+from rig_adapters.errors import PeerLost, Reason, RemoteProtocolError
+from rig_adapters.refusals import Refusals
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
 from rig_adapters.wire.conversation import Conversation, Script
 
-logger = logging.getLogger(__name__)
+MOST_AT_ONCE = 64
+"""Messages that are read in one call: a flood costs a frame loop a fraction of a frame at most."""
+
+_STRANGER = RemoteProtocolError(
+    "it did not come from the daemon that is being served", Reason.STRANGER
+)
 
 
 class Listener:
@@ -30,7 +36,7 @@ class Listener:
 
     def __init__(self, endpoint: str, script: Script, silence_limit_s: float) -> None:
         self.conversation = Conversation(script, "peer")
-        self.refused = 0
+        self.refusals = Refusals(script.peer)
         """Messages that were no messages, or came from somebody other than the daemon."""
         self._codec = Codec(script.vocabulary)
         self._silence_limit_s = silence_limit_s
@@ -56,17 +62,18 @@ class Listener:
         """Return the daemon's next message, or None after `timeout_s` without one.
 
         Raises PeerLost when the daemon has been silent for longer than the limit, and
-        RemoteProtocolError when it says what it must not say now.
+        RemoteProtocolError when it says what it must not say now. The daemon is the first who says
+        what opens the conversation; nobody else can make this raise.
         """
         deadline_s = time.monotonic() + timeout_s
         while True:
             remaining_ms = math.ceil(max(0.0, deadline_s - time.monotonic()) * 1000)
-            if not self._socket.poll(remaining_ms):
-                self._check_silence()
-                return None
-            message = self._read()
-            if message is not None:
-                return message
+            if self._socket.poll(remaining_ms):
+                message = self._read_some()
+                if message is not None:
+                    return message
+            # Also while others keep the socket busy: they are no sign of life.
+            self._check_silence()
             if time.monotonic() >= deadline_s:
                 return None
 
@@ -78,31 +85,47 @@ class Listener:
         self._socket.send_multipart([self._daemon, *self._codec.encode(message)], copy=True)
 
     def close(self) -> None:
-        """Send what is still queued (for half a second at most) and close."""
+        """Send what is still queued (for half a second at most), close, write what was refused."""
         self._socket.close()
         self._context.term()
+        self.refusals.write_total()
 
-    def _read(self) -> m.Message | None:
-        sender, *frames = self._socket.recv_multipart()
+    def _read_some(self) -> m.Message | None:
+        """Read what has come, up to a limit, or to the first message that is for the caller."""
+        for _ in range(MOST_AT_ONCE):
+            try:
+                # ZeroMQ takes from its connections in turn, so no flood keeps the daemon waiting.
+                sender, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return None
+            message = self._understand(sender, frames)
+            if message is not None:
+                return message
+        return None
+
+    def _understand(self, sender: bytes, frames: list[bytes]) -> m.Message | None:
         if self._daemon not in (None, sender):
-            self._refuse("it did not come from the daemon that is being served")
+            self.refusals.add(_STRANGER)
             return None
         try:
             message = self._codec.decode(frames)
         except RemoteProtocolError as error:
-            self._refuse(str(error))
+            self.refusals.add(error)
             return None
+        if self._daemon is None and not isinstance(message, m.Ping):
+            if not self.conversation.opens_with(message):
+                what = f"{message.wire_name} cannot be the first that a daemon says"
+                self.refusals.add(RemoteProtocolError(what, Reason.NOT_NOW))
+                return None
+            self._daemon = sender
         self.conversation.received(message)
-        self._daemon = sender
         self._last_heard_s = time.monotonic()
         if isinstance(message, m.Ping):
-            self.send(m.Pong(token=message.token, host_time_s=time.monotonic()))
+            # Whoever asks before there is a daemon gets an answer, and is not the daemon for it.
+            pong = m.Pong(token=message.token, host_time_s=time.monotonic())
+            self._socket.send_multipart([sender, *self._codec.encode(pong)], copy=True)
             return None
         return message
-
-    def _refuse(self, reason: str) -> None:
-        self.refused += 1
-        logger.warning("refused a message: %s", reason)
 
     def _check_silence(self) -> None:
         silence_s = time.monotonic() - self._last_heard_s

@@ -24,8 +24,10 @@ from controller.cli.exits import Exit
 from controller.cli.exits import __doc__ as exits_text
 from controller.config import tables
 from controller.states import TRANSITIONS
+from rig_adapters.errors import Reason
 from rig_adapters.sim.settings import SimRigSettings, UnitSettings
 from rig_adapters.wire import messages
+from rig_adapters.wire.codec import MAX_ARRAY_BYTES, MAX_FRAMES, MAX_HEADER_BYTES
 from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Script
 from rig_adapters.wire.messages import ArrayType, Message, Value
 from sessions.schema import schema_markdown
@@ -177,7 +179,7 @@ dimensions.
 Heartbeats (`Ping`, `Pong`) are allowed always. `Faulted` is allowed always from a peer, and after
 it only the shutdown is left. The daemon may say `Shutdown` in any state.
 """
-    parts = [_conversation(script) for script in (STIMULUS, RIG)]
+    parts = [_reasons()] + [_conversation(script) for script in (STIMULUS, RIG)]
     parts.append("\n## Messages of every conversation\n" + _messages(COMMON))
     parts += [
         f"\n## Messages with the {script.peer}\n" + _messages(script.speakers)
@@ -185,6 +187,22 @@ it only the shutdown is left. The daemon may say `Shutdown` in any state.
     ]
     parts.append("\n## Parts of messages\n" + "".join(map(_message, _value_types())))
     return head + "".join(parts)
+
+
+def _reasons() -> str:
+    meanings = _attribute_docstrings(Reason)
+    rows = [_row([reason.value, _one_line(meanings[reason.name])]) for reason in Reason]
+    head = f"""
+## Refusals
+
+A message has at most {MAX_FRAMES} frames, a header of {MAX_HEADER_BYTES // 2**20} MiB and \
+{MAX_ARRAY_BYTES // 2**20} MiB in each array, and no null character in its texts. What is refused is
+counted under one of these reasons; see [Refusals](../explanation/refusals.md).
+
+| reason | meaning |
+|---|---|
+"""
+    return head + "\n".join(rows) + "\n"
 
 
 def _conversation(script: Script) -> str:
@@ -244,12 +262,13 @@ def _value_types() -> Iterator[type[BaseModel]]:
             yield item
 
 
-def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
+def _attribute_docstrings(model: type) -> dict[str, str]:
     """Return the string that stands below each field in the source."""
     lines = [line for part in ast.parse(inspect.getsource(model)).body for line in _body(part)]
     found = {}
     for field, after in pairwise(lines):
         name = field.target if isinstance(field, ast.AnnAssign) else None
+        name = field.targets[0] if isinstance(field, ast.Assign) else name
         note = after.value if isinstance(after, ast.Expr) else None
         if isinstance(name, ast.Name) and isinstance(note, ast.Constant):
             found[name.id] = _one_line(str(note.value))

@@ -15,7 +15,7 @@ from controller.control.messages import (
 )
 from controller.errors import ControlError
 from rig_adapters.errors import RemoteProtocolError
-from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.codec import MAX_HEADER_BYTES, Codec
 from rig_adapters.wire.messages import Message
 
 
@@ -36,11 +36,13 @@ class ControlClient:
         Raises ControlError when the daemon refuses, does not answer in time, or says what is no
         answer.
         """
+        if self._socket.poll(0):
+            # An answer that nobody asked for; it must not be taken for that to this command.
+            self._reconnect()
         self._socket.send_multipart(self._commands.encode(command))
         if not self._socket.poll(self._deadline_ms):
             # On a new connection a late answer cannot be taken for that to the next command.
-            self._socket.close()
-            self._socket = self._connected()
+            self._reconnect()
             raise ControlError(
                 f"the session did not answer {command.wire_name} within "
                 f"{self._deadline_ms / 1000:g} s; look at daemon.log in its folder"
@@ -67,9 +69,14 @@ class ControlClient:
         self._socket.close()
         self._context.term()
 
+    def _reconnect(self) -> None:
+        self._socket.close()
+        self._socket = self._connected()
+
     def _connected(self) -> "zmq.Socket[bytes]":
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_HEADER_BYTES)
         socket.connect(self._endpoint)
         return socket
 

@@ -1,4 +1,8 @@
-"""The daemon's control socket: one command in, one answer out. What they do is the daemon's."""
+"""The daemon's control socket: one command in, one answer out. What they do is the daemon's.
+
+Anybody in the session's private folder may speak. What is no command is answered with why, and
+counted; however much of it comes, the session gets its turn after each one.
+"""
 
 import asyncio
 import contextlib
@@ -9,13 +13,15 @@ import zmq
 import zmq.asyncio
 
 from controller.control.messages import COMMANDS, REPLIES, CommandRefused
-from rig_adapters.errors import ProtocolError
+from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.refusals import Refusals
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.messages import Message
 
 logger = logging.getLogger(__name__)
 
-MAX_COMMAND_BYTES = 2**20
+MAX_COMMAND_BYTES = 2**17
+"""The longest note and little more: reading a command must not hold the session up."""
 Handler = Callable[[Message], Awaitable[Message]]
 
 
@@ -23,6 +29,8 @@ class ControlServer:
     """Listens at `endpoint` and answers each command with what `handler` returns."""
 
     def __init__(self, context: zmq.asyncio.Context, endpoint: str, handler: Handler) -> None:
+        self.refusals = Refusals("control socket")
+        """What came and was no command."""
         self._commands = Codec(COMMANDS)
         self._replies = Codec(REPLIES)
         self._handler = handler
@@ -33,23 +41,26 @@ class ControlServer:
         self._task = asyncio.create_task(self._serve(), name="control")
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Answer no more, and write what was refused."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._socket.close()
+        self.refusals.write_total()
 
     async def _serve(self) -> None:
         while True:
             client, *frames = await self._socket.recv_multipart()
             try:
                 command = self._commands.decode(frames)
-            except ProtocolError as error:
-                logger.warning("refused a command: %s", error)
-                reply: Message = CommandRefused(why=str(error)[:4000])
+            except RemoteProtocolError as error:
+                self.refusals.add(error)
+                reply: Message = CommandRefused(why=str(error))
             else:
                 reply = await self._answer(command)
             await self._socket.send_multipart([client, *self._replies.encode(reply)])
+            # What is there is read without waiting, and everything else has to run in between.
+            await asyncio.sleep(0)
 
     async def _answer(self, command: Message) -> Message:
         try:

@@ -90,7 +90,7 @@ class Daemon:
         try:
             self._work = asyncio.create_task(self._run_session(processes), name="session")
             status, reason = await self._outcome(self._work)
-            await self._close(processes, status, reason)
+            await self._close(processes, control, status, reason)
         finally:
             await control.close()
             context.term()
@@ -164,7 +164,9 @@ class Daemon:
             if not failure.cancelled():
                 failure.exception()
 
-    async def _close(self, processes: RigProcesses, status: ExitStatus, reason: str) -> None:
+    async def _close(
+        self, processes: RigProcesses, control: ControlServer, status: ExitStatus, reason: str
+    ) -> None:
         """Leave nothing behind; the log is closed even where a process does not obey."""
         session = self._session
         if session is not None:
@@ -173,6 +175,9 @@ class Daemon:
             await session.recorder.stop(STOPPING_DEADLINE_S)
         await processes.close()
         try:
+            for refusals in (control.refusals, *processes.refusals):
+                if refusals.total:
+                    await self._logbook.event("refused messages", refusals.summary())
             await self._logbook.finish(status, reason)
         except (SessionLogError, OSError):
             logger.exception("the log could not be closed")

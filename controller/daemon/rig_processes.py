@@ -19,6 +19,7 @@ from controller.resume import GoOn
 from controller.runtime import endpoint
 from rig_adapters.errors import RigError
 from rig_adapters.link import Heartbeat, Link
+from rig_adapters.refusals import Refusals
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import RIG, STIMULUS
 
@@ -70,6 +71,11 @@ class RigProcesses:
     def rig(self) -> Link:
         """The link to the rig adapter."""
         return self._peers["rig"].link
+
+    @property
+    def refusals(self) -> tuple[Refusals, ...]:
+        """What was refused of what the peers said."""
+        return tuple(peer.link.refusals for peer in self._peers.values())
 
     @property
     def pids(self) -> dict[str, int]:

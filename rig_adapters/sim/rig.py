@@ -28,6 +28,8 @@ BATCH_S = 0.02
 LIGHT_DELAY_S = 0.03
 """How far reports stay behind in real time, so that light has come before its time is reported."""
 LONGEST_VIRTUAL_BATCH_S = 1.0
+LAST_LOOK_S = 2.0
+"""How long light that has come is still taken in when the recording stops."""
 _IDLE_MS = 250
 _MOST_LIGHT_AT_ONCE = 64
 
@@ -98,10 +100,12 @@ class SimulatedRig:
         """See the next changes of light; return whether there may be more."""
         begun_s = time.perf_counter()
         for _ in range(_MOST_LIGHT_AT_ONCE):
-            light = self._watcher.receive(0)
-            if light is None:
+            if not self._watcher.any_more():
                 self._busy_s += time.perf_counter() - begun_s
                 return False
+            light = self._watcher.receive(0)
+            if light is None:
+                continue
             self._simulation.see(light)
             if isinstance(light, LightChanged):
                 self._light_host_s = max(self._light_host_s, light.host_time_s)
@@ -120,7 +124,8 @@ class SimulatedRig:
         if isinstance(command, m.StartRecording):
             self._start()
         elif isinstance(command, m.StopRecording):
-            while self._watch():
+            deadline_s = time.monotonic() + LAST_LOOK_S
+            while self._watch() and time.monotonic() < deadline_s:
                 pass
             self._report(self._now_host_s())
             self._recording = False

@@ -28,6 +28,11 @@ logger = logging.getLogger(__name__)
 
 Rates = npt.NDArray[np.float64]
 
+LATEST_HOST_S = 1e9
+"""Thirty years after a machine was switched on; beyond, a clock is wrong."""
+LONGEST_LEAP_S = 3600.0
+"""What a screen's clock may go on by between two reports; spikes are made for all of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
@@ -70,7 +75,8 @@ class Simulation:
     def see(self, light: Message) -> None:
         """Take in what the screen does.
 
-        Raises RemoteProtocolError for an image that was never uploaded.
+        Raises RemoteProtocolError for an image that was never uploaded, has no size, or appears at
+        a time that no clock says.
         """
         if isinstance(light, ImagesUploaded):
             if len(light.sha256s) != len(light.images):
@@ -93,9 +99,17 @@ class Simulation:
         return self._through_sample
 
     def take(self, through_host_s: float) -> Recorded:
-        """Return what was recorded since the last call, to `through_host_s`."""
+        """Return what was recorded since the last call, to `through_host_s`.
+
+        Raises RemoteProtocolError where that is longer than `LONGEST_LEAP_S`.
+        """
         start = self._through_sample
         through = max(start, self.clock.sample(through_host_s))
+        leap_s = (through - start) / self.clock.sample_rate_hz
+        if leap_s > LONGEST_LEAP_S:
+            raise RemoteProtocolError(
+                f"the screen's clock leapt by {leap_s:.0f} s: the display is at fault"
+            )
         while self._next_second <= self._second_of(through):
             self._fire_spontaneously(self._next_second)
             self._next_second += 1
@@ -130,6 +144,10 @@ class Simulation:
         return self._evoked_hz[key]
 
     def _change(self, light: LightChanged) -> None:
+        if not 0 <= light.host_time_s <= LATEST_HOST_S:
+            raise RemoteProtocolError(
+                f"the screen's clock says {light.host_time_s:g} s: the display is at fault"
+            )
         if light.what == "fixation_on":
             self._n_trials += 1
             rng = rng_at(self._seed, Purpose.TRIAL, self._n_trials)
@@ -142,6 +160,8 @@ class Simulation:
         elif light.what == "image_on":
             if light.image_sha256 is None:
                 raise RemoteProtocolError("the display shows an image without a hash: its fault")
+            if light.size_deg <= 0:
+                raise RemoteProtocolError("the display shows an image without a size: its fault")
             place = Placement(light.x_deg, light.y_deg, light.size_deg)
             self._onset(light.host_time_s, light.image_sha256, place)
 

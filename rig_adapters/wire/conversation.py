@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rig_adapters.errors import LocalProtocolError, RemoteProtocolError
+from rig_adapters.errors import LocalProtocolError, Reason, RemoteProtocolError
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.messages import Message
 
@@ -131,6 +131,12 @@ class Conversation:
         self.speaker = speaker
         self.state: State = "connected"
 
+    def opens_with(self, message: Message) -> bool:
+        """Whether `message` may begin the conversation, and is more than a sign of life."""
+        kind = type(message)
+        may_come = self.script.next_state("connected", kind) is not None
+        return may_come and kind is not m.Ping and self._speaker_of(kind) == "daemon"
+
     def sending(self, message: Message) -> None:
         """Move on for a message that this side is about to send."""
         name, kind = message.wire_name, type(message)
@@ -150,7 +156,8 @@ class Conversation:
         if speaker is None or speaker == self.speaker or state is None:
             raise RemoteProtocolError(
                 f"{name} must not come in state {self.state} of the conversation "
-                f"with the {self.script.peer}"
+                f"with the {self.script.peer}",
+                Reason.NOT_NOW,
             )
         self.state = state
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_what_is_no_command_is_refused_and_logged_and_the_next_one_is_heard(
     assert isinstance(refused, c.CommandRefused)
     assert why in refused.why
     assert isinstance(then, c.CommandAccepted)
-    assert any("refused a command" in record.message for record in caplog.records)
+    assert any("control socket refused a message" in record.message for record in caplog.records)
 
 
 def test_a_handler_that_fails_leaves_the_daemon_listening(
@@ -256,3 +257,52 @@ def test_an_answer_of_another_kind_is_an_error(endpoint: str) -> None:
                 await asyncio.to_thread(talk)
 
     run_clean(scene())
+
+
+def test_a_flood_of_commands_leaves_the_session_its_turns(endpoint: str) -> None:
+    handled = []
+
+    async def counting(command: Message) -> Message:
+        handled.append(command)
+        return await daemon(command)
+
+    async def scene() -> None:
+        async with serving(endpoint, counting) as socket:
+            await ask(socket, *COMMANDS.encode(c.Pause()))
+            for _ in range(300):
+                await socket.send_multipart(COMMANDS.encode(c.GetStatus()))
+            handled.clear()
+            # Long enough for all of them to be there; the loop is held up meanwhile.
+            time.sleep(0.3)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert len(handled) <= 10
+            for _ in range(300):
+                await asyncio.wait_for(socket.recv_multipart(), 10)
+            assert len(handled) == 300
+
+    run_clean(scene())
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(endpoint: str) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    router = context.socket(zmq.ROUTER)
+    router.bind(endpoint)
+
+    def answer() -> None:
+        for what in ("first", "second"):
+            client, *_ = router.recv_multipart()
+            for _ in range(2):
+                router.send_multipart([client, *REPLIES.encode(c.CommandAccepted(what=what))])
+
+    other = threading.Thread(target=answer)
+    other.start()
+    try:
+        with ControlClient(endpoint, deadline_s=10) as client:
+            assert client.request(c.Pause()) == c.CommandAccepted(what="first")
+            assert client._socket.poll(5000)
+            assert client.request(c.Pause()) == c.CommandAccepted(what="second")
+    finally:
+        other.join()
+        router.close(linger=0)
+        context.term()

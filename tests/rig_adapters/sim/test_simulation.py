@@ -188,3 +188,22 @@ def test_what_happened_before_the_recording_began_is_not_in_it(trial_light: Tria
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(SimSettingsError, match="0 or more"):
         Simulation(SimRigSettings(units=UNITS), -1)
+
+
+def test_a_screen_whose_clock_leaps_is_at_fault_and_does_not_hang_the_rig() -> None:
+    simulated = simulation()
+    simulated.begin(0.0)
+    simulated.see(LightChanged(what="dark_until", host_time_s=9e8))
+    with pytest.raises(RemoteProtocolError, match="clock leapt by 9000"):
+        simulated.take(9e8)
+
+
+@pytest.mark.parametrize("host_time_s", [-1.0, 1e300])
+def test_a_time_that_no_clock_says_is_the_displays_fault(host_time_s: float) -> None:
+    with pytest.raises(RemoteProtocolError, match="the screen's clock says"):
+        simulation().see(LightChanged(what="fixation_on", host_time_s=host_time_s))
+
+
+def test_an_image_without_a_size_is_the_displays_fault() -> None:
+    with pytest.raises(RemoteProtocolError, match="without a size"):
+        simulation().see(LightChanged(what="image_on", host_time_s=1.0, image_sha256=SHAS[0]))

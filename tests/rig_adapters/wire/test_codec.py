@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import BaseModel
 
-from rig_adapters.errors import LocalProtocolError, RemoteProtocolError
+from rig_adapters.errors import LocalProtocolError, Reason, RemoteProtocolError
 from rig_adapters.wire import codec as codec_module
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import TAG, Codec
@@ -21,17 +21,18 @@ from rig_adapters.wire.messages import ArrayType, Message
 KINDS = tuple(dict.fromkeys([*STIMULUS.vocabulary, *RIG.vocabulary, *LIGHT_MESSAGES]))
 CODEC = Codec(KINDS)
 
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 numbers = st.floats(0.5, 1e6, allow_nan=False, allow_infinity=False)
 positive = st.integers(1, 255)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5) | numbers,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts | numbers,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner),
     max_leaves=6,
 )
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     int: positive,
     bool: st.booleans(),
-    str: st.text(max_size=20),
+    str: texts,
     type(None): st.none(),
     Any: json_values,
 }
@@ -69,7 +70,7 @@ def generic(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is frozenset:
         return st.frozensets(values_for(arguments[0], ()))
     if origin is dict:
-        return st.dictionaries(st.text(max_size=8), values_for(arguments[1], ()), max_size=3)
+        return st.dictionaries(texts, values_for(arguments[1], ()), max_size=3)
     if str(origin) == "typing.Literal":
         return st.sampled_from(arguments)
     return st.one_of(*(values_for(one, ()) for one in arguments))
@@ -164,6 +165,61 @@ def test_a_message_of_another_vocabulary_is_refused() -> None:
         Codec(STIMULUS.vocabulary).decode(frames)
 
 
+def header_of(kind: str, body: str = "{}", arrays: str = "[]") -> bytes:
+    return f'{{"type": "{kind}", "body": {body}, "arrays": {arrays}}}'.encode()
+
+
+HUGE = "9" * 4200
+LONG = "k" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([b"GET /", b""], Reason.FOREIGN),
+        ([TAG], Reason.FOREIGN),
+        ([TAG, header_of("Shutdown"), *[b""] * 9], Reason.OVERSIZE),
+        ([TAG, b" " * (codec_module.MAX_HEADER_BYTES + 1)], Reason.OVERSIZE),
+        ([TAG, b'{"type":' + b"[" * 100_000], Reason.HEADER),
+        ([TAG, header_of("Ping", f'{{"token": {"9" * 100_000}}}')], Reason.HEADER),
+        ([TAG, header_of("Faulted", '{"what": "a\\u0000b"}')], Reason.HEADER),
+        ([TAG, header_of("Hello\\u001b[2J\\n")], Reason.UNKNOWN_TYPE),
+        ([TAG, header_of("Shutdown"), b""], Reason.ARRAY),
+        (
+            [TAG, header_of("ImagesLoaded", arrays=f'[["image_ids", "<i8", [{HUGE}]]]'), b""],
+            Reason.ARRAY,
+        ),
+        (
+            [
+                TAG,
+                header_of("ImagesUploaded", arrays=f'[["images", "|u1", [{HUGE}{",9" * 3}]]]'),
+                b"",
+            ],
+            Reason.ARRAY,
+        ),
+        ([TAG, header_of("Ping", "{}")], Reason.BODY),
+        ([TAG, header_of("Ping", f'{{"token": 1, "\\n{LONG}": 1}}')], Reason.BODY),
+    ],
+    ids=lambda item: item if isinstance(item, Reason) else "",
+)
+def test_what_is_refused_has_a_reason_and_one_short_line(
+    frames: list[bytes], reason: Reason
+) -> None:
+    with pytest.raises(RemoteProtocolError) as refused:
+        CODEC.decode(frames)
+    assert refused.value.reason is reason
+    assert len(str(refused.value)) <= codec_module.MAX_SENTENCE
+    assert str(refused.value).isprintable()
+
+
+def test_a_null_character_is_not_sent_but_the_text_about_it_is() -> None:
+    with pytest.raises(LocalProtocolError, match="null character"):
+        CODEC.encode(m.Faulted(what="\0"))
+    for text in ("\\u0000", "\\\\u0000", "\\"):
+        frames = [bytes(frame) for frame in CODEC.encode(m.Faulted(what=text))]
+        assert CODEC.decode(frames) == m.Faulted(what=text)
+
+
 def test_another_version_is_refused_by_its_tag() -> None:
     header = bytes(CODEC.encode(m.StartRecording())[1])
     with pytest.raises(RemoteProtocolError, match="another program or version"):
@@ -187,7 +243,7 @@ def test_an_empty_array_of_absurd_shape_is_refused(side: int) -> None:
             "arrays": [["images", "|u1", shape]],
         }
     )
-    with pytest.raises(RemoteProtocolError, match="has shape"):
+    with pytest.raises(RemoteProtocolError, match=r"has (shape|a side that no array has)"):
         CODEC.decode([TAG, header, b""])
 
 
