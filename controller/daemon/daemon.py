@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,28 @@ class Daemon:
         )
         await self._apply(Event.PREPARED)
 
-        async def may_go_on() -> bool:
-            return await self._may_go_on(processes)
-
-        await run_session(self._session, may_go_on)
+        await self._while_all_live(run_session(self._session, self._may_go_on), processes)
         await self._apply(Event.COMPLETE)
+
+    async def _while_all_live(
+        self, loop: Coroutine[Any, Any, None], processes: RigProcesses
+    ) -> None:
+        """Run `loop` to its end, or end it as soon as a process at the rig is lost."""
+        running = asyncio.create_task(loop, name="loop")
+        failure = asyncio.create_task(processes.wait_for_failure(), name="failure")
+        both: set[asyncio.Task[None]] = {running, failure}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            lost = not running.done()
+        finally:
+            for task in both:
+                task.cancel()
+            # Not awaited one by one: their end by cancelling must not be taken for the session's.
+            await asyncio.wait(both)
+            reason = None if failure.cancelled() else failure.exception()
+        if lost and reason is not None:
+            raise reason
+        running.result()
 
     async def _outcome(self, work: asyncio.Task[None]) -> tuple[ExitStatus, str]:
         """Wait for the session's end, whatever it is, and say what it was."""
@@ -137,32 +155,13 @@ class Daemon:
         await self._apply(Event.FAULT, reason)
         return "fail", reason
 
-    async def _may_go_on(self, processes: RigProcesses) -> bool:
+    async def _may_go_on(self) -> bool:
         """Answer, at the end of a block, whether another one may begin; waits while paused."""
-        processes.raise_failure()
         await self._apply(Event.BLOCK_ENDED)
-        if self.state is State.PAUSED:
-            await self._wait_while_paused(processes)
+        while self.state is State.PAUSED:
+            self._changed.clear()
+            await self._changed.wait()
         return self.state is State.RUNNING
-
-    async def _wait_while_paused(self, processes: RigProcesses) -> None:
-        failure = asyncio.ensure_future(processes.wait_for_failure())
-        waits: set[asyncio.Future[Any]] = {failure}
-        try:
-            while self.state is State.PAUSED:
-                self._changed.clear()
-                change = asyncio.ensure_future(self._changed.wait())
-                waits.add(change)
-                await asyncio.wait({change, failure}, return_when=asyncio.FIRST_COMPLETED)
-                if failure.done():
-                    failure.result()
-        finally:
-            for wait in waits:
-                wait.cancel()
-            # Not awaited one by one: their end by cancelling must not be taken for the session's.
-            await asyncio.wait(waits)
-            if not failure.cancelled():
-                failure.exception()
 
     async def _close(
         self, processes: RigProcesses, control: ControlServer, status: ExitStatus, reason: str

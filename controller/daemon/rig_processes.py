@@ -122,10 +122,6 @@ class RigProcesses:
         finally:
             for wait in waits:
                 wait.cancel()
-        self.raise_failure()
-
-    def raise_failure(self) -> None:
-        """Raise what became of a peer that is lost."""
         for peer in self._peers.values():
             if peer.link.failure is not None:
                 raise peer.link.failure

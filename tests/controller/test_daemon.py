@@ -5,9 +5,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -36,16 +36,13 @@ class Processes:
         self.failure = failure
         self.lost.set()
 
-    def raise_failure(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
     async def wait_for_failure(self) -> None:
         try:
             await self.lost.wait()
         finally:
             await self.let_go.wait()
-        self.raise_failure()
+        if self.failure is not None:
+            raise self.failure
 
 
 def daemon_in(state: State) -> Daemon:
@@ -67,13 +64,17 @@ def playing(scene: Callable[[], Awaitable[None]]) -> None:
     run_clean(whole())
 
 
-def go_on(daemon: Daemon, processes: Processes) -> "asyncio.Task[bool]":
-    return asyncio.create_task(daemon._may_go_on(cast(RigProcesses, processes)))
+def go_on(daemon: Daemon) -> "asyncio.Task[bool]":
+    return asyncio.create_task(daemon._may_go_on())
+
+
+async def watched(daemon: Daemon, processes: Processes, loop: Coroutine[Any, Any, None]) -> None:
+    await daemon._while_all_live(loop, cast(RigProcesses, processes))
 
 
 def test_a_running_session_may_go_on() -> None:
     async def scene() -> None:
-        assert await go_on(daemon_in(State.RUNNING), Processes())
+        assert await go_on(daemon_in(State.RUNNING))
 
     playing(scene)
 
@@ -84,7 +85,7 @@ def test_a_pause_takes_effect_at_the_end_of_the_block_and_lasts_until_resumed() 
         answer = await daemon._handle(c.Pause())
         assert answer == c.CommandAccepted(what="the session pauses at the end of this block")
         assert daemon.state is State.PAUSING
-        waiting = go_on(daemon, Processes())
+        waiting = go_on(daemon)
         await soon()
         assert daemon.state is State.PAUSED
         assert not waiting.done()
@@ -98,7 +99,7 @@ def test_a_pause_takes_effect_at_the_end_of_the_block_and_lasts_until_resumed() 
 def test_a_process_that_is_lost_during_a_pause_ends_the_session() -> None:
     async def scene() -> None:
         daemon, processes = daemon_in(State.PAUSING), Processes()
-        waiting = go_on(daemon, processes)
+        waiting = asyncio.create_task(watched(daemon, processes, pause_through(daemon)))
         await soon()
         processes.lose(PeerLost("the rig adapter was killed by SIGKILL"))
         with pytest.raises(PeerLost, match="was killed by SIGKILL"):
@@ -118,8 +119,52 @@ def test_an_abort_during_a_pause_ends_it() -> None:
     playing(scene)
 
 
+async def pause_through(daemon: Daemon) -> None:
+    await daemon._may_go_on()
+
+
 async def wait_through_a_pause(daemon: Daemon, processes: Processes) -> None:
-    await daemon._may_go_on(cast(RigProcesses, processes))
+    await watched(daemon, processes, pause_through(daemon))
+
+
+def test_a_process_that_is_lost_within_a_block_ends_the_session_at_once() -> None:
+    async def scene() -> None:
+        daemon, processes = daemon_in(State.RUNNING), Processes()
+        cancelled = asyncio.Event()
+
+        async def block() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        work = asyncio.create_task(watched(daemon, processes, block()))
+        await soon()
+        processes.lose(PeerLost("the stimulus process was killed by SIGKILL"))
+        assert await daemon._outcome(work) == (
+            "fail",
+            "the stimulus process was killed by SIGKILL",
+        )
+        assert cancelled.is_set()
+
+    playing(scene)
+
+
+def test_a_loop_that_ends_by_itself_keeps_its_own_ending() -> None:
+    async def scene() -> None:
+        daemon, processes = daemon_in(State.RUNNING), Processes()
+
+        async def fails() -> None:
+            raise ValueError("from the loop")
+
+        async def ends() -> None:
+            return
+
+        await watched(daemon, processes, ends())
+        with pytest.raises(ValueError, match="from the loop"):
+            await watched(daemon, processes, fails())
+
+    playing(scene)
 
 
 def test_an_abort_in_the_very_moment_after_a_pause_is_not_lost() -> None:

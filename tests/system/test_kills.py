@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from controller.control.messages import Pause
+from sessions.recover import recover
 
 from .conftest import LONG_BLOCKS, VIRTUAL, Lab, wait_for
 
@@ -79,3 +80,21 @@ def test_a_killed_terminal_leaves_the_session_running(lab: Lab) -> None:
     assert lab.neuroloop("stop").returncode == 0
     wait_for(lambda: lab.card() is None, "the end of the session")
     assert lab.the_log().end is not None
+
+
+def test_a_rig_that_dies_within_a_real_time_block_ends_the_session_before_the_block(
+    lab: Lab,
+) -> None:
+    run = lab.start("generators.embedded.code_dim=256", "display.max_dropped_frames=30")
+    lab.wait_for_state("running")
+    lab.wait_until_presenting()
+
+    os.kill(lab.children()["rig_adapters.sim"], signal.SIGKILL)
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 4, output
+    assert "the rig adapter was killed by SIGKILL" in output
+    interrupted = recover(lab.the_log().path.parent).interrupted
+    assert interrupted is not None
+    assert interrupted.planned is not None
+    assert 0 < len(interrupted.presented) < len(interrupted.planned.rows)
