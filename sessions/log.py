@@ -50,6 +50,9 @@ from sessions.storage import (
 from sessions.twin import TwinFile
 from sessions.validate import require_record, require_start
 
+RESERVE_BYTES = 16 * 2**20
+"""Room that a commit leaves on the disk: for what happens afterwards, and for the end."""
+
 
 class SessionLog:
     """Writer of one `session.h5`; one process writes, any number may read.
@@ -141,7 +144,7 @@ class SessionLog:
             self._write_counts(file, committed + 1, counts)
             file.attrs["generations_committed"] = np.int64(committed + 1)
 
-        self._file.apply(commit)
+        self._file.apply(commit, RESERVE_BYTES + 2 * _size(record))
 
     def append_event(self, event: Event) -> None:
         """Make one event durable, at any time before the end.
@@ -157,7 +160,7 @@ class SessionLog:
             stop = write_rows(file[EVENTS.path], EVENTS, done, rows.event_rows(event))
             file.attrs["events_committed"] = np.int64(stop)
 
-        self._file.apply(append)
+        self._file.apply(append, RESERVE_BYTES // 4)
 
     def finish(self, end: SessionEnd) -> None:
         """Write how the session ended; nothing can be appended afterwards.
@@ -173,7 +176,7 @@ class SessionLog:
             file.attrs["reason"] = end.reason
             file.attrs["exit_status"] = end.exit_status
 
-        self._file.apply(close)
+        self._file.apply(close, RESERVE_BYTES // 16)
         self._file.remove_twin()
 
     def _write_start(self, file: h5py.File) -> None:
@@ -302,6 +305,13 @@ def root_attributes(start: SessionStart) -> dict[str, str | float | np.int64 | l
         "generations_committed": np.int64(0),
         "events_committed": np.int64(0),
     }
+
+
+def _size(record: GenerationRecord) -> int:
+    """Bytes of the arrays that make up nearly all of a generation."""
+    threads = record.threads
+    pixels = sum(thread.images.nbytes for thread in threads if thread.images is not None)
+    return pixels + sum(t.codes.nbytes for t in threads) + 16 * len(record.spikes.rig_time_s)
 
 
 def _reserve(path: Path) -> None:

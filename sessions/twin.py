@@ -9,7 +9,9 @@ own size twice, not the size of the file. The twin is removed when the last chan
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,16 @@ import h5py
 from sessions.storage import sync_directory, sync_file
 
 Change = Callable[[h5py.File], None]
+
+
+_ERRNO = re.compile(r"errno = (\d+)")
+
+
+def as_os_error(error: RuntimeError) -> Exception:
+    """Return what HDF5 met on the disk: it tells of a failed write in the text of another error."""
+    found = _ERRNO.search(str(error))
+    number = int(found[1]) if found else 0
+    return OSError(number, os.strerror(number)) if found else error
 
 
 class TwinFile:
@@ -32,8 +44,13 @@ class TwinFile:
         # A twin from a former process may lag by any number of changes.
         self.remove_twin()
 
-    def apply(self, change: Change) -> None:
-        """Make one change durable; where it raises, the file is as it was."""
+    def apply(self, change: Change, needed_bytes: int = 0) -> None:
+        """Make one change durable; where it raises, the file is as it was.
+
+        HDF5 cannot be relied on once a write has failed, so a disk with less than `needed_bytes`
+        left is refused before it is touched, with the OSError of a full one.
+        """
+        self._refuse_full_disk(needed_bytes)
         try:
             with self._open_twin() as file:
                 if self._missed is not None:
@@ -41,6 +58,9 @@ class TwinFile:
                 change(file)
             sync_file(self._twin)
             self._exchange()
+        except RuntimeError as error:
+            self.remove_twin()
+            raise as_os_error(error) from error
         except BaseException:
             self.remove_twin()
             raise
@@ -51,6 +71,11 @@ class TwinFile:
         self._missed = None
         for path in (self._twin, self._aside):
             path.unlink(missing_ok=True)
+
+    def _refuse_full_disk(self, needed_bytes: int) -> None:
+        copy_bytes = 0 if self._twin.exists() else self.path.stat().st_size
+        if shutil.disk_usage(self.path.parent).free < needed_bytes + copy_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def _open_twin(self) -> h5py.File:
         if self._twin.exists():

@@ -267,6 +267,8 @@ def _tell(outcome: dict[str, str], log: Path, picture: Path | None) -> None:
         for sentence in summary_sentences(summary(open_log(log))):
             say(sentence)
         say(f"Log: {shortest(log)}")
+        if outcome["exit_status"] != "success":
+            say(f"To go on with it: {program()} resume {shortest(log.parent)}")
     if picture is not None:
         say(f"Picture: {shortest(picture)}")
         say(f"Next: {program()} inspect {shortest(log.parent)}")

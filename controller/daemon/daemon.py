@@ -7,6 +7,7 @@ folder stays behind. The science is in `controller.session`.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 from collections.abc import Coroutine
@@ -44,15 +45,32 @@ _EXPECTED = (
     GeneratorError,
     OptimizerError,
     SessionLogError,
-    OSError,
 )
 """What says itself what happened and what to do."""
+
+_STORAGE_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota on that disk",
+    errno.EROFS: "have that disk mounted for writing again",
+    errno.EIO: "save the folder to another disk and have this one checked",
+}
 
 _COMMANDS = {
     c.Pause: (Event.PAUSE, "the session pauses at the end of this block"),
     c.Resume: (Event.RESUME, "the session goes on"),
     c.Stop: (Event.STOP, "the session finishes at the end of this block"),
 }
+
+
+def storage_fault(error: OSError, folder: Path) -> str:
+    """Return in a sentence what is wrong with the disk, and what to do; others as they are."""
+    remedy = _STORAGE_REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return str(error)
+    return (
+        f"the session could not be written to {folder}: {error.strerror}; every committed "
+        f"generation is safe; {remedy}, then go on with neuroloop resume"
+    )
 
 
 class Daemon:
@@ -93,8 +111,10 @@ class Daemon:
             status, reason = await self._outcome(self._work)
             await self._close(processes, control, status, reason)
         finally:
+            # Also where the closing itself went wrong: nothing may stay behind, or wait for ever.
+            await processes.close()
             await control.close()
-            context.term()
+            context.destroy(linger=200)
         return status, reason
 
     async def _run_session(self, processes: RigProcesses) -> None:
@@ -141,6 +161,8 @@ class Daemon:
             await work
         except asyncio.CancelledError:
             return "abort", self._abort_reason
+        except OSError as error:
+            return await self._faulted(storage_fault(error, self._folder))
         except _EXPECTED as error:
             return await self._faulted(str(error))
         except Exception as error:

@@ -128,7 +128,8 @@ class RigProcesses:
 
     async def close(self) -> None:
         """Ask both to shut down, and see to it that they do; never raises."""
-        await asyncio.gather(*(self._close(peer) for peer in self._peers.values()))
+        peers, self._peers = list(self._peers.values()), {}
+        await asyncio.gather(*(self._close(peer) for peer in peers))
 
     async def _close(self, peer: Peer) -> None:
         asked = peer.link.failure is None

@@ -223,7 +223,19 @@ def test_a_session_that_ran_to_its_end_is_complete() -> None:
             "the rig adapter was killed by SIGKILL",
         ),
         (DivergedError("the codes have left float32"), "the codes have left float32"),
-        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (
+            OSError(28, "No space left on device"),
+            "the session could not be written to /runs/demo-1: No space left on device; every "
+            "committed generation is safe; make room on that disk, then go on with neuroloop "
+            "resume",
+        ),
+        (
+            OSError(30, "Read-only file system"),
+            "the session could not be written to /runs/demo-1: Read-only file system; every "
+            "committed generation is safe; have that disk mounted for writing again, then go on "
+            "with neuroloop resume",
+        ),
+        (OSError(98, "Address already in use"), "[Errno 98] Address already in use"),
         (
             ZeroDivisionError("division by zero"),
             "unexpected ZeroDivisionError: division by zero (details in daemon.log; please report)",

@@ -18,6 +18,7 @@ from sessions.log import SessionLog
 from sessions.reader import open_log
 from sessions.records import Event, SessionEnd
 from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start
+from sessions.twin import TwinFile
 
 WANTED = SyntheticSession(generations=3)
 START = synthetic_start(WANTED)
@@ -214,6 +215,7 @@ import os, sys
 from pathlib import Path
 from sessions.log import SessionLog
 from sessions.records import Event
+from sessions.twin import TwinFile
 from sessions.testing.synthetic import SyntheticSession, synthetic_start
 log = SessionLog.create(Path(sys.argv[1]), synthetic_start(SyntheticSession(generations=3)))
 log.append_event(Event(1.0, "2026-01-05T09:00:00Z", "note", "schläft ein, 3°"))
@@ -266,3 +268,31 @@ def test_a_commit_is_on_disk_before_it_takes_its_place(
     commit(log, 0)
 
     assert seen == ["file [1, 0]", "folder"]
+
+
+def test_what_hdf5_tells_of_the_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    before = log.path.read_bytes()
+
+    def fails(_file: h5py.File) -> None:
+        raise RuntimeError("Can't decrement id ref count (file write failed: errno = 28, error")
+
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        TwinFile(log.path).apply(fails)
+
+    assert raised.value.errno == 28
+    assert log.path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["session.h5"]
+
+
+def test_a_disk_with_too_little_room_is_refused_before_it_is_touched(tmp_path: Path) -> None:
+    log = SessionLog.create(tmp_path, START)
+    before = log.path.read_bytes()
+    touched: list[str] = []
+
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        TwinFile(log.path).apply(lambda file: touched.append(file.filename), 2**60)
+
+    assert raised.value.errno == 28
+    assert touched == []
+    assert log.path.read_bytes() == before

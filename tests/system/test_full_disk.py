@@ -1,0 +1,54 @@
+"""A disk that fills up while a session runs: nothing is lost, and the session can go on."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sessions.checks import run_checks
+
+from .conftest import VIRTUAL, Lab, wait_for
+
+pytestmark = pytest.mark.system
+
+SIZE_MIB = 64
+LEFT_MIB = 8
+
+
+@pytest.fixture
+def small_disk(lab: Lab) -> Iterator[Path]:
+    """A file system of a few megabytes where the lab keeps its sessions."""
+    folder = lab.folder / "runs"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only an administrator may mount the small disk that this needs")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_session_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
+    lab: Lab, small_disk: Path
+) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=60", "session.store_images=false")
+    lab.wait_for_state("running")
+    wait_for(lambda: lab.status().block >= 3, "three generations")
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while shutil.disk_usage(small_disk).free > LEFT_MIB * 2**20:
+            file.write(bytes(2**16))
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 4, output
+    assert "No space left on device" in output
+    assert "every committed generation is safe; make room on that disk" in output
+    lab.is_clean()
+    before = lab.the_log().generations_committed
+    assert before >= 3
+    filler.unlink()
+    assert lab.neuroloop("resume", str(lab.the_log().path)).returncode == 0
+    after = lab.the_log()
+    assert after.generations_committed == 60
+    assert [f.message for f in run_checks(after) if f.severity == "error"] == []
