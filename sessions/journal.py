@@ -103,10 +103,7 @@ def read_journal(path: Path) -> list[Any]:
 
 def sound_length(path: Path) -> int:
     """Return how many bytes of a journal are whole entries."""
-    end = 0
-    for _, end in _entries(path):  # noqa: B007 - the last value is wanted
-        pass
-    return end
+    return max((end for _, end in _entries(path)), default=0)
 
 
 def _entries(path: Path) -> Iterator[tuple[bytes, int]]:

@@ -77,11 +77,6 @@ class RigProcesses:
         """What was refused of what the peers said."""
         return tuple(peer.link.refusals for peer in self._peers.values())
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """The process ids, by peer."""
-        return {peer.child.name: peer.child.pid for peer in self._peers.values()}
-
     async def configure(self, going_on: GoOn | None) -> tuple[m.DisplayConfigured, m.RigConfigured]:
         """Open the screen and the recording system; returns what they turned out to be."""
         config = self._config
