@@ -152,11 +152,13 @@ class Lab:
         return wait_for(reached, f"state {state}", timeout_s)
 
     def wait_until_presenting(self) -> None:
-        """Wait until the open block is being shown."""
+        """Wait until a block is being shown, of which more than half is still to come."""
 
         def presenting() -> bool:
             status = self.status()
-            return status is not None and status.presentations_done > 0
+            return status is not None and (
+                0 < status.presentations_done < status.presentations_planned / 2
+            )
 
         wait_for(presenting, "the first presentations")
 
