@@ -1,31 +1,60 @@
-"""The session's log as the daemon uses it: one writer at a time, off the event loop.
+"""The session's log as the daemon uses it: journal first, then the log, off the event loop.
 
-Events may come before the log exists; they are kept and written when it does. What the records
-mean is left to `sessions`.
+What happens is appended to the journal of its block at once. A generation or an event is durable
+when the journal is synced; the log itself follows behind (`controller.projector`). While a disk
+does not take the journal, the session is held: `hold` is awaited, and then the journal is written
+anew. Events may come before the log exists; they are kept and written when it does. What the
+records mean is left to `sessions`.
 """
 
 import asyncio
+import errno
+import os
+import shutil
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 from controller.clock import wall_time
+from controller.projector import Projector, to_its_end
+from sessions.committed import commit_of, last_of
 from sessions.journal import Journal, remove_empty_folder
-from sessions.log import SessionLog
-from sessions.open_block import OpenedBlock
+from sessions.log import RESERVE_BYTES, SessionLog
+from sessions.open_block import NumberedEvent, OpenedBlock, RenderedImages
 from sessions.records import Event, ExitStatus, GenerationRecord, SessionEnd
 
-RecordT = TypeVar("RecordT")
+MOST_BEHIND = 4
+"""Changes that the log may be behind the journal when a block is opened."""
+
+Hold = Callable[[OSError], Awaitable[None]]
+"""Returns when writing is to be tried again; raises where the session is to end instead."""
+
+
+@dataclass(eq=False)
+class Page:
+    """A change of the log, which waits until what it says is durable in `journal`."""
+
+    journal: Journal
+    change: Callable[[], None]
+    durable: bool = False
 
 
 class Logbook:
     """Appends to one session's log; the log itself is `opened` once the rig is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
         self._log: SessionLog | None = None
         self._journal: Journal | None = None
         self._waiting: list[Event] = []
-        self._lock = asyncio.Lock()
+        self._next_event = 0
+        self._pages: list[Page] = []
+        self._pen = ThreadPoolExecutor(1, "journal")
+        self._syncing = ThreadPoolExecutor(1, "journal sync")
+        self._projector = Projector()
+        self._background: set[asyncio.Task[None]] = set()
 
     @property
     def is_open(self) -> bool:
@@ -33,73 +62,184 @@ class Logbook:
         return self._log is not None
 
     async def opened(self, log: SessionLog) -> None:
-        """Write to `log` from now on, beginning with the events so far."""
+        """Write to `log` from now on, beginning with the events so far.
+
+        The journal of a block that was cut off is gone on with.
+        """
         self._log = log
+        self._next_event = log.events_committed
+        self._journal = Journal(log.path.parent, log.generations_committed)
         waiting, self._waiting = self._waiting, []
         for event in waiting:
             await self._append(event)
 
     async def event(self, kind: str, text: str) -> None:
-        """Note that something happened just now."""
+        """Note that something happened just now; durable when this returns."""
         event = Event(host_time_s=time.monotonic(), wall_time=wall_time(), kind=kind, text=text)
         if self._log is None:
             self._waiting.append(event)
         else:
             await self._append(event)
 
-    async def open_block(self, opened: OpenedBlock) -> None:
-        """Return when what a block is about to show is on disk; its facts can follow."""
-        if self._log is None:
-            raise RuntimeError("a block cannot be opened before the log is open")
-        self._journal = journal = Journal(self._log.path.parent, opened.block)
+    async def open_block(self, opened: OpenedBlock, images: Sequence[RenderedImages] = ()) -> None:
+        """Journal what a block is about to show; waits only for a log that is far behind.
 
-        def write() -> None:
-            journal.append(opened)
-            journal.sync()
-
-        await asyncio.to_thread(write)
-
-    def go_on_with_block(self, block: int) -> None:
-        """Append to the journal of a block that was cut off."""
-        if self._log is not None:
-            self._journal = Journal(self._log.path.parent, block)
+        The session is held where the disk has no room for the block, or takes nothing.
+        """
+        _, journal = self._require_open()
+        n_bytes = sum(thread.codes.nbytes for thread in opened.threads)
+        n_bytes += sum(rendered.images.nbytes for rendered in images)
+        await self._persist(partial(self._has_room, n_bytes))
+        await self._persist(partial(self._projector.caught_up, MOST_BEHIND))
+        for fact in (opened, *images):
+            self._pen.submit(journal.append, fact)
+        self._sync_soon()
 
     def fact(self, fact: object) -> None:
-        """Journal a fact of the open block: from here on it survives the death of this process."""
+        """Journal a fact of the open block, which soon survives the death of this process."""
         if self._journal is not None:
-            self._journal.append(fact)
+            self._pen.submit(self._journal.append, fact)
+
+    def part_ended(self, fact: object) -> None:
+        """Journal the end of a part, and bring all until then to the disk meanwhile."""
+        self.fact(fact)
+        self._sync_soon()
 
     async def commit(self, record: GenerationRecord) -> None:
-        """Return when the generation is on disk."""
-        if self._log is None:
-            raise RuntimeError("a generation cannot be committed before the log is open")
-        await self._write(self._log.commit_generation, record)
-        if self._journal is not None:
-            self._journal.remove()
-            self._journal = None
+        """Return when the generation, whose facts are journalled, is durable.
+
+        Raises:
+            RecordError: it does not fit the session.
+
+        """
+        log, journal = self._require_open()
+        log.require_fits(journal.block, record)
+        self._journal = Journal(log.path.parent, record.block + 1)
+        self._pen.submit(journal.append, commit_of(record))
+
+        def project() -> None:
+            log.commit_generation(record)
+            journal.remove()
+
+        self._pages.append(Page(journal, project))
+        await self._persist(
+            partial(self._settle, journal, journal.sync),
+            partial(self._settle, journal, journal.rewrite),
+        )
+
+    async def quiesce(self) -> None:
+        """Return when all that happened so far is in the log, and the open block's in its journal.
+
+        The log can be recovered then, and is `opened` again before anything more is written.
+        """
+        _, journal = self._require_open()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._settle_all()
+        await self._projector.caught_up()
+        journal.close()
+        self._log = self._journal = None
 
     async def finish(self, exit_status: ExitStatus, reason: str) -> None:
-        """Write how the session ended, if it ever began."""
-        if self._log is None:
-            return
-        end = SessionEnd(ended_at=wall_time(), exit_status=exit_status, reason=reason)
-        if self._journal is not None:
-            # It stays beside the log: what was shown of the open block is nowhere else.
-            self._journal.close()
-        await self._write(self._log.finish, end)
-        remove_empty_folder(self._log.path.parent)
+        """Write how the session ended, if it ever began; nothing can be written afterwards.
+
+        What was shown of a block that is still open stays in its journal, and nowhere else.
+        """
+        try:
+            if self._log is None or self._journal is None:
+                return
+            log, journal = self._log, self._journal
+            end = SessionEnd(ended_at=wall_time(), exit_status=exit_status, reason=reason)
+            await asyncio.gather(*self._background, return_exceptions=True)
+            await self._settle_all()
+            await self._projector.caught_up()
+            await asyncio.to_thread(log.finish, end)
+            if last_of(journal.records, OpenedBlock) is None:
+                journal.remove()
+            remove_empty_folder(log.path.parent)
+        finally:
+            self._close()
 
     async def _append(self, event: Event) -> None:
-        if self._log is None:
-            raise RuntimeError("the log is not open")
-        await self._write(self._log.append_event, event)
+        log, journal = self._require_open()
+        numbered = NumberedEvent(self._next_event, event)
+        self._next_event += 1
+        self._pages.append(Page(journal, partial(log.append_event, event)))
+        self._pen.submit(journal.append, numbered)
+        await self._settle(journal, journal.sync)
 
-    async def _write(self, write: Callable[[RecordT], None], record: RecordT) -> None:
-        """Write to the end, also when the session is aborted meanwhile."""
-        async with self._lock:
-            writing = asyncio.ensure_future(asyncio.to_thread(write, record))
+    async def _settle_all(self) -> None:
+        """Make durable whatever is not; a journal that a fault has spoilt is written anew."""
+        for journal in {page.journal: None for page in self._pages}:
             try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await asyncio.wait({writing})
-                raise
+                await self._settle(journal, journal.sync)
+            except OSError:
+                await self._settle(journal, journal.rewrite)
+
+    async def _settle(self, journal: Journal, write: Callable[[], None]) -> None:
+        """Make all that was journalled so far durable by `write`, and hand it on to the log."""
+        settled = [page for page in self._pages if page.journal is journal]
+        appended = self._pen.submit(lambda: None)
+
+        def settle() -> None:
+            appended.result()
+            write()
+            for page in settled:
+                page.durable = True
+
+        try:
+            await to_its_end(self._syncing, settle)
+        finally:
+            while self._pages and self._pages[0].durable:
+                self._projector.add(self._pages.pop(0).change)
+
+    async def _persist(
+        self,
+        attempt: Callable[[], Awaitable[None]],
+        again: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Try until the disk takes it; hold the session meanwhile."""
+        while True:
+            try:
+                return await attempt()
+            except OSError as error:
+                await self._hold(error)
+            attempt = again or attempt
+
+    async def _has_room(self, n_bytes: int) -> None:
+        """Raise the OSError of a full disk before it is full; the log is written twice."""
+        log, _ = self._require_open()
+        needed_bytes = RESERVE_BYTES + 3 * n_bytes
+        if shutil.disk_usage(log.path.parent).free < needed_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log.path.parent))
+
+    def _sync_soon(self) -> None:
+        """Sync the journal in the background; a fault there shows at the next commit."""
+        _, journal = self._require_open()
+
+        async def sync() -> None:
+            try:
+                await self._settle(journal, journal.sync)
+            except OSError:
+                # The journal remembers, and refuses to be synced until it is written anew.
+                return
+
+        task = asyncio.create_task(sync(), name="journal sync")
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _require_open(self) -> tuple[SessionLog, Journal]:
+        if self._log is None or self._journal is None:
+            raise RuntimeError("nothing can be written before the log is open")
+        return self._log, self._journal
+
+    def _close(self) -> None:
+        self._pen.shutdown()
+        self._syncing.shutdown()
+        self._projector.close()
+        for page in self._pages:
+            page.journal.close()
+        if self._journal is not None:
+            self._journal.close()
+        if self._log is not None:
+            self._log.close()
+        self._log = self._journal = None

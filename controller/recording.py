@@ -4,8 +4,6 @@ The rig's types say what it saw, the log's what is kept. Both sides match by id.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +13,9 @@ from rig_adapters.clocks import ClockMap
 from rig_adapters.recorded import Recording
 from rig_adapters.wire.messages import Presented
 from sessions.analysis.responses import ScoringRule, count_spikes
-from sessions.open_block import FinishedPart
 from sessions.records import NO_COUNT, ClockFit, PresentationTable, SpikeTable
 
 NAN = float("nan")
-RowsT = TypeVar("RowsT", PresentationTable, SpikeTable)
 
 
 def spike_table(recording: Recording, from_rig_s: float, to_rig_s: float) -> SpikeTable:
@@ -73,28 +69,11 @@ def presentation_table(
     )
 
 
-def join_parts(parts: Sequence[FinishedPart]) -> tuple[PresentationTable, SpikeTable]:
-    """Return the rows and spikes of all parts of a block as one table each."""
-    return (
-        _join(PresentationTable, [part.presentations for part in parts]),
-        _join(SpikeTable, [part.spikes for part in parts]),
-    )
-
-
 def clock_fit(clock: ClockMap | None) -> ClockFit:
     """Return the clock map as the log keeps it."""
     if clock is None:
         return ClockFit(NAN, NAN, NAN, 0)
     return ClockFit(clock.offset_s, clock.drift, clock.residual_s, clock.n_pairs)
-
-
-def _join(kind: type[RowsT], tables: Sequence[RowsT]) -> RowsT:
-    columns: dict[str, Any] = {}
-    for field in fields(kind):
-        values = [getattr(table, field.name) for table in tables]
-        texts = isinstance(values[0], tuple)
-        columns[field.name] = sum(values, ()) if texts else np.concatenate(values)
-    return kind(**columns)
 
 
 def _counts(

@@ -24,14 +24,15 @@ from controller.optimizers.base import Population
 from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
-from controller.recording import clock_fit, join_parts, presentation_table, spike_table
-from controller.resume import GoOn, same_codes, still_waiting
+from controller.recording import clock_fit, presentation_table, spike_table
+from controller.resume import GoOn, same_codes, still_waiting, without_responses
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
 from sessions.analysis.evolution import describe
 from sessions.analysis.responses import ScoringRule, score_thread
-from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock
+from sessions.committed import join_parts
+from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock, RenderedImages
 from sessions.records import (
     GenerationRecord,
     PresentationTable,
@@ -118,11 +119,13 @@ async def run_generation(session: Session) -> None:
     }
     with session.stopwatch.measure("load"):
         await session.screen.loaded()
-    if going_on is None or going_on.interrupted is None:
-        with session.stopwatch.measure("log"):
-            opened = opened_block(session, rendered, started_host_s, started_wall)
-            await session.logbook.open_block(opened)
-    presentations, spikes = await show(session, rendered, going_on.earlier if going_on else ())
+    earlier = await earlier_parts(session, rendered, going_on)
+    with session.stopwatch.measure("log"):
+        opened = opened_block(session, rendered, started_host_s, started_wall)
+        await session.logbook.open_block(opened, images_to_keep(session, rendered))
+        for part in earlier:
+            session.logbook.fact(part)
+    presentations, spikes = await show(session, rendered, earlier)
     generations = tuple(
         score_generation(session, thread, rendered[thread.thread_id], presentations)
         for thread in session.threads
@@ -198,6 +201,34 @@ async def render(
             sha256s += await session.screen.start_loading(population.ids[rows], images[rows])
 
 
+async def earlier_parts(
+    session: Session, rendered: Mapping[int, Rendered], going_on: GoOn | None
+) -> tuple[FinishedPart, ...]:
+    """Return the parts of this block that were shown before the session was cut off.
+
+    Where images come out otherwise on this machine, the responses to the former ones do not count.
+    """
+    if going_on is None or going_on.interrupted is None:
+        return ()
+    asked = going_on.interrupted.opened.threads
+    others = [a.thread_id for a in asked if rendered[a.thread_id].sha256s != a.image_sha256s]
+    if not others:
+        return going_on.earlier
+    await session.logbook.event(
+        "resume",
+        f"threads {others} render other images here than before, from the same codes; all images "
+        "of the open block are shown again",
+    )
+    return without_responses(going_on.earlier)
+
+
+def images_to_keep(session: Session, rendered: Mapping[int, Rendered]) -> list[RenderedImages]:
+    """Return the pixels that the log is to keep, as the config says."""
+    if not session.config.session.store_images:
+        return []
+    return [RenderedImages(thread_id, shown.images) for thread_id, shown in rendered.items()]
+
+
 def opened_block(
     session: Session,
     rendered: Mapping[int, Rendered],
@@ -243,7 +274,7 @@ async def show(
 
     def keep(part: int, shown: Sequence[Shown]) -> None:
         parts.append(finish_part(session, part, shown))
-        session.logbook.fact(parts[-1])
+        session.logbook.part_ended(parts[-1])
 
     with session.stopwatch.measure("present"):
         await session.presenter.present(block, waiting, rng, session.logbook.fact, keep, first_part)

@@ -3,11 +3,13 @@
     idle ─prepare→ preparing ─prepared→ running ─complete, stop→ finishing ─closed→ finished
                                         running ─pause→ pausing ─block_ended→ paused
                                         pausing, paused ─resume→ running
+                     running, pausing, finishing ─interrupt→ paused
     any of these ─abort→ aborting ─closed→ finished
     any of these ─fault→ faulted
 
-A pause and a stop take effect at the end of the block; an abort and a fault at once. An event that
-the table does not allow raises `TransitionRefused` and changes nothing.
+A pause and a stop take effect at the end of the block; an abort and a fault at once. What
+interrupts a session, such as a disk that takes nothing, holds it where it is until it is resumed.
+An event that the table does not allow raises `TransitionRefused` and changes nothing.
 """
 
 from collections.abc import Mapping
@@ -35,6 +37,7 @@ class Event(StrEnum):
     PREPARED = "prepared"
     PAUSE = "pause"
     BLOCK_ENDED = "block_ended"
+    INTERRUPT = "interrupt"
     RESUME = "resume"
     STOP = "stop"
     COMPLETE = "complete"
@@ -54,6 +57,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     State.PREPARING: {Event.PREPARED: State.RUNNING, **_ENDING},
     State.RUNNING: {
         Event.PAUSE: State.PAUSING,
+        Event.INTERRUPT: State.PAUSED,
         Event.BLOCK_ENDED: State.RUNNING,
         Event.STOP: State.FINISHING,
         Event.COMPLETE: State.FINISHING,
@@ -61,6 +65,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     },
     State.PAUSING: {
         Event.BLOCK_ENDED: State.PAUSED,
+        Event.INTERRUPT: State.PAUSED,
         Event.RESUME: State.RUNNING,
         Event.STOP: State.FINISHING,
         Event.COMPLETE: State.FINISHING,
@@ -69,6 +74,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     State.PAUSED: {Event.RESUME: State.RUNNING, Event.STOP: State.FINISHING, **_ENDING},
     State.FINISHING: {
         Event.BLOCK_ENDED: State.FINISHING,
+        Event.INTERRUPT: State.PAUSED,
         Event.COMPLETE: State.FINISHING,
         Event.CLOSED: State.FINISHED,
         **_ENDING,

@@ -1,4 +1,4 @@
-"""The journal of the open block: facts appended as they happen, each checked when read back.
+"""The journal of a block: facts appended as they happen, each checked when read back.
 
 One file for each block, `journal/block-000012.nlj` in the session's folder. An entry is
 
@@ -8,7 +8,9 @@ little endian, the payload made by `sessions.record_codec`. A process that dies 
 torn last entry, which is tolerated; damage before the end is an error that names the place.
 
 `append` hands the bytes to the operating system, which a killed process cannot take back; `sync`
-waits until the disk has them, which a power cut cannot take back.
+waits until the disk has them, which a power cut cannot take back. After a failed write or sync
+nothing that was handed over before can be relied on, also where a later sync succeeds (a disk
+forgets what it could not write): the journal refuses more until it is written anew, as a whole.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,46 +35,111 @@ _SUFFIX = ".nlj"
 
 
 class Journal:
-    """Writer of one block's journal; the file is made when the first entry is written."""
+    """Writer of one block's journal; the file is made when the first entry is written.
+
+    A journal that a former process left is gone on with. One thread appends; syncing and closing
+    may be another's.
+    """
 
     def __init__(self, session_folder: Path, block: int) -> None:
         self.path = segment_path(session_folder, block)
+        self.block = block
+        self.records: list[Any] = read_journal(self.path) if self.path.exists() else []
+        """Everything that was appended, also where the disk did not take it."""
         self._fd: int | None = None
+        self._fault: OSError | None = None
+        self._syncing = threading.Lock()
 
     def append(self, record: Any) -> None:
-        """Append a record; it survives the death of this process from here on."""
-        if self._fd is None:
-            self._fd = self._open()
-        payload = encode(record)
-        entry = _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
-        written = 0
-        while written < len(entry):
-            written += os.write(self._fd, entry[written:])
+        """Append a record; it survives the death of this process from here on.
+
+        Raises:
+            OSError: the disk did not take it, or failed before; `rewrite` helps.
+
+        """
+        self.records.append(record)
+        with self._marking_faults():
+            if self._fd is None:
+                self._fd = self._open()
+            _write(self._fd, record)
 
     def sync(self) -> None:
-        """Return when everything appended so far is on disk."""
-        if self._fd is not None:
-            os.fdatasync(self._fd)
+        """Return when everything appended so far is on disk.
+
+        Raises:
+            OSError: it is not, or not all of it was ever appended; `rewrite` helps.
+
+        """
+        with self._syncing, self._marking_faults():
+            if self._fd is not None:
+                os.fdatasync(self._fd)
+
+    def rewrite(self) -> None:
+        """Write everything anew, synced, in the place of the file; for after a fault."""
+        draft = self.path.with_suffix(".new")
+        with self._syncing:
+            make_folder(self.path.parent)
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            try:
+                for record in list(self.records):
+                    _write(fd, record)
+                os.fdatasync(fd)
+                draft.replace(self.path)
+                sync_directory(self.path.parent)
+            except BaseException:
+                os.close(fd)
+                raise
+            self._close()
+            self._fd, self._fault = fd, None
 
     def close(self) -> None:
         """Close the file; it stays."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        with self._syncing:
+            self._close()
 
     def remove(self) -> None:
-        """Close the file and remove it: its block is committed."""
+        """Close the file and remove it: what it says is in the log."""
         self.close()
         self.path.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def _marking_faults(self) -> Iterator[None]:
+        """Let nothing more be written after a fault, and raise it again for whoever tries."""
+        if self._fault is not None:
+            raise OSError(self._fault.errno, self._fault.strerror, str(self.path))
+        try:
+            yield
+        except OSError as error:
+            self._fault = error
+            raise
+
     def _open(self) -> int:
-        self.path.parent.mkdir(exist_ok=True)
+        make_folder(self.path.parent)
         fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         # What a former process left torn at the end must not stand before what follows.
         os.ftruncate(fd, sound_length(self.path))
         sync_directory(self.path.parent)
-        sync_directory(self.path.parent.parent)
         return fd
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _write(fd: int, record: Any) -> None:
+    payload = encode(record)
+    head = _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload))
+    entry = memoryview(head + payload)
+    while entry:
+        entry = entry[os.write(fd, entry) :]
+
+
+def make_folder(folder: Path) -> None:
+    """Make the journal's folder, durably."""
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        sync_directory(folder.parent)
 
 
 def remove_empty_folder(session_folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The session log: durable, one generation at a time, and never written in place.
 
-A generation is committed when `SessionLog.commit_generation` has returned, and not before: a file
+A generation is in the log when `SessionLog.commit_generation` has returned, and not before: a file
 that holds it is on disk and has taken the place of the one before (`sessions.twin`). So other
 programs can open the log at any time, and a process that is killed leaves the last whole one.
+Whoever cannot wait for it journals the generation first (`sessions.journal`, `sessions.committed`).
 Reading is in `sessions.reader`; nothing here interprets what it stores.
 """
 
@@ -121,9 +122,19 @@ class SessionLog:
 
     @property
     def generations_committed(self) -> int:
-        """Blocks that are durable."""
+        """Blocks that are in the log."""
         with open_for_reading(self.path) as file:
             return int(file.attrs["generations_committed"])
+
+    @property
+    def events_committed(self) -> int:
+        """Events that are in the log."""
+        with open_for_reading(self.path) as file:
+            return int(file.attrs["events_committed"])
+
+    def require_fits(self, block: int, record: GenerationRecord) -> None:
+        """Refuse a generation that could not be committed as block `block`, with RecordError."""
+        require_record(self._start, block, record)
 
     def commit_generation(self, record: GenerationRecord) -> None:
         """Make one generation of every thread durable; it is when this returns.
@@ -177,6 +188,10 @@ class SessionLog:
             file.attrs["exit_status"] = end.exit_status
 
         self._file.apply(close, RESERVE_BYTES // 16)
+        self.close()
+
+    def close(self) -> None:
+        """Remove what serves the writing; the log stays as it is, and can be written again."""
         self._file.remove_twin()
 
     def _write_start(self, file: h5py.File) -> None:

@@ -1,7 +1,8 @@
-"""What is known of a block before it is committed: facts, one frozen record for each.
+"""What is journalled of a block: facts, one frozen record for each.
 
-They are journalled as they happen, so that a crash loses nothing of what the animal saw. When the
-block is committed they have served their purpose. Nothing here reads or writes files.
+They are journalled as they happen, so that a crash loses nothing of what the animal saw. The last
+one, `CommittedBlock`, makes them a generation (`sessions.committed`). When the generation is in the
+log they have served their purpose. Nothing here reads or writes files.
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from dataclasses import dataclass
 from sessions.records import (
     ClockFit,
     Codes,
+    Event,
     Floats,
     Ints,
+    Pixels,
     PresentationTable,
+    ReferenceScores,
     SpikeTable,
     Texts,
 )
+
+
+@dataclass(frozen=True)
+class NumberedEvent:
+    """Something that happened beside the blocks; `number` counts the session's events from 0."""
+
+    number: int
+    event: Event
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +46,20 @@ class AskedGeneration:
 
 @dataclass(frozen=True, eq=False)
 class OpenedBlock:
-    """A block is about to be shown."""
+    """A block is about to be shown; where one is opened again, the later one counts."""
 
     block: int
     started_host_s: float
     started_wall: str
     threads: tuple[AskedGeneration, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedImages:
+    """The pixels `(n, h, w, 3)` of a thread's codes, where the log keeps them."""
+
+    thread_id: int
+    images: Pixels
 
 
 @dataclass(frozen=True)
@@ -97,10 +117,35 @@ class ReceivedSpikes:
 
 @dataclass(frozen=True, eq=False)
 class FinishedPart:
-    """One part of the block with its outcomes and counts, and all spikes of the block so far."""
+    """One part of the block with its outcomes, counts and spikes; of each part, the last counts."""
 
     block: int
     part: int
     presentations: PresentationTable
     spikes: SpikeTable
     clock: ClockFit
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredThread:
+    """What a thread's images scored, row by row as they were asked; as in `ThreadGeneration`."""
+
+    thread_id: int
+    scores: Floats
+    told_scores: Floats
+    n_valid: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class CommittedBlock:
+    """The block is over and its generation holds: all of it that no other fact says."""
+
+    block: int
+    started_host_s: float
+    ended_host_s: float
+    started_wall: str
+    ended_wall: str
+    threads: tuple[ScoredThread, ...]
+    reference_scores: ReferenceScores
+    clock: ClockFit
+    timing: Mapping[str, float]

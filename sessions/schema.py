@@ -44,7 +44,7 @@ ROOT_ATTRIBUTES = (
     Scalar(
         "generations_committed",
         "int64",
-        "Blocks (one generation of each thread) that are durable. Trust only their rows.",
+        "Blocks (one generation of each thread) that are in the log. Trust only their rows.",
     ),
     Scalar("events_committed", "int64", "Rows of /events that are durable."),
 )

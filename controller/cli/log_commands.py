@@ -1,4 +1,4 @@
-"""`neuroloop inspect` and `replay`: looking at a log afterwards, and doing it again."""
+"""`neuroloop inspect`, `recover` and `replay`: a log afterwards, and the session done again."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from controller import runtime
 from controller.cli.config_commands import SetOption
 from controller.cli.exits import Exit
 from controller.cli.inspection import print_inspection
 from controller.cli.output import say, say_json
 from controller.cli.run import run_config
+from controller.errors import ControlError
 from controller.replay import Rerendered, first_difference, replay_config, rerender
 from sessions.checks import run_checks
 from sessions.reader import LogReader, open_log
+from sessions.recover import complete_log, missing_from_log
 from sessions.report import summary
 from sessions.schema import FILE_NAME
 
@@ -24,6 +27,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a scrip
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     app.command("inspect", epilog="Example: neuroloop inspect runs/demo-20260101-120000")(inspect_)
+    app.command(epilog="Example: neuroloop recover runs/demo-20260101-120000")(recover)
     app.command(
         epilog="Example: neuroloop replay LOG --set threads.0.optimizer.kind=genetic. "
         "The replay is a session of its own, with a log of its own."
@@ -38,8 +42,38 @@ def inspect_(log: LogArgument, as_json: JsonOption = False) -> None:
         say_json({"summary": asdict(summary(reader)), "findings": [asdict(f) for f in findings]})
     else:
         print_inspection(reader, findings)
+        _say_what_is_missing(reader)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(Exit.PROBLEMS)
+
+
+def recover(log: LogArgument) -> None:
+    """Complete the log of a session whose daemon was killed, without going on with the session.
+
+    The last generation may be in the session's journal alone. neuroloop run and neuroloop resume
+    do this by themselves.
+    """
+    reader = open_log(log)
+    if is_running(reader):
+        raise ControlError("the session is still running, and completes its log by itself")
+    n_generations = complete_log(reader.path.parent)
+    if n_generations:
+        say(f"Brought {n_generations} generation(s) from the journal into {reader.path}.")
+    else:
+        say(f"{reader.path} holds every committed generation.")
+
+
+def _say_what_is_missing(reader: LogReader) -> None:
+    folder = reader.path.parent
+    # A session that runs is a moment ahead of its log.
+    if missing_from_log(folder) and not is_running(reader):
+        say(f"Its last generation is in the journal alone: neuroloop recover {folder}")
+
+
+def is_running(reader: LogReader) -> bool:
+    """Whether the session of a log is running now."""
+    session_id = reader.start.session_id
+    return any(session.session_id == session_id for session in runtime.running_sessions())
 
 
 def replay(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -31,7 +31,9 @@ from controller.control.messages import SessionStatus
 from controller.errors import ControlError, SessionRefused
 from controller.processes import child_environment
 from controller.replay import logged_config
+from sessions.errors import SessionLogError
 from sessions.reader import open_log
+from sessions.recover import complete_log
 from sessions.schema import FILE_NAME
 
 POLL_S = 0.25
@@ -201,6 +203,7 @@ class Daemon:
             return {"exit_status": told["exit_status"], "reason": told["reason"]}
         except (IndexError, ValueError, KeyError, TypeError):
             runtime.sweep()
+            _complete(self._folder)
             if self._interrupts:
                 return {"exit_status": "abort", "reason": "interrupted before the session began"}
             cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else "broke down"
@@ -244,6 +247,13 @@ def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
     else:
         _tell(outcome, log, picture)
     return EXIT_OF[outcome["exit_status"]]
+
+
+def _complete(folder: Path) -> None:
+    """Write to the log what a daemon that was killed had only journalled."""
+    if (folder / FILE_NAME).exists():
+        with suppress(SessionLogError, OSError):
+            complete_log(folder)
 
 
 def _draw(log: Path) -> Path | None:

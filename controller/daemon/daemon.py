@@ -93,10 +93,11 @@ class Daemon:
         self._runtime = runtime
         self._cut_off = cut_off
         self._progress = Progress()
-        self._logbook = Logbook()
+        self._logbook = Logbook(self._hold)
         self._changed = asyncio.Event()
         self._abort_reason = ""
         self._stopped = False
+        self._given_up = False
         self._work: asyncio.Task[None] | None = None
         self._session: Session | None = None
 
@@ -185,6 +186,24 @@ class Daemon:
             await self._changed.wait()
         return self.state is State.RUNNING
 
+    async def _hold(self, error: OSError) -> None:
+        """Pause while the disk takes nothing, until the operator says that it can be tried again.
+
+        An operator who says stop instead gets one more try, and then the end.
+        """
+        if self._given_up:
+            raise error
+        wish = {State.PAUSING: Event.PAUSE, State.FINISHING: Event.STOP}.get(self.state)
+        reason = storage_fault(error, self._folder)
+        self._progress.message = reason
+        await self._apply(Event.INTERRUPT, reason)
+        while self.state is State.PAUSED:
+            self._changed.clear()
+            await self._changed.wait()
+        self._given_up = self.state is State.FINISHING
+        if wish is not None and self.state is State.RUNNING:
+            await self._apply(wish)
+
     async def _close(
         self, processes: RigProcesses, control: ControlServer, status: ExitStatus, reason: str
     ) -> None:
@@ -195,10 +214,11 @@ class Daemon:
                 await asyncio.wait_for(session.screen.go_blank(), STOPPING_DEADLINE_S)
             await session.recorder.stop(STOPPING_DEADLINE_S)
         await processes.close()
-        try:
-            for refusals in (control.refusals, *processes.refusals):
-                if refusals.total:
+        for refusals in (control.refusals, *processes.refusals):
+            if refusals.total:
+                with contextlib.suppress(SessionLogError, OSError):
                     await self._logbook.event("refused messages", refusals.summary())
+        try:
             await self._logbook.finish(status, reason)
         except (SessionLogError, OSError):
             logger.exception("the log could not be closed")

@@ -149,8 +149,6 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
     session.next_image_id = going_on.next_image_id
     session.presenter.go_on_counting(going_on.next_presentation_id, going_on.next_trial_id)
     session.going_on = going_on
-    if going_on.interrupted is not None:
-        logbook.go_on_with_block(going_on.block)
 
 
 def _refuse_another_setup(

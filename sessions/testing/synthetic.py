@@ -16,6 +16,7 @@ import numpy as np
 
 from sessions.analysis.responses import Flags, ScoringRule, count_spikes, score_thread
 from sessions.log import SessionLog
+from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock, RenderedImages
 from sessions.records import (
     NO_COUNT,
     NO_THREAD,
@@ -153,6 +154,29 @@ def synthetic_record(
         clock=ClockFit(CLOCK_OFFSET_S, CLOCK_DRIFT, 2e-4, 20 + block),
         timing={"optimizer": 0.02, "render": 0.4, "display": 30.0, "log": 0.01, "total": 31.0},
     )
+
+
+def facts_of(record: GenerationRecord) -> tuple[OpenedBlock | RenderedImages | FinishedPart, ...]:
+    """Return what a session would have journalled of a generation before it was committed."""
+    asked = tuple(
+        AskedGeneration(
+            thread.thread_id,
+            thread.generation,
+            thread.image_ids,
+            thread.codes,
+            thread.image_sha256s,
+            thread.optimizer_summary,
+        )
+        for thread in record.threads
+    )
+    opened = OpenedBlock(record.block, record.started_host_s, record.started_wall, asked)
+    images = [
+        RenderedImages(thread.thread_id, thread.images)
+        for thread in record.threads
+        if thread.images is not None
+    ]
+    part = FinishedPart(record.block, 0, record.presentations, record.spikes, record.clock)
+    return (opened, *images, part)
 
 
 def write_synthetic_log(

@@ -19,8 +19,18 @@ from controller.cli.exits import Exit
 from controller.cli.log_commands import rerendered_sentence
 from controller.cli.run import Daemon, conclude, new_session_folder
 from controller.replay import Rerendered
+from sessions.committed import commit_of
+from sessions.journal import Journal
+from sessions.log import SessionLog
+from sessions.reader import open_log
 from sessions.records import GenerationRecord
-from sessions.testing.synthetic import SyntheticSession, write_synthetic_log
+from sessions.testing.synthetic import (
+    SyntheticSession,
+    facts_of,
+    synthetic_record,
+    synthetic_start,
+    write_synthetic_log,
+)
 
 from .conftest import session_config
 
@@ -35,6 +45,7 @@ COMMANDS = (
     "stop",
     "note",
     "inspect",
+    "recover",
     "replay",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)
@@ -226,6 +237,26 @@ def test_inspect_exits_with_6_where_something_is_wrong(
 
     assert status == 6
     assert "error: Scores of images" in out
+
+
+def test_recover_brings_into_the_log_what_only_the_journal_holds(
+    neuroloop: Neuroloop, tmp_path: Path
+) -> None:
+    folder, start = tmp_path / "run", synthetic_start(SMALL)
+    SessionLog.create(folder, start).close()
+    generation = synthetic_record(SMALL, start, 0, np.random.default_rng(0))
+    journal = Journal(folder, 0)
+    for fact in (*facts_of(generation), commit_of(generation)):
+        journal.append(fact)
+    journal.close()
+
+    assert "in the journal alone: neuroloop recover" in neuroloop("inspect", "run")[1]
+    status, out, _ = neuroloop("recover", "run")
+    assert (status, out.split(" from ")[0]) == (0, "Brought 1 generation(s)")
+    assert open_log(folder).generations_committed == 1
+    assert not (folder / "journal").exists()
+    assert "holds every committed generation" in neuroloop("recover", "run")[1]
+    assert "alone" not in neuroloop("inspect", "run")[1]
 
 
 def test_inspect_of_nothing_says_so(neuroloop: Neuroloop) -> None:

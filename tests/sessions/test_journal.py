@@ -1,6 +1,8 @@
 """The journal gives back what was written, tolerates a torn end, and refuses damage before it."""
 
+import errno
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sessions.journal
 from sessions.errors import JournalError, RecordError
 from sessions.journal import (
     Journal,
@@ -151,3 +154,68 @@ def test_a_removed_journal_leaves_no_name(tmp_path: Path) -> None:
     journal.remove()
 
     assert blocks_with_journals(tmp_path) == []
+
+
+def test_a_journal_is_gone_on_with(tmp_path: Path) -> None:
+    first = Journal(tmp_path, 0)
+    first.append(presented(0))
+    first.close()
+    second = Journal(tmp_path, 0)
+    second.append(presented(1))
+    second.rewrite()
+    second.append(presented(2))
+    second.close()
+
+    assert [f.presentation_id for f in read_journal(second.path)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_after_a_fault_nothing_more_is_taken_until_it_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    journal = Journal(tmp_path, 0)
+    journal.append(presented(0))
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def append_and_sync() -> None:
+        journal.append(presented(1))
+        journal.sync()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sessions.journal.os, call, fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            append_and_sync()
+    with pytest.raises(OSError, match="Input/output error"):
+        journal.append(presented(2))
+    with pytest.raises(OSError, match="Input/output error"):
+        journal.sync()
+    journal.rewrite()
+    journal.append(presented(3))
+    journal.sync()
+    journal.close()
+
+    assert [f.presentation_id for f in read_journal(journal.path)] == [0, 1, 2, 3]
+    assert [path.name for path in journal.path.parent.iterdir()] == [journal.path.name]
+
+
+def test_a_rewriting_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, 0)
+    journal.append(presented(0))
+    before = journal.path.read_bytes()
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sessions.journal.os, "fdatasync", fail)
+        with pytest.raises(OSError, match="No space left"):
+            journal.rewrite()
+
+    assert journal.path.read_bytes() == before
+    journal.rewrite()
+    journal.close()
+    assert journal.path.read_bytes() == before

@@ -29,7 +29,7 @@ def small_disk(lab: Lab) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_session_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
+def test_a_session_on_a_full_disk_waits_and_goes_on_when_there_is_room(
     lab: Lab, small_disk: Path
 ) -> None:
     run = lab.start(*VIRTUAL, "stopping.max_generations=60", "session.store_images=false")
@@ -39,16 +39,39 @@ def test_a_session_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
     with filler.open("wb", buffering=0) as file:
         while shutil.disk_usage(small_disk).free > LEFT_MIB * 2**20:
             file.write(bytes(2**16))
+
+    held = lab.wait_for_state("paused")
+    assert "No space left on device" in held.message
+    assert "every committed generation is safe; make room on that disk" in held.message
+    filler.unlink()
+    assert lab.neuroloop("resume").returncode == 0
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 0, output
+    log = lab.the_log()
+    assert log.generations_committed == 60
+    assert [f.message for f in run_checks(log) if f.severity == "error"] == []
+    assert any("No space left on device" in text for text in log.events.text)
+
+
+def test_a_session_that_is_stopped_on_a_full_disk_can_be_resumed_later(
+    lab: Lab, small_disk: Path
+) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=60", "session.store_images=false")
+    lab.wait_for_state("running")
+    wait_for(lambda: lab.status().block >= 3, "three generations")
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while shutil.disk_usage(small_disk).free > LEFT_MIB * 2**20:
+            file.write(bytes(2**16))
+    lab.wait_for_state("paused")
+
+    assert lab.neuroloop("stop").returncode == 0
     output, _ = run.communicate(timeout=60)
 
     assert run.returncode == 4, output
     assert "No space left on device" in output
-    assert "every committed generation is safe; make room on that disk" in output
     lab.is_clean()
-    before = lab.the_log().generations_committed
-    assert before >= 3
     filler.unlink()
     assert lab.neuroloop("resume", str(lab.the_log().path)).returncode == 0
-    after = lab.the_log()
-    assert after.generations_committed == 60
-    assert [f.message for f in run_checks(after) if f.severity == "error"] == []
+    assert lab.the_log().generations_committed == 60
