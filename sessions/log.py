@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,8 +42,6 @@ from sessions.schema import (
 from sessions.storage import (
     create_table,
     open_for_reading,
-    sync_directory,
-    sync_file,
     truncate,
     write_rows,
 )
@@ -80,19 +77,14 @@ class SessionLog:
         _require_hashes(start)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
-        draft = folder / f"{FILE_NAME}.{os.getpid()}.new"
         log = cls(path, start)
         _reserve(path)
         try:
-            with h5py.File(draft, "w", libver="earliest") as file:
-                log._write_start(file)
-            sync_file(draft)
-            draft.replace(path)
+            log._file.create(log._write_start)
         except BaseException:
-            draft.unlink(missing_ok=True)
+            log.close()
             path.unlink()
             raise
-        sync_directory(folder)
         return log
 
     @classmethod
@@ -112,7 +104,7 @@ class SessionLog:
 
         def reopen(file: h5py.File) -> None:
             if file.attrs["exit_status"] == "success":
-                _require_open(file)
+                _require_open(file, log.path)
             for name in ("ended_at", "exit_status", "reason"):
                 file.attrs[name] = ""
             log._repair(file)
@@ -147,7 +139,7 @@ class SessionLog:
         """
 
         def commit(file: h5py.File) -> None:
-            _require_open(file)
+            _require_open(file, self.path)
             committed = int(file.attrs["generations_committed"])
             require_record(self._start, committed, record)
             counts = self._counts(file, committed)
@@ -166,7 +158,7 @@ class SessionLog:
         """
 
         def append(file: h5py.File) -> None:
-            _require_open(file)
+            _require_open(file, self.path)
             done = int(file.attrs["events_committed"])
             stop = write_rows(file[EVENTS.path], EVENTS, done, rows.event_rows(event))
             file.attrs["events_committed"] = np.int64(stop)
@@ -182,7 +174,7 @@ class SessionLog:
         """
 
         def close(file: h5py.File) -> None:
-            _require_open(file)
+            _require_open(file, self.path)
             file.attrs["ended_at"] = end.ended_at
             file.attrs["reason"] = end.reason
             file.attrs["exit_status"] = end.exit_status
@@ -368,9 +360,9 @@ def _require_hashes(start: SessionStart) -> None:
             )
 
 
-def _require_open(file: h5py.File) -> None:
+def _require_open(file: h5py.File, path: Path) -> None:
     if file.attrs["exit_status"]:
         raise LogClosedError(
-            f"{file.filename} ended with exit status {file.attrs['exit_status']!r}; "
+            f"{path} ended with exit status {file.attrs['exit_status']!r}; "
             "start a new session to record more."
         )

@@ -58,15 +58,6 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def sync_file(path: Path) -> None:
-    """Return when a file that has been closed is on disk."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sync_directory(folder: Path) -> None:
     """Make a new name in a folder durable (Windows opens no folders, and needs no such call)."""
     if os.name == "nt":

@@ -1,36 +1,27 @@
 """A file that is replaced, never written in place: complete at every moment, for every reader.
 
-Each change is made to a twin of the file, which is then put in its place by a rename. The file that
-was replaced becomes the twin, and lags one change behind, which it gets before the next one. So a
-killed process, or a reader that is slow, can never meet a half-written file, and a change costs its
-own size twice, not the size of the file. The twin is removed when the last change is made.
+Each change is made in memory (`sessions.overlay`) and written to a twin of the file, which then
+takes its place by a rename. The file that was replaced becomes the twin, and lags one change
+behind, which is written to it with the next one. So a killed process, a failing disk or a slow
+reader can never meet a half-written file, and a change costs its own size twice, not the size of
+the file. The twin is removed when the last change is made.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 
-from sessions.storage import sync_directory, sync_file
+from sessions.overlay import Overlay, Pages
+from sessions.storage import sync_directory
 
 Change = Callable[[h5py.File], None]
-
-
-_ERRNO = re.compile(r"errno = (\d+)")
-
-
-def as_os_error(error: RuntimeError) -> Exception:
-    """Return what HDF5 met on the disk: it tells of a failed write in the text of another error."""
-    found = _ERRNO.search(str(error))
-    number = int(found[1]) if found else 0
-    return OSError(number, os.strerror(number)) if found else error
 
 
 class TwinFile:
@@ -40,31 +31,38 @@ class TwinFile:
         self.path = path
         self._twin = path.with_name(f".{path.name}.twin")
         self._aside = path.with_name(f".{path.name}.aside")
-        self._missed: Change | None = None
+        self._missed: Pages | None = None
         # A twin from a former process may lag by any number of changes.
         self.remove_twin()
+
+    def create(self, change: Change) -> None:
+        """Make the file by its first change, durably; the name appears last."""
+        pages = _changed(None, change)
+        with _opened(self._twin, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as twin:
+            pages.write_to(twin)
+            os.fsync(twin)
+        self._twin.replace(self.path)
+        sync_directory(self.path.parent)
 
     def apply(self, change: Change, needed_bytes: int = 0) -> None:
         """Make one change durable; where it raises, the file is as it was.
 
-        HDF5 cannot be relied on once a write has failed, so a disk with less than `needed_bytes`
-        left is refused before it is touched, with the OSError of a full one.
+        A disk with less than `needed_bytes` left is refused before it is touched.
+
+        Raises:
+            OSError: the disk did not take it; it can be tried again.
+
         """
         self._refuse_full_disk(needed_bytes)
+        with _opened(self.path, os.O_RDONLY) as base:
+            pages = _changed(base, change)
         try:
-            with self._open_twin() as file:
-                if self._missed is not None:
-                    self._missed(file)
-                change(file)
-            sync_file(self._twin)
+            self._write_to_twin(pages)
             self._exchange()
-        except RuntimeError as error:
-            self.remove_twin()
-            raise as_os_error(error) from error
         except BaseException:
             self.remove_twin()
             raise
-        self._missed = change
+        self._missed = pages
 
     def remove_twin(self) -> None:
         """Remove the twin; the next change begins with a copy of the file."""
@@ -77,15 +75,16 @@ class TwinFile:
         if shutil.disk_usage(self.path.parent).free < needed_bytes + copy_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
-    def _open_twin(self) -> h5py.File:
-        if self._twin.exists():
-            with contextlib.suppress(BlockingIOError):
-                return h5py.File(self._twin, "r+", libver="earliest")
-            # Somebody still reads what was the file a change ago: leave it to them.
+    def _write_to_twin(self, pages: Pages) -> None:
+        if self._missed is None or not self._twin.exists() or _is_read(self._twin):
+            # What somebody still reads is left to them.
             self.remove_twin()
-        shutil.copyfile(self.path, self._twin)
-        self._missed = None
-        return h5py.File(self._twin, "r+", libver="earliest")
+            shutil.copyfile(self.path, self._twin)
+        with _opened(self._twin, os.O_RDWR) as twin:
+            if self._missed is not None:
+                self._missed.write_to(twin)
+            pages.write_to(twin)
+            os.fsync(twin)
 
     def _exchange(self) -> None:
         """Put the twin in the file's place, and keep the file as the twin."""
@@ -94,3 +93,41 @@ class TwinFile:
         self._twin.replace(self.path)
         self._aside.replace(self._twin)
         sync_directory(self.path.parent)
+
+
+def _changed(base: int | None, change: Change) -> Pages:
+    """Return what a change writes to the file that is open at `base`; None: to a new one."""
+    overlay = Overlay(base)
+    try:
+        with h5py.File(overlay, "w" if base is None else "r+", libver="earliest") as file:
+            change(file)
+    except Exception as error:
+        if overlay.fault is None:
+            raise
+        # What HDF5 makes of a file that cannot be read is not what is wrong.
+        raise overlay.fault from error
+    if overlay.fault is not None:
+        raise overlay.fault
+    return overlay.changes
+
+
+def _is_read(path: Path) -> bool:
+    """Whether an HDF5 reader has the file open: it holds a shared lock, as HDF5 does by itself."""
+    # Where there are no such locks (Windows), logs are only read.
+    import fcntl
+
+    with _opened(path, os.O_RDWR) as fd:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

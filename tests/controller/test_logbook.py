@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import sessions.journal
-import sessions.twin
 from controller.logbook import Logbook
 from sessions.errors import RecordError
 from sessions.journal import blocks_with_journals, read_journal, segment_path
@@ -312,19 +311,19 @@ def test_a_disk_that_takes_no_writes_holds_the_session_and_loses_nothing(
 def test_a_log_that_cannot_be_written_holds_the_session_at_the_next_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync_file, broken = sessions.twin.sync_file, threading.Event()
+    pwrite, broken = os.pwrite, threading.Event()
 
-    def sync_or_fail(path: Path) -> None:
+    def write_or_fail(fd: int, data: Any, offset: int) -> int:
         if broken.is_set():
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        sync_file(path)
+        return pwrite(fd, data, offset)
 
     hold = Hold(mend=broken.clear)
 
     async def scene() -> None:
         logbook = Logbook(hold)
         await logbook.opened(SessionLog.create(tmp_path, START))
-        monkeypatch.setattr(sessions.twin, "sync_file", sync_or_fail)
+        monkeypatch.setattr(os, "pwrite", write_or_fail)
         broken.set()
         await show_and_commit(logbook, 0)
         await asyncio.to_thread(logbook._projector._thread.submit(lambda: None).result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -253,36 +254,81 @@ def test_a_commit_is_on_disk_before_it_takes_its_place(
     log = SessionLog.create(tmp_path, START)
     seen: list[str] = []
 
-    def sync_file(path: Path) -> None:
-        storage.sync_file(path)
-        with h5py.File(path, "r") as new, h5py.File(log.path, "r") as old:
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        fsync(fd)
+        name = Path(os.readlink(f"/proc/self/fd/{fd}")).name
+        if name != ".session.h5.twin":
+            seen.append("folder" if name == tmp_path.name else name)
+            return
+        with h5py.File(tmp_path / name, "r") as new, h5py.File(log.path, "r") as old:
             counts = [int(file.attrs["generations_committed"]) for file in (new, old)]
         seen.append(f"file {counts}")
 
-    def sync_directory(folder: Path) -> None:
-        storage.sync_directory(folder)
-        seen.append("folder")
-
-    monkeypatch.setattr("sessions.twin.sync_file", sync_file)
-    monkeypatch.setattr("sessions.twin.sync_directory", sync_directory)
+    monkeypatch.setattr("os.fsync", watched)
     commit(log, 0)
 
     assert seen == ["file [1, 0]", "folder"]
 
 
-def test_what_hdf5_tells_of_the_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("call", ["pwrite", "ftruncate", "fsync", "link", "pread"])
+def test_a_disk_that_fails_within_a_change_leaves_the_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
     log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
     before = log.path.read_bytes()
 
-    def fails(_file: h5py.File) -> None:
-        raise RuntimeError("Can't decrement id ref count (file write failed: errno = 28, error")
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    with pytest.raises(OSError, match="No space left on device") as raised:
-        TwinFile(log.path).apply(fails)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, fail)
+        with pytest.raises(OSError, match=os.strerror(number)) as raised:
+            commit(log, 1)
 
-    assert raised.value.errno == 28
+    assert raised.value.errno == number
     assert log.path.read_bytes() == before
+    commit(log, 1)
+    log.close()
+    assert open_log(tmp_path).generations_committed == 2
     assert [path.name for path in tmp_path.iterdir()] == ["session.h5"]
+
+
+def test_changes_of_any_size_come_out_as_hdf5_itself_would_write_them(tmp_path: Path) -> None:
+    """The same random changes, through the twin and by h5py in place, give the same data."""
+    rng = np.random.default_rng(7)
+    plain, replaced = tmp_path / "plain.h5", TwinFile(tmp_path / "replaced.h5")
+
+    def make(file: h5py.File) -> None:
+        for name, dtype in (("small", "i4"), ("large", "f8")):
+            file.create_dataset(name, (0,), dtype, chunks=(4096,), maxshape=(None,))
+        file.create_dataset("texts", (0,), h5py.string_dtype(), maxshape=(None,))
+
+    def grow(file: h5py.File, seed: int) -> None:
+        values = np.random.default_rng(seed)
+        for name in file:
+            n, cut = int(values.integers(0, 60_000 if name == "large" else 50)), values.integers(9)
+            data = values.integers(0, 1000, n)
+            kept = max(0, file[name].shape[0] - int(cut))
+            file[name].resize(kept + n, axis=0)
+            file[name][kept:] = [str(x) for x in data] if name == "texts" else data
+        file.attrs[f"a{seed}"] = "x" * seed
+
+    with h5py.File(plain, "w", libver="earliest") as file:
+        make(file)
+    replaced.create(make)
+    for seed in rng.integers(0, 200, 12).tolist():
+        with h5py.File(plain, "r+", libver="earliest") as file:
+            grow(file, seed)
+        replaced.apply(lambda file, seed=seed: grow(file, seed))
+        with h5py.File(plain) as a, h5py.File(replaced.path) as b:
+            assert dict(a.attrs) == dict(b.attrs)
+            for name in a:
+                np.testing.assert_array_equal(a[name][:], b[name][:])
+    replaced.remove_twin()
 
 
 def test_a_disk_with_too_little_room_is_refused_before_it_is_touched(tmp_path: Path) -> None:
