@@ -122,10 +122,7 @@ class Logbook:
             journal.remove()
 
         self._pages.append(Page(journal, project))
-        await self._persist(
-            partial(self._settle, journal, journal.sync),
-            partial(self._settle, journal, journal.rewrite),
-        )
+        await self._persist(partial(self._settle, journal, journal.sync))
 
     async def quiesce(self) -> None:
         """Return when all that happened so far is in the log, and the open block's in its journal.
@@ -168,12 +165,21 @@ class Logbook:
         await self._settle(journal, journal.sync)
 
     async def _settle_all(self) -> None:
-        """Make durable whatever is not; a journal that a fault has spoilt is written anew."""
-        for journal in {page.journal: None for page in self._pages}:
-            try:
-                await self._settle(journal, journal.sync)
-            except OSError:
+        """Make durable whatever is not."""
+        await self._mend()
+        for journal in self._journals():
+            await self._settle(journal, journal.sync)
+
+    async def _mend(self) -> None:
+        """Write the journals anew that a fault has spoilt."""
+        for journal in self._journals():
+            if journal.is_spoilt:
                 await self._settle(journal, journal.rewrite)
+
+    def _journals(self) -> list[Journal]:
+        """Return the journals with something that is not durable, and the one that is open."""
+        _, journal = self._require_open()
+        return list({**{page.journal: None for page in self._pages}, journal: None})
 
     async def _settle(self, journal: Journal, write: Callable[[], None]) -> None:
         """Make all that was journalled so far durable by `write`, and hand it on to the log."""
@@ -192,18 +198,17 @@ class Logbook:
             while self._pages and self._pages[0].durable:
                 self._projector.add(self._pages.pop(0).change)
 
-    async def _persist(
-        self,
-        attempt: Callable[[], Awaitable[None]],
-        again: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """Try until the disk takes it; hold the session meanwhile."""
+    async def _persist(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Try until the disk takes it; hold the session meanwhile, and mend what is spoilt."""
+        fault: OSError | None = None
         while True:
             try:
+                if fault is not None:
+                    await self._mend()
                 return await attempt()
             except OSError as error:
-                await self._hold(error)
-            attempt = again or attempt
+                fault = error
+            await self._hold(fault)
 
     async def _has_room(self, n_bytes: int) -> None:
         """Raise the OSError of a full disk before it is full; the log is written twice."""

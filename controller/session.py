@@ -45,6 +45,9 @@ from sessions.records import (
 RENDER_BATCH = 8
 """Images that are rendered before they are sent on their way, while the next ones render."""
 
+SLOW_DISK_S = 0.3
+"""How long a commit may take before the operator is told; a healthy disk takes milliseconds."""
+
 KEEP_SPIKES_S = 2.0
 """Recorded spikes that stay in memory after their block."""
 
@@ -143,8 +146,7 @@ async def run_generation(session: Session) -> None:
         clock=clock_fit(session.presenter.clock),
         timing=lap(session),
     )
-    with session.stopwatch.measure("log"):
-        await session.logbook.commit(record)
+    await commit(session, record)
     session.block += 1
     await tell(session, generations)
     report(session, record)
@@ -337,6 +339,18 @@ def score_references(session: Session, presentations: PresentationTable) -> Refe
         score=np.concatenate([np.zeros(0), *(scores.scores for _, scores in scored)]),
         n_valid=np.concatenate([empty, *(scores.n_valid for _, scores in scored)]),
     )
+
+
+async def commit(session: Session, record: GenerationRecord) -> None:
+    """Return when the generation is durable; tells the operator of a disk that takes long."""
+    began_s = time.monotonic()
+    with session.stopwatch.measure("log"):
+        await session.logbook.commit(record)
+    waited_s = time.monotonic() - began_s
+    if waited_s > SLOW_DISK_S:
+        session.progress.message = (
+            f"the disk took {waited_s:.1f} s for block {record.block}; the session waits for it"
+        )
 
 
 async def tell(session: Session, generations: Sequence[ThreadGeneration]) -> None:

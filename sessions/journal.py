@@ -50,6 +50,11 @@ class Journal:
         self._fault: OSError | None = None
         self._syncing = threading.Lock()
 
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether the disk did not take something, so that it must be written anew."""
+        return self._fault is not None
+
     def append(self, record: Any) -> None:
         """Append a record; it survives the death of this process from here on.
 

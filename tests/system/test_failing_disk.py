@@ -1,0 +1,101 @@
+"""Disks that fail under a running session: it waits, says what to do, and loses nothing."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.replay import first_difference
+from sessions.checks import run_checks
+from sessions.reader import LogReader
+from sessions.testing.faulty_disk import SYNCS, WRITES, delay, error, faulty_disk
+
+from .conftest import VIRTUAL, Lab, wait_for
+
+pytestmark = pytest.mark.system
+
+GENERATIONS = 14
+SETTINGS = (*VIRTUAL, f"stopping.max_generations={GENERATIONS}")
+
+
+@pytest.fixture(autouse=True)
+def may_trace() -> None:
+    done = subprocess.run(["strace", "-qqq", "-o", "/dev/null", "true"], check=False)
+    if done.returncode:
+        pytest.skip("strace may not trace processes here")
+
+
+def start(lab: Lab) -> tuple["subprocess.Popen[str]", Path]:
+    """Start a session, and return with its folder when it has shown some blocks."""
+    run = lab.start(*SETTINGS)
+    lab.wait_for_state("running")
+    wait_for(lambda: lab.status().block >= 2, "two generations")
+    (log,) = lab.logs()
+    return run, log.parent
+
+
+def is_whole(log: LogReader) -> None:
+    assert log.generations_committed == GENERATIONS
+    assert [f.message for f in run_checks(log) if f.severity == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "name", "words", "remedy"),
+    [
+        (SYNCS, "EIO", "Input/output error", "have this one checked"),
+        (WRITES, "EROFS", "Read-only file system", "mounted for writing again"),
+        (WRITES, "EIO", "Input/output error", "have this one checked"),
+    ],
+    ids=["eio_on_fsync", "read_only_remount", "eio_on_write"],
+)
+def test_a_session_waits_for_a_failing_disk_and_goes_on_as_if_nothing_had_been(
+    lab: Lab, calls: str, name: str, words: str, remedy: str
+) -> None:
+    run, folder = start(lab)
+    with faulty_disk(lab.daemon_pid(), folder, calls, error(name)):
+        held = lab.wait_for_state("paused")
+        assert words in held.message
+        assert remedy in held.message
+        # Asked to go on while nothing is mended, it is held again.
+        assert lab.neuroloop("resume").returncode == 0
+        wait_for(lambda: lab.daemon_log().count("running → paused") == 2, "a new try")
+        lab.wait_for_state("paused")
+    assert lab.neuroloop("resume").returncode == 0
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 0, output
+    disturbed = lab.the_log()
+    is_whole(disturbed)
+    assert first_difference(disturbed, lab.run(*SETTINGS)) is None
+
+
+def test_a_session_killed_while_it_waits_for_the_disk_loses_nothing(lab: Lab) -> None:
+    run, folder = start(lab)
+    with faulty_disk(lab.daemon_pid(), folder, SYNCS, error("EIO")):
+        held = lab.wait_for_state("paused")
+        os.kill(lab.daemon_pid(), signal.SIGKILL)
+        run.communicate(timeout=60)
+
+    assert lab.the_log().generations_committed >= held.block
+    done = lab.neuroloop("resume", str(folder))
+    assert done.returncode == 0, done.stderr
+    is_whole(lab.the_log())
+
+
+def test_a_disk_that_takes_half_a_second_for_each_sync_slows_a_session_and_no_more(
+    lab: Lab,
+) -> None:
+    run, folder = start(lab)
+    with faulty_disk(lab.daemon_pid(), folder, SYNCS, delay(0.5)):
+        begun = lab.status().block
+        wait_for(lambda: lab.status().block >= begun + 4, "more generations")
+        assert lab.status().state == "running"
+        assert "the disk took" in lab.status().message
+    output, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 0, output
+    slow = lab.the_log()
+    is_whole(slow)
+    assert first_difference(slow, lab.run(*SETTINGS)) is None
