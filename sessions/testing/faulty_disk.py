@@ -10,11 +10,12 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SYNCS = "fsync,fdatasync"
 WRITES = "write,pwrite64,ftruncate,mkdir,link,linkat,rename,renameat,renameat2"
+LET_GO_S = 10.0
 BLOCKS = 200
 """So many journals from block 0 on can fail."""
 
@@ -57,9 +58,17 @@ def faulty_disk(pid: int, folder: Path, calls: str, fault: str) -> Iterator[None
         _wait_until_attached(strace)
         yield
     finally:
-        # It lets go of the process, which goes on as if nothing had been.
-        strace.send_signal(signal.SIGINT)
-        strace.communicate()
+        _let_go(strace)
+
+
+def _let_go(strace: subprocess.Popen[str]) -> None:
+    """End strace; the process goes on as if nothing had been."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        strace.send_signal(number)
+        # It may wait for ever for a thread of a process that was killed at this very moment.
+        with suppress(subprocess.TimeoutExpired):
+            strace.communicate(timeout=LET_GO_S)
+            return
 
 
 def _wait_until_attached(strace: subprocess.Popen[str]) -> None:
