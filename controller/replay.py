@@ -5,7 +5,6 @@ config of a virtual-time run of the same session, changed where the user asks. `
 compares two logs. Nothing is printed or started here.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from controller.config.load import apply_overrides, validate_config
 from controller.config.tables import SessionConfig
 from sessions.reader import LogReader
 from sessions.records import image_sha256
+from sessions.storage import json_value
 
 RENDER_AT_ONCE = 40
 
@@ -38,7 +38,7 @@ class Rerendered:
 
 def logged_config(reader: LogReader) -> SessionConfig:
     """Return the config that the session ran with."""
-    return validate_config(json.loads(reader.start.config_json))
+    return validate_config(json_value(reader.start.config_json, "config"))
 
 
 def rerender(reader: LogReader) -> list[Rerendered]:
@@ -76,7 +76,7 @@ def replay_config(
     reader: LogReader, overrides: Sequence[str], folder: str | None = None
 ) -> SessionConfig:
     """Return the session's config for a run in virtual time, with `overrides` applied."""
-    tables = json.loads(reader.start.config_json)
+    tables = json_value(reader.start.config_json, "config")
     tables["session"]["time"] = "virtual"
     tables["display"]["kind"] = "virtual"
     tables["session"]["name"] = f"{tables['session']['name'][:57]}-replay"

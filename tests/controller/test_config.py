@@ -192,3 +192,53 @@ def test_the_template_mentions_every_key() -> None:
     keys = {key for table in schema["$defs"].values() for key in table["properties"]}
 
     assert [key for key in keys if not re.search(rf"\b{key}( =|\])", text)] == []
+
+
+DEEP = "[" * 5000 + "]" * 5000
+HEX = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 2022", f"seed = {DEEP}"),
+        ("seed = 2022", "seed = " + "{a=" * 3000 + "1" + "}" * 3000),
+        ("seed = 2022", "seed = " + "9" * 5000),
+        ("seed = 2022", f"seed = {HEX}"),
+        ("seed = 2022", f"seed = -{HEX[:3000]}"),
+        ("screen_size_px = [1280, 720]", f"screen_size_px = [{HEX}, 720]"),
+        ("sigma0 = 3.0", f"sigma0 = {HEX}"),
+        ("gain_cv = 0.11", f"gain_cv = {HEX}"),
+        ("gain_cv = 0.11", f"anything = {HEX}"),
+        ("refresh_hz = 60.0", "refresh_hz = 1e999"),
+    ],
+)
+def test_a_config_that_is_a_bomb_is_answered_in_a_short_sentence(old: str, new: str) -> None:
+    assert old in template()
+    with pytest.raises(ConfigError) as refused:
+        parse_config(template().replace(old, new))
+    assert all(0 < len(problem) < 300 for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("value", [DEEP, HEX, "9" * 5000])
+def test_an_override_that_is_a_bomb_is_answered_in_a_short_sentence(value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(template(), [f"session.seed={value}"])
+    assert all(0 < len(problem) < 300 for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("seed = !!python/object/apply:os.system ['touch trap']", "is not valid TOML"),
+        ("seed = __import__('os').system('touch trap')", "is not valid TOML"),
+        ('seed = "$(touch trap)"', "session.seed must be"),
+    ],
+)
+def test_nothing_in_a_config_is_ever_run(
+    text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=why):
+        parse_config(template().replace("seed = 2022", text))
+    assert not (tmp_path / "trap").exists()
