@@ -43,7 +43,7 @@ def logged_config(reader: LogReader) -> SessionConfig:
 
 def rerender(reader: LogReader) -> list[Rerendered]:
     """Render every logged code again and compare the pixels by their hash."""
-    config = logged_config(reader)
+    config = replay_config(reader, ())
     generators = assembly.build_generators(config)
     images = reader.images
     sha256_of = dict(zip(images.image_id.tolist(), images.sha256, strict=True))
@@ -79,6 +79,7 @@ def replay_config(
     tables = json_value(reader.start.config_json, "config")
     tables["session"]["time"] = "virtual"
     tables["display"]["kind"] = "virtual"
+    tables["rig"].update(endpoint="local", keys=None)
     tables["session"]["name"] = f"{tables['session']['name'][:57]}-replay"
     if folder is not None:
         tables["session"]["folder"] = folder
