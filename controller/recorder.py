@@ -1,7 +1,8 @@
 """Takes in what the rig sends, as it comes, and lets others wait until a moment is recorded.
 
 One task empties the link for the whole session, so that a slow computation in the daemon never
-makes the rig wait. What the spikes mean is decided in `controller.block`.
+makes the rig wait. What an adapter on another machine read on the clock there is turned into a time
+of this one at once. What the spikes mean is decided in `controller.block`.
 """
 
 import asyncio
@@ -48,7 +49,8 @@ class Recorder:
         """Begin to record."""
         await self._link.send(m.StartRecording())
         started = await self._link.expect(m.RecordingStarted, timeout_s)
-        self.clock = ClockMap.from_stamp(started.host_time_s, started.rig_time_s, 0.0)
+        host_s, error_s = self._link.clock.here(started.host_time_s)
+        self.clock = ClockMap.from_stamp(host_s, started.rig_time_s, error_s)
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def wait_through(self, rig_s: float, patience_s: float) -> bool:
@@ -100,11 +102,13 @@ class Recorder:
 
     async def _take(self, batch: m.SpikesRecorded) -> None:
         gap = self.recording.add(batch)
-        self._on_batch(batch)
-        self.busy_s += batch.busy_s
-        self.clock = ClockMap.from_stamp(
-            batch.clock_host_s, batch.clock_rig_s, batch.clock_uncertainty_s
+        host_s, error_s = self._link.clock.here(batch.clock_host_s)
+        uncertainty_s = batch.clock_uncertainty_s + error_s
+        self._on_batch(
+            batch.model_copy(update={"clock_host_s": host_s, "clock_uncertainty_s": uncertainty_s})
         )
+        self.busy_s += batch.busy_s
+        self.clock = ClockMap.from_stamp(host_s, batch.clock_rig_s, uncertainty_s)
         if gap is not None:
             logger.warning("the rig lost %.3f s", gap.to_rig_s - gap.from_rig_s)
             self._on_gap(gap)

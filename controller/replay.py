@@ -5,7 +5,6 @@ config of a virtual-time run of the same session, changed where the user asks. `
 compares two logs. Nothing is printed or started here.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from controller.config.load import apply_overrides, validate_config
 from controller.config.tables import SessionConfig
 from sessions.reader import LogReader
 from sessions.records import image_sha256
+from sessions.storage import json_value
 
 RENDER_AT_ONCE = 40
 
@@ -38,12 +38,12 @@ class Rerendered:
 
 def logged_config(reader: LogReader) -> SessionConfig:
     """Return the config that the session ran with."""
-    return validate_config(json.loads(reader.start.config_json))
+    return validate_config(json_value(reader.start.config_json, "config"))
 
 
 def rerender(reader: LogReader) -> list[Rerendered]:
     """Render every logged code again and compare the pixels by their hash."""
-    config = logged_config(reader)
+    config = replay_config(reader, ())
     generators = assembly.build_generators(config)
     images = reader.images
     sha256_of = dict(zip(images.image_id.tolist(), images.sha256, strict=True))
@@ -76,9 +76,10 @@ def replay_config(
     reader: LogReader, overrides: Sequence[str], folder: str | None = None
 ) -> SessionConfig:
     """Return the session's config for a run in virtual time, with `overrides` applied."""
-    tables = json.loads(reader.start.config_json)
+    tables = json_value(reader.start.config_json, "config")
     tables["session"]["time"] = "virtual"
     tables["display"]["kind"] = "virtual"
+    tables["rig"].update(endpoint="local", keys=None)
     tables["session"]["name"] = f"{tables['session']['name'][:57]}-replay"
     if folder is not None:
         tables["session"]["folder"] = folder

@@ -163,7 +163,7 @@ def _cards() -> list[RunningSession]:
     for path in sorted(base.glob(f"*/{_CARD}")):
         try:
             card = RunningSession(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             continue
         # Its folder is removed when it is dead, so where it lies counts, not what it says.
         cards.append(replace(card, runtime=str(path.parent)))

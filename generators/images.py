@@ -14,6 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from generators.errors import GeneratorError, PictureError, SettingsError
 
 MID_GREY = 128
+# Others are left out because Pillow gives some, EPS for one, to other programs to run.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -60,7 +62,7 @@ def load_image(path: Path, size_px: int) -> NDArray[np.uint8]:
     of cameras is obeyed, and transparency is laid over mid-grey.
 
     Args:
-        path: a picture file in a format that Pillow reads; of an animation, the first frame.
+        path: a picture file (BMP, GIF, JPEG, PNG, TIFF, WebP); of an animation, the first frame.
         size_px: height and width of the result.
 
     Returns:
@@ -76,7 +78,7 @@ def load_image(path: Path, size_px: int) -> NDArray[np.uint8]:
     if not path.is_file():
         raise PictureError(f"there is no picture file {path}: check the path")
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=_FORMATS) as opened:
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
         raise PictureError(

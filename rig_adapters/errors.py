@@ -7,6 +7,8 @@ RigError
 ├── RigTimeout               the other side is there but did not answer in time
 ├── PeerLost                 the other side ended or fell silent
 ├── PeerFaulted              the other side reported that it cannot go on
+├── EndpointRefused          (in `endpoints`) an address that must not be used like this
+├── KeysRefused              (in `keys`) a folder of keys that is incomplete or not safe
 └── DisplayError             the screen cannot be opened, or does not do what was asked
 
 Whose fault it is stands in the type; what happened and what to do, in the message. A message that
@@ -17,7 +19,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a message that came in was refused."""
+    """Why a message that came in, or a connection, was refused."""
 
     FOREIGN = "foreign"
     """It is of another program, or of another version of the protocol."""
@@ -35,6 +37,15 @@ class Reason(StrEnum):
     """The conversation does not allow it in this state."""
     STRANGER = "stranger"
     """It came from somebody else than the daemon that is being served."""
+    UNKNOWN_KEY = "unknown key"
+    """A connection: its key is not on the list."""
+    HANDSHAKE = "handshake"
+    """A connection: it has no key, takes this socket for another, or broke off while it opened."""
+
+    @property
+    def concerns_connection(self) -> bool:
+        """Whether a connection was refused, before any message."""
+        return self in (Reason.UNKNOWN_KEY, Reason.HANDSHAKE)
 
 
 class RigError(Exception):

@@ -3,11 +3,12 @@
 A display shines only where somebody is meant to watch (a session with a simulated rig). Uploads
 wait for the watcher, because a session without eyes is a mistake; the frame loop never waits:
 what cannot be sent at once is lost, counted, and ends as "not heard". The two are an exclusive
-pair: whoever else connects is turned away, and gets none of the light.
+pair on one machine: whoever else connects is turned away, and gets none of the light.
 """
 
 import zmq
 
+from rig_adapters.endpoints import EndpointRefused, local
 from rig_adapters.errors import RemoteProtocolError, RigTimeout
 from rig_adapters.refusals import Refusals
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
@@ -21,6 +22,7 @@ class LightSource:
     """The display's end; binds `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
+        endpoint = _on_this_machine(endpoint)
         self.lost = 0
         """Changes of light that nobody was there to see."""
         self._codec = Codec(LIGHT_MESSAGES)
@@ -57,6 +59,7 @@ class LightWatcher:
     """The simulated rig's end; connects to `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
+        endpoint = _on_this_machine(endpoint)
         self.refusals = Refusals("light")
         """What came and was no light: not seen, so it ends as "not heard"."""
         self._codec = Codec(LIGHT_MESSAGES)
@@ -94,3 +97,13 @@ class LightWatcher:
         self._socket.close()
         self._context.term()
         self.refusals.write_total()
+
+
+def _on_this_machine(endpoint: str) -> str:
+    safe = local(endpoint)
+    if safe is None:
+        raise EndpointRefused(
+            f"light does not leave the machine, but its endpoint is {endpoint[:200]}: show the "
+            "images and run the simulated rig on one machine"
+        )
+    return safe

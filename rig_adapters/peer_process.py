@@ -3,7 +3,9 @@
 A peer is started as `python -m rig_adapters.<which> --endpoint ENDPOINT`. It serves one daemon and
 then ends: asked by `Shutdown`, by SIGTERM, or because the daemon fell silent. It ignores SIGINT,
 since Ctrl-C in a terminal reaches all processes of the session at once and it is the daemon who
-decides what is to happen then. What a peer does in between is its own module's business.
+decides what is to happen then. A rig adapter that was started with `--stay`, by hand or as a
+service, belongs to no daemon: it waits for the next one after each session, whichever way that
+ended, until Ctrl-C or SIGTERM. What a peer does in between is its own module's business.
 """
 
 import argparse
@@ -13,15 +15,22 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import zmq
+
+from rig_adapters.endpoints import EndpointRefused
 from rig_adapters.errors import PeerLost, RigError
+from rig_adapters.keys import Keys, KeysRefused, listening_keys
 from rig_adapters.listener import Listener
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.conversation import Script
+from rig_adapters.wire.conversation import RIG, Script
 
 _PR_SET_PDEATHSIG = 1
+
+logger = logging.getLogger(__name__)
 
 
 class Terminated(BaseException):
@@ -31,23 +40,54 @@ class Terminated(BaseException):
 def serve(script: Script, description: str, run: Callable[[Listener], None]) -> int:
     """Listen where the command line says and call `run` until it returns; return an exit status.
 
-    0 after an orderly end, 1 after a fault (which was reported to the daemon first), 3 when the
-    daemon was lost.
+    0 after an orderly end, 1 after a fault (which was reported to the daemon first), 2 when it
+    cannot listen there, 3 when the daemon was lost.
     """
-    arguments = _parse(description)
+    arguments = _parse(script, description)
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
         format=f"%(asctime)s {script.peer}: %(message)s",
     )
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
+    if arguments.stay:
+        signal.signal(signal.SIGINT, _terminate)
+    else:
+        end_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Listener(arguments.endpoint, script, arguments.silence_limit_s) as listener:
-            return _run_reporting_faults(listener, run)
+        keys = listening_keys(arguments.keys) if arguments.keys else None
+        return _serve(script, arguments, keys, run)
     except Terminated:
         return 0
+    except (KeysRefused, EndpointRefused) as refused:
+        logger.error("%s", refused)
+    except zmq.ZMQError as error:
+        logger.error("it cannot listen at %s: %s", arguments.endpoint, error.strerror)
+    return 2
+
+
+def _serve(
+    script: Script,
+    arguments: argparse.Namespace,
+    keys: Keys | None,
+    run: Callable[[Listener], None],
+) -> int:
+    """Serve one daemon, or one after the other; return how the last one went."""
+    endpoint, limit_s = arguments.endpoint, arguments.silence_limit_s
+    while True:
+        with Listener(endpoint, script, limit_s, keys, waits=arguments.stay) as listener:
+            # Of a port that was found the first time, the next daemon must know too.
+            endpoint = listener.endpoint
+            if endpoint.startswith("tcp:"):
+                # Others have to be told; where there is a file, the daemon has chosen it.
+                who = f" for {', '.join(sorted(keys.allowed))}" if keys else ""
+                logger.info("listening at %s%s", endpoint, who)
+            status = _run_reporting_faults(listener, run)
+            served = listener.conversation.state != "connected"
+        # What fails before anybody has spoken would fail for ever.
+        if not arguments.stay or not served:
+            return status
 
 
 def end_with_parent() -> None:
@@ -60,7 +100,6 @@ def end_with_parent() -> None:
 
 
 def _run_reporting_faults(listener: Listener, run: Callable[[Listener], None]) -> int:
-    logger = logging.getLogger(__name__)
     try:
         run(listener)
     except PeerLost as error:
@@ -82,9 +121,26 @@ def _report(listener: Listener, what: str) -> None:
         listener.send(m.Faulted(what=what[:4000]))
 
 
-def _parse(description: str) -> argparse.Namespace:
+def _parse(script: Script, description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--endpoint", required=True, help="where to listen, e.g. ipc:///run/x/rig")
+    parser.add_argument(
+        "--endpoint",
+        required=True,
+        help="where to listen: ipc:///PATH, or tcp://HOST:PORT, which needs --keys unless only "
+        "this machine can reach it; as PORT, * finds a free one",
+    )
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of keys of this machine; only whose keys are in FOLDER/allowed can connect",
+    )
+    if script is RIG:
+        # A stimulus process opens its window once.
+        parser.add_argument(
+            "--stay", action="store_true", help="wait for another session after each, until Ctrl-C"
+        )
+    parser.set_defaults(stay=False)
     parser.add_argument(
         "--silence-limit-s",
         type=float,

@@ -121,7 +121,7 @@ def _default(name: str, model: type[BaseModel]) -> str:
 def cli_page() -> str:
     """Return the page on the command line."""
     root = typer.main.get_command(app)
-    commands: Mapping[str, Any] = vars(root)["commands"]
+    commands = dict(_commands(root))
     meanings = dict(re.findall(r"^(\d)  (.+)$", exits_text or "", re.MULTILINE))
     statuses = [_row([str(int(status)), meanings[str(int(status))]]) for status in Exit]
     head = f"""\
@@ -138,14 +138,28 @@ the same as this page. A running session is found by itself; where several run, 
 | status | meaning |
 |---|---|
 """
-    return head + "\n".join(statuses) + "\n" + "".join(map(_command, commands.values()))
+    return (
+        head
+        + "\n".join(statuses)
+        + "\n"
+        + "".join(_command(name, command) for name, command in commands.items())
+    )
 
 
-def _command(command: Any) -> str:
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the commands of a group with their full names, and those of the groups in it."""
+    for name, command in vars(group)["commands"].items():
+        if "commands" in vars(command):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def _command(name: str, command: Any) -> str:
     arguments = [p for p in command.params if type(p).__name__ == "TyperArgument"]
-    usage = " ".join(["neuroloop", command.name, *(p.name.upper() for p in arguments)])
+    usage = " ".join(["neuroloop", name, *(p.name.upper() for p in arguments)])
     options = " [OPTIONS]" if len(command.params) > len(arguments) else ""
-    lines = [f"\n## {command.name}\n", f"    {usage}{options}\n", command.help, ""]
+    lines = [f"\n## {name}\n", f"    {usage}{options}\n", command.help, ""]
     lines += ["| name | meaning |", "|---|---|"] if command.params else []
     for parameter in command.params:
         name = ", ".join([*parameter.opts, *parameter.secondary_opts])
@@ -164,7 +178,8 @@ def wire_page() -> str:
 # The wire
 
 The daemon talks to the stimulus process and to the rig adapter over ZeroMQ. The peers bind a ROUTER
-socket, the daemon connects a DEALER. Protocol version {messages.PROTOCOL_VERSION}; both sides \
+socket, the daemon connects a DEALER. Where other machines can connect, both ends use CURVE, and the
+peer admits only keys on its list. Protocol version {messages.PROTOCOL_VERSION}; both sides \
 refuse another one.
 
 A message is a list of frames:
@@ -174,8 +189,8 @@ A message is a list of frames:
     frame 2…  the bytes of each array, C order, little endian
 
 Commands are imperative, reports are past tense. Times are in seconds: `_host_s` on the monotonic
-clock of the machine, `_rig_s` on the acquisition clock. An array's type is given with its number of
-dimensions.
+clock of the sender's machine, `_rig_s` on the acquisition clock. An array's type is given with its
+number of dimensions.
 Heartbeats (`Ping`, `Pong`) are allowed always. `Faulted` is allowed always from a peer, and after
 it only the shutdown is left. The daemon may say `Shutdown` in any state.
 """

@@ -7,7 +7,6 @@ Nothing is computed here; see `sessions.analysis` and `sessions.report`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +29,7 @@ from sessions.records import (
     Window,
 )
 from sessions.schema import COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
-from sessions.storage import open_for_reading, read_column
+from sessions.storage import json_value, open_for_reading, read_column
 
 Rows = TypeVar("Rows")
 
@@ -89,8 +88,8 @@ class LogReader:
             threads=threads,
             units=units,
             references=self._references(),
-            versions=json.loads(config["versions"]),
-            extra=json.loads(config["extra"]),
+            versions=json_value(config["versions"], "list of versions"),
+            extra=json_value(config["extra"], "description of the rig"),
         )
 
     @property
@@ -217,7 +216,7 @@ class LogReader:
         for name in lists:
             columns[name] = [tuple(value) for value in columns[name]]
         columns["driver_unit_ids"] = [
-            tuple(json.loads(value)) for value in columns["driver_unit_ids"]
+            tuple(json_value(value, "list of driver units")) for value in columns["driver_unit_ids"]
         ]
         rows = zip(*columns.values(), strict=True)
         return tuple(ThreadInfo(**dict(zip(columns, row, strict=True))) for row in rows)

@@ -5,7 +5,6 @@ What a resumed session replays and what recomputations start from. Needs only th
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 
 import numpy as np
@@ -21,6 +20,7 @@ from sessions.records import (
     SpikeTable,
     ThreadGeneration,
 )
+from sessions.storage import json_value
 
 
 def read_record(reader: LogReader, block: int, *, with_pixels: bool = True) -> GenerationRecord:
@@ -100,7 +100,9 @@ def _thread_generation(reader: LogReader, row: int, with_pixels: bool) -> Thread
         scores=scores.score[of_scores],
         told_scores=scores.told_score[of_scores],
         n_valid=scores.n_valid[of_scores],
-        optimizer_summary=json.loads(str(generations.optimizer_summary_json[row])),
+        optimizer_summary=json_value(
+            str(generations.optimizer_summary_json[row]), "optimizer summary"
+        ),
     )
 
 

@@ -6,6 +6,7 @@ place that the caller states, so rows left by a writer that died are overwritten
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -173,3 +174,14 @@ def read_column(dataset: h5py.Dataset, rows: int | slice) -> npt.NDArray[Any]:
         return np.array(dataset.asstr()[selection], dtype=np.str_)
     values: npt.NDArray[Any] = dataset[selection]
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
+def json_value(text: str, what: str) -> Any:
+    """Return what a JSON text of a log says; LogFormatError where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LogFormatError(
+            f"The log's {what} is not JSON ({str(error)[:100]}); it was damaged, or written by "
+            "another program."
+        ) from error

@@ -1,7 +1,8 @@
 """What can only be seen when the tables of a config are looked at together.
 
 Each check returns sentences that name a key; an empty list means that nothing is wrong. Files that
-the config names are looked for, but not read; what only running can tell is pre-flight's business.
+the config names are looked for, but not read, other than the few lines of keys; what only running
+can tell is pre-flight's business.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from controller.config.tables import (
     SessionConfig,
     ThreadTable,
 )
+from rig_adapters import endpoints
+from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.wire.messages import ScreenGeometry
@@ -99,6 +102,32 @@ def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
     return problems.sentences(error, model, prefix=("rig", "settings"))
 
 
+def _rig_can_be_reached(config: SessionConfig) -> list[str]:
+    rig = config.rig
+    if rig.endpoint == "local":
+        return []
+    if not endpoints.is_tcp(rig.endpoint):
+        return [f'rig.endpoint must be "local" or "tcp://HOST:PORT", but it is {rig.endpoint!r}.']
+    here = endpoints.local(rig.endpoint) is not None
+    found = []
+    if rig.adapter == "sim" and not here:
+        found.append(
+            f"rig.endpoint {rig.endpoint} is on another machine, where the simulated rig cannot "
+            'see the screen: use "local".'
+        )
+    if rig.keys is None and not here:
+        found.append(
+            f"rig.keys is missing: the adapter at {rig.endpoint} is on another machine, so make "
+            "keys with neuroloop keys new and name their folder."
+        )
+    if rig.keys is not None:
+        try:
+            connecting_keys(rig.keys)
+        except KeysRefused as refused:
+            found.append(f"rig.keys: {refused}.")
+    return found
+
+
 def _optimizers_can_run(config: SessionConfig) -> list[str]:
     found = []
     for index, thread in enumerate(config.threads):
@@ -157,6 +186,7 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _images_are_on_the_screen,
     _weights_exist,
     _rig_settings_are_valid,
+    _rig_can_be_reached,
     _references_exist,
     _windows_fit_the_timing,
     _baseline_lies_in_the_trial,

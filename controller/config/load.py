@@ -35,7 +35,8 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
     """Return the session that the TOML `text` describes, overridden by `overrides`."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Also of numbers with thousands of digits, and of tables in tables a thousand deep.
         raise ConfigError([f"{source} is not valid TOML: {error}."]) from error
     apply_overrides(tables, overrides)
     return validate_config(tables)
@@ -49,6 +50,9 @@ def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def validate_config(tables: dict[str, Any]) -> SessionConfig:
     """Return the validated session; ConfigError with one sentence for each problem."""
+    found = problems.absurd_numbers(tables)
+    if found:
+        raise ConfigError(found)
     try:
         config = SessionConfig.model_validate(tables)
     except ValidationError as error:
@@ -102,7 +106,7 @@ def _set_row(rows: list[Any], part: str, value: Any, override: str) -> None:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 _MARKED_KEY = re.compile(r"@(\w+)@")
 _SUBJECT = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) should")
+_LONGEST_BITS = 64
 _TYPE_NAMES = ("tuple[", "literal[", "constrained-")
 
 
@@ -22,6 +23,24 @@ def sentences(
     """Return one sentence for each error of validating `model`, which stands at `prefix`."""
     items = [dict(item) for item in error.errors(include_url=False)]
     return [_sentence(item, model, prefix) for item in items if not _is_consequence(item, items)]
+
+
+def absurd_numbers(tables: Any) -> list[str]:
+    """Return one sentence for each whole number that no computer counts with.
+
+    Python reads them in any length but refuses to print or convert them, so they come first.
+    """
+    found: list[str] = []
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), tables)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*place, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*place, index), item) for index, item in enumerate(value)]
+        elif isinstance(value, int) and value.bit_length() > _LONGEST_BITS:
+            found.append(f"{dotted(place)} is a number of {value.bit_length()} bits; make it less.")
+    return found
 
 
 def _is_consequence(item: dict[str, Any], items: list[dict[str, Any]]) -> bool:

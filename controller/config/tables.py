@@ -82,6 +82,16 @@ class RigTable(Table):
     """The recording system, and how long to wait for it."""
 
     adapter: Literal["sim"] = Field(description="which rig adapter; sim: simulated neurons")
+    endpoint: str = Field(
+        default="local",
+        description='local: started here for the session; or "tcp://HOST:PORT", where an adapter '
+        "runs already",
+    )
+    keys: Path | None = Field(
+        default=None,
+        description="folder of keys (neuroloop keys new) for the adapter at that endpoint; needed "
+        "unless it is on this machine",
+    )
     response_deadline_s: float = Field(
         default=5.0,
         gt=0,

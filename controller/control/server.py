@@ -1,6 +1,7 @@
 """The daemon's control socket: one command in, one answer out. What they do is the daemon's.
 
-Anybody in the session's private folder may speak. What is no command is answered with why, and
+Anybody in the session's private folder may speak, and nobody elsewhere: the socket is a file, and
+an address that others could reach is refused. What is no command is answered with why, and
 counted; however much of it comes, the session gets its turn after each one.
 """
 
@@ -13,6 +14,7 @@ import zmq
 import zmq.asyncio
 
 from controller.control.messages import COMMANDS, REPLIES, CommandRefused
+from controller.errors import SessionRefused
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.refusals import Refusals
 from rig_adapters.wire.codec import Codec
@@ -26,9 +28,17 @@ Handler = Callable[[Message], Awaitable[Message]]
 
 
 class ControlServer:
-    """Listens at `endpoint` and answers each command with what `handler` returns."""
+    """Listens at `endpoint` and answers each command with what `handler` returns.
+
+    SessionRefused where the endpoint is no file: whoever reaches it commands the session.
+    """
 
     def __init__(self, context: zmq.asyncio.Context, endpoint: str, handler: Handler) -> None:
+        if not endpoint.startswith("ipc:///"):
+            raise SessionRefused(
+                f"commands are taken only from this machine, but {endpoint} is no file: use "
+                "neuroloop on the session's machine, for example over ssh"
+            )
         self.refusals = Refusals("control socket")
         """What came and was no command."""
         self._commands = Codec(COMMANDS)

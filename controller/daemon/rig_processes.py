@@ -1,6 +1,8 @@
 """The stimulus process and the rig adapter: started, connected, watched and ended together.
 
-What they are asked to do is the session's business; restarting one that died is left out.
+A rig adapter whose endpoint stands in the config was started by others, perhaps on another machine:
+it is connected and watched, and at the end told that the session is over, but not ended. What they
+are asked to do is the session's business; restarting one that died is left out.
 """
 
 import asyncio
@@ -13,25 +15,28 @@ import zmq.asyncio
 from controller.assembly import RIG_MODULES, STIMULUS_MODULE
 from controller.config.checks import geometry_of
 from controller.config.tables import SessionConfig
-from controller.processes import ChildProcess
+from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
 from controller.runtime import endpoint
 from rig_adapters.errors import RigError
-from rig_adapters.link import Heartbeat, Link
+from rig_adapters.keys import connecting_keys
+from rig_adapters.link import Heartbeat, Link, MessageT
 from rig_adapters.refusals import Refusals
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import RIG, STIMULUS
 
 OPENING_DEADLINE_S = 60.0
 """For importing PsychoPy and opening a window on a slow machine."""
+REACHING_DEADLINE_S = 10.0
+"""For an adapter that runs already to answer."""
 
 
 @dataclass(eq=False)
 class Peer:
-    """One process and the link to it."""
+    """One process and the link to it; `child` is None where others have started it."""
 
-    child: ChildProcess
+    child: ChildProcess | None
     link: Link
 
 
@@ -52,6 +57,9 @@ class RigProcesses:
             "rig": (RIG, RIG_MODULES[self._config.rig.adapter], "rig.log"),
         }
         for name, (script, module, log_name) in scripts.items():
+            if name == "rig" and self._config.rig.endpoint != "local":
+                await self._connect_rig(heartbeat)
+                continue
             where = endpoint(self._runtime, name)
             silence_limit_s = 3 * heartbeat.interval_s + 5.0
             child = await ChildProcess.start(
@@ -61,6 +69,14 @@ class RigProcesses:
             self._peers[name] = Peer(child, link)
             link.start()
             child.watch(link)
+
+    async def _connect_rig(self, heartbeat: Heartbeat) -> None:
+        rig = self._config.rig
+        keys = await asyncio.to_thread(connecting_keys, rig.keys) if rig.keys else None
+        link = Link(self._context, rig.endpoint, RIG, heartbeat, keys)
+        self._peers["rig"] = Peer(None, link)
+        link.start()
+        await link.reach(REACHING_DEADLINE_S)
 
     @property
     def display(self) -> Link:
@@ -101,13 +117,9 @@ class RigProcesses:
                 light_endpoint=light,
             )
         )
-        opened = await asyncio.gather(
-            self.display.expect(m.DisplayConfigured, OPENING_DEADLINE_S),
-            self.rig.expect(m.RigConfigured, OPENING_DEADLINE_S),
+        return await asyncio.gather(
+            _opened(self.display, m.DisplayConfigured), _opened(self.rig, m.RigConfigured)
         )
-        self.display.watch()
-        self.rig.watch()
-        return opened
 
     async def wait_for_failure(self) -> None:
         """Return when one of them is lost; raise what became of it."""
@@ -131,5 +143,16 @@ class RigProcesses:
         if asked:
             with contextlib.suppress(RigError):
                 await peer.link.send(m.Shutdown())
-        await peer.child.end(asked=asked)
+        if peer.child is not None:
+            await peer.child.end(asked=asked)
+        elif asked:
+            with contextlib.suppress(RigError):
+                await peer.link.expect(m.ShutDown, GRACE_S)
         await peer.link.close()
+
+
+async def _opened(link: Link, report: type[MessageT]) -> MessageT:
+    """Wait for the end of a peer's slow opening. From then on each wants, and gives, heartbeats."""
+    opened = await link.expect(report, OPENING_DEADLINE_S)
+    link.watch()
+    return opened

@@ -19,6 +19,7 @@ import numpy as np
 import zmq
 
 from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.keys import Keys
 from rig_adapters.testing.hostile import Frames, Hostile, frames_of
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
@@ -103,7 +104,10 @@ def read(codec: Codec, frames: Frames) -> m.Message | None:
 
 
 def dealer(
-    context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, name: bytes = b""
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    endpoint: str,
+    name: bytes = b"",
+    keys: Keys | None = None,
 ) -> "zmq.Socket[bytes]":
     """Return a connected DEALER that gives up, loudly, when it is not heard for half a minute."""
     socket = context.socket(zmq.DEALER)
@@ -112,6 +116,9 @@ def dealer(
     socket.setsockopt(zmq.RCVTIMEO, DEADLINE_MS)
     if name:
         socket.setsockopt(zmq.ROUTING_ID, name)
+    if keys is not None:
+        socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
+        socket.curve_serverkey = keys.other
     socket.connect(endpoint)
     return socket
 
@@ -122,7 +129,7 @@ def total_in(log: Path, where: str) -> int:
     return int(found[-1]) if found else 0
 
 
-def throw_oversize(row: Row, path: Path, limit: int) -> None:
+def throw_oversize(row: Row, where: Path | tuple[str, int], limit: int) -> None:
     """Claim, in raw bytes on the socket, frames that are far too long, and talk other nonsense."""
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32)
     ready = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
@@ -132,8 +139,9 @@ def throw_oversize(row: Row, path: Path, limit: int) -> None:
         greeting[:20],
         *(greeting + ready + claim for claim in claims),
     ):
-        with socket.socket(socket.AF_UNIX) as raw, contextlib.suppress(OSError):
-            raw.connect(str(path))
+        family = socket.AF_UNIX if isinstance(where, Path) else socket.AF_INET
+        with socket.socket(family) as raw, contextlib.suppress(OSError):
+            raw.connect(str(where) if isinstance(where, Path) else where)
             raw.sendall(data)
             row.uncountable += 1
 

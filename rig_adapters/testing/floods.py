@@ -6,6 +6,7 @@ does. Each function raises `Gave` where something gives way. Whole sessions are 
 
 import asyncio
 import contextlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,11 @@ import zmq
 import zmq.asyncio
 
 from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.handshakes import BROKEN_OFF, MISMATCH, SUCCEEDED, UNKNOWN_KEY, Handshakes
+from rig_adapters.keys import Keys, connecting_keys
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.testing import examples
+from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from rig_adapters.testing.campaign import (
     DEADLINE_MS,
     Campaign,
@@ -36,7 +40,7 @@ from rig_adapters.testing.hostile import Hostile
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
 from rig_adapters.wire.conversation import RIG, Script
-from rig_adapters.wire.light import LIGHT_MESSAGES
+from rig_adapters.wire.light import LIGHT_MESSAGES, LightChanged
 
 LIGHT = Codec(LIGHT_MESSAGES)
 MAX_LOG_BYTES = 100_000
@@ -55,15 +59,16 @@ def flood_peer(
     try:
         display = _display(context, folder)
         daemon = dealer(context, f"ipc://{folder / 'peer'}")
-        with _peer(module, folder) as process, campaign.row(f"alone: {script.peer}") as row:
+        where = f"ipc://{folder / 'peer'}"
+        with _peer(module, where, folder) as process, campaign.row(f"alone: {script.peer}") as row:
             for _ in throw_unreadable(campaign, row, maker, codec, daemon, 0.5):
                 pinged(codec, daemon)
             throw_oversize(row, folder / "peer", MAX_ARRAY_BYTES)
             _configure(codec, daemon, samples, folder)
             for _ in throw_unreadable(campaign, row, maker, codec, daemon, 0.5):
                 pinged(codec, daemon)
-            light = None if script is not RIG else _throw_light(campaign, display)
             pinged(codec, daemon)
+            light = None if script is not RIG else _throw_light(campaign, display, codec, daemon)
             daemon.send_multipart(codec.encode(m.Shutdown()))
             if process.wait(DEADLINE_MS / 1000) != 0:
                 raise Gave(f"the {script.peer} ended with {process.returncode}: {_end(log)}")
@@ -85,9 +90,8 @@ def _display(context: "zmq.Context[zmq.Socket[bytes]]", folder: Path) -> "zmq.So
 
 
 @contextlib.contextmanager
-def _peer(module: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    where = f"ipc://{folder / 'peer'}"
-    command = [sys.executable, "-m", module, "--endpoint", where, "--silence-limit-s", "60"]
+def _peer(module: str, where: str, folder: Path, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", module, "--endpoint", where, "--silence-limit-s", "60", *more]
     with (folder / "peer.log").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
@@ -114,16 +118,101 @@ def _end(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
-def _throw_light(campaign: Campaign, display: "zmq.Socket[bytes]") -> Row:
+def _throw_light(
+    campaign: Campaign,
+    display: "zmq.Socket[bytes]",
+    codec: Codec,
+    daemon: "zmq.Socket[bytes]",
+) -> Row:
     """Flash nonsense at the simulated rig; what it refused is known when it has ended."""
+    daemon.send_multipart(codec.encode(m.StartRecording()))
     row = Row("alone: light")
     campaign.rows.append(row)
     begun_s = time.monotonic()
     maker = campaign.hostile(LIGHT, examples.LIGHT)
     for _ in throw_unreadable(campaign, row, maker, LIGHT, display):
         pass
+    # What it records of darkness says that it has seen all that came before.
+    display.send_multipart(LIGHT.encode(LightChanged(what="dark_until", host_time_s=1.0)))
+    while not isinstance(read(codec, daemon.recv_multipart()), m.SpikesRecorded):
+        pass
     row.seconds = time.monotonic() - begun_s
     return row
+
+
+def flood_peer_with_keys(campaign: Campaign, module: str, samples: Sequence[m.Message]) -> None:
+    """Talk nonsense to a rig adapter over loopback, as its daemon, while others try to get in.
+
+    The others have no key, or one that is not on the list, or take the adapter for another.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="nl-", dir=campaign.folder))
+    codec, log = Codec(RIG.vocabulary), folder / "peer.log"
+    maker = campaign.hostile(codec, samples)
+    rig, allowed = acquainted(folder)
+    unknown, mistaken = made(folder, "unknown"), made(folder, "mistaken")
+    introduce(rig, unknown)
+    introduce(unknown, mistaken)
+    others = (None, connecting_keys(unknown), connecting_keys(mistaken))
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    at = ("tcp://127.0.0.1:*", folder, "--keys", str(rig))
+    try:
+        with _peer(module, *at) as process, campaign.row("alone: with keys") as row:
+            where = _listening(log)
+            host, port = where.removeprefix("tcp://").split(":")
+            daemon = dealer(context, where, keys=connecting_keys(allowed))
+            pinged(codec, daemon)
+            for keys in others:
+                _is_refused(context, where, keys, codec, daemon)
+            for _ in throw_unreadable(campaign, row, maker, codec, daemon):
+                pinged(codec, daemon)
+                throw_oversize(row, (host, int(port)), MAX_ARRAY_BYTES)
+                for keys in others:
+                    dealer(context, where, keys=keys).close(linger=100)
+            daemon.send_multipart(codec.encode(m.Shutdown()))
+            if process.wait(DEADLINE_MS / 1000) != 0:
+                raise Gave(f"the rig adapter with keys ended with {process.returncode}")
+            row.counted = total_in(log, RIG.peer)
+    finally:
+        context.destroy(linger=0)
+    if "unknown key" not in (said := _end(log)) or "handshake" not in said:
+        raise Gave(f"those that tried to get in were not counted: {said}")
+    if log.stat().st_size > MAX_LOG_BYTES:
+        raise Gave(f"the flood filled {log}")
+
+
+def _is_refused(
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    where: str,
+    keys: Keys | None,
+    codec: Codec,
+    daemon: "zmq.Socket[bytes]",
+) -> None:
+    """Wait until somebody with these keys was turned away, while the daemon is served."""
+    stranger = context.socket(zmq.DEALER)
+    if keys is not None:
+        stranger.curve_publickey, stranger.curve_secretkey = keys.public, keys.secret
+        stranger.curve_serverkey = keys.other
+    ends = Handshakes(stranger, UNKNOWN_KEY | MISMATCH | BROKEN_OFF | SUCCEEDED)
+    stranger.connect(where)
+    until_s = time.monotonic() + DEADLINE_MS / 1000
+    while not (seen := ends.take(1)):
+        pinged(codec, daemon)
+        if time.monotonic() > until_s:
+            raise Gave("nobody answers who wants to get in")
+    ends.close()
+    stranger.close(linger=0)
+    if SUCCEEDED in seen:
+        raise Gave(f"somebody got in with the keys {keys}")
+
+
+def _listening(log: Path) -> str:
+    until_s = time.monotonic() + DEADLINE_MS / 1000
+    while time.monotonic() < until_s:
+        found = re.search(r"listening at (\S+)", log.read_text(encoding="utf-8"))
+        if found is not None:
+            return found[1]
+        time.sleep(0.02)
+    raise Gave(f"the peer does not listen: {_end(log)}")
 
 
 def flood_link(campaign: Campaign) -> None:

@@ -2,7 +2,7 @@
 
 Commands are imperative, reports are past tense. Arrays are declared with their type and number of
 dimensions; the codec carries them as raw frames. Times are in seconds: `_host_s` on the monotonic
-clock of the machine (in a virtual session, the display's virtual clock), `_rig_s` on the
+clock of the sender's machine (in a virtual session, the display's virtual clock), `_rig_s` on the
 acquisition clock. What may be said when is in `conversation`; nothing here does I/O.
 """
 
@@ -89,11 +89,11 @@ class Pong(Message):
 
 
 class Shutdown(Message):
-    """The daemon asks the process to end."""
+    """The session is over: the process ends, or, if it was told to stay, waits for the next one."""
 
 
 class ShutDown(Message):
-    """The process is about to end, as asked."""
+    """The process is about to do so, and says no more in this conversation."""
 
 
 class Faulted(Message):

@@ -10,6 +10,7 @@ from controller.cli.config_commands import template
 from controller.config.load import config_schema, load_config, parse_config
 from controller.config.tables import SessionConfig
 from controller.errors import ConfigError
+from rig_adapters.testing.acquaintance import acquainted
 
 GENETIC = "threads.0.optimizer.kind=genetic"
 FC6 = 'generators.fc6={kind="deepsim_fc6", weights="no/such/file.pt"}'
@@ -69,6 +70,12 @@ WRONG = {
     "session.seed=-1": "session.seed must be greater than or equal to 0, but it is -1.",
     "session.name=../escape": (
         "session.name must match pattern '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$', but it is '../escape'."
+    ),
+    "rig.endpoint=192.0.2.7:5555": (
+        'rig.endpoint must be "local" or "tcp://HOST:PORT", but it is \'192.0.2.7:5555\'.'
+    ),
+    "rig.endpoint=tcp://127.0.0.1:*": (
+        'rig.endpoint must be "local" or "tcp://HOST:PORT", but it is \'tcp://127.0.0.1:*\'.'
     ),
     "rig.adapter=plexon": "rig.adapter must be 'sim', but it is 'plexon'.",
     "rig.settings.failed_trial_probability=1.5": (
@@ -192,3 +199,76 @@ def test_the_template_mentions_every_key() -> None:
     keys = {key for table in schema["$defs"].values() for key in table["properties"]}
 
     assert [key for key in keys if not re.search(rf"\b{key}( =|\])", text)] == []
+
+
+def test_a_rig_adapter_on_another_machine_needs_keys() -> None:
+    refused, missing = problems(template(), "rig.endpoint=tcp://rig-pc:5555")
+    assert "rig.endpoint tcp://rig-pc:5555 is on another machine, where the simulated" in refused
+    assert missing == (
+        "rig.keys is missing: the adapter at tcp://rig-pc:5555 is on another machine, so make "
+        "keys with neuroloop keys new and name their folder."
+    )
+
+
+def test_keys_that_are_not_safe_are_told_before_anything_starts(tmp_path: Path) -> None:
+    _, daemon = acquainted(tmp_path)
+    here = "rig.endpoint=tcp://127.0.0.1:5555"
+    parse_config(template(), [here])
+    parse_config(template(), [here, f"rig.keys={daemon}"])
+    (daemon / "daemon.key_secret").chmod(0o644)
+    assert problems(template(), here, f"rig.keys={daemon}") == (
+        f"rig.keys: {daemon}/daemon.key_secret can be read by others; type: chmod 600 "
+        f"'{daemon}/daemon.key_secret'.",
+    )
+    # Somebody rehearses at a desk with the file of the rig.
+    parse_config(template(), ["rig.endpoint=local", f"rig.keys={daemon}"])
+
+
+DEEP = "[" * 5000 + "]" * 5000
+HEX = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 2022", f"seed = {DEEP}"),
+        ("seed = 2022", "seed = " + "{a=" * 3000 + "1" + "}" * 3000),
+        ("seed = 2022", "seed = " + "9" * 5000),
+        ("seed = 2022", f"seed = {HEX}"),
+        ("seed = 2022", f"seed = -{HEX[:3000]}"),
+        ("screen_size_px = [1280, 720]", f"screen_size_px = [{HEX}, 720]"),
+        ("sigma0 = 3.0", f"sigma0 = {HEX}"),
+        ("gain_cv = 0.11", f"gain_cv = {HEX}"),
+        ("gain_cv = 0.11", f"anything = {HEX}"),
+        ("refresh_hz = 60.0", "refresh_hz = 1e999"),
+    ],
+)
+def test_a_config_that_is_a_bomb_is_answered_in_a_short_sentence(old: str, new: str) -> None:
+    assert old in template()
+    with pytest.raises(ConfigError) as refused:
+        parse_config(template().replace(old, new))
+    assert all(0 < len(problem) < 300 for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("value", [DEEP, HEX, "9" * 5000])
+def test_an_override_that_is_a_bomb_is_answered_in_a_short_sentence(value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(template(), [f"session.seed={value}"])
+    assert all(0 < len(problem) < 300 for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("seed = !!python/object/apply:os.system ['touch trap']", "is not valid TOML"),
+        ("seed = __import__('os').system('touch trap')", "is not valid TOML"),
+        ('seed = "$(touch trap)"', "session.seed must be"),
+    ],
+)
+def test_nothing_in_a_config_is_ever_run(
+    text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=why):
+        parse_config(template().replace("seed = 2022", text))
+    assert not (tmp_path / "trap").exists()

@@ -15,7 +15,7 @@ import zmq.asyncio
 from controller.control import messages as c
 from controller.control.client import ControlClient
 from controller.control.server import MAX_COMMAND_BYTES, ControlServer
-from controller.errors import ControlError
+from controller.errors import ControlError, SessionRefused
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.messages import Message, Ping
 
@@ -306,3 +306,36 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(endpoint:
         other.join()
         router.close(linger=0)
         context.term()
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp://127.0.0.1:5555",
+        "tcp://localhost:*",
+        "tcp://[::1]:5555",
+        "tcp://*:5555",
+        "tcp://0.0.0.0:5555",
+        "tcp://192.0.2.7:5555",
+        "tcp://eth0:5555",
+        "tcp://rig-pc:5555",
+        "ipc://@control",
+        "ipc://*",
+        "ipc://control",
+        "ws://127.0.0.1:5555",
+        "",
+    ],
+)
+def test_commands_are_taken_at_a_file_only(endpoint: str) -> None:
+    async def scene() -> None:
+        context = zmq.asyncio.Context()
+        try:
+            with pytest.raises(SessionRefused, match="commands are taken only from this machine"):
+                ControlServer(context, endpoint, accept)
+        finally:
+            context.term()
+
+    async def accept(_command: Message) -> Message:
+        return c.CommandAccepted(what="no")
+
+    run_clean(scene())

@@ -306,3 +306,25 @@ def test_a_block_can_follow_one_that_was_given_up(play: Play) -> None:
         return sum(row.outcome == "completed" for row in shown)
 
     assert play(scene) == 5
+
+
+def test_what_was_read_on_the_clock_of_another_machine_becomes_a_time_of_this_one(
+    play: Play,
+) -> None:
+    def elsewhere(_part: int, batches: Batches) -> Batches:
+        return [
+            batch.model_copy(update={"clock_host_s": batch.clock_host_s + 7000.0})
+            for batch in batches
+        ]
+
+    async def scene(stage: Stage) -> tuple[list[Shown], ClockMap | None]:
+        stage.rig_link.clock.add(1.0, 7001.0005, 1.001)
+        return await stage.present(images(1, 2, 3)), stage.recorder.clock
+
+    shown, clock = play(scene, batches=elsewhere, sync=False)
+
+    for row in shown:
+        assert row.report is not None
+        assert row.onset_rig_s == pytest.approx(row.report.flip_on_host_s + OFFSET_S, abs=1e-9)
+    assert clock is not None
+    assert clock.residual_s == pytest.approx(0.0005 + 1e-5)

@@ -149,3 +149,21 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_limit_of_none_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="limit of 0"):
         load_folder(tmp_path, 8, limit=0)
+
+
+def test_a_picture_that_another_program_would_have_to_open_is_refused_and_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Pillow goes by the content, whatever the name, and gives PostScript to Ghostscript.
+    ghostscript, trap = tmp_path / "gs", tmp_path / "trap"
+    ghostscript.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (tmp_path / "a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    )
+
+    with pytest.raises(PictureError, match="cannot be read as a picture"):
+        load_image(tmp_path / "a.png", 16)
+
+    assert not trap.exists()

@@ -1,14 +1,17 @@
 """The daemon's end of the wire: answers within deadlines, and one reason why a peer was lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 import zmq
 import zmq.asyncio
 
+from rig_adapters.endpoints import EndpointRefused
 from rig_adapters.errors import (
     LocalProtocolError,
     PeerFaulted,
@@ -16,7 +19,10 @@ from rig_adapters.errors import (
     RemoteProtocolError,
     RigTimeout,
 )
+from rig_adapters.keys import Keys, connecting_keys, listening_keys
 from rig_adapters.link import Heartbeat, Link
+from rig_adapters.listener import Listener
+from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.conversation import RIG
@@ -178,3 +184,163 @@ def test_the_first_reason_stays(play: Callable[..., None]) -> None:
             await link.receive(1.0)
 
     play(scene)
+
+
+ONE_SIDED = "(one side uses keys and the other does not|both sides use keys or neither does)"
+"""Who hangs up first differs from time to time."""
+
+
+def reaching(
+    endpoint: str, keys: Keys | None = None, timeout_s: float = 60.0
+) -> Callable[[], Awaitable[Link]]:
+    async def scene() -> Link:
+        context = zmq.asyncio.Context()
+        link = Link(context, endpoint, RIG, Heartbeat(), keys)
+        link.start()
+        try:
+            await link.reach(timeout_s)
+        finally:
+            await link.close()
+            context.term()
+        return link
+
+    return scene
+
+
+@contextmanager
+def listening(keys: Keys | None = None) -> Iterator[Listener]:
+    """Listen on loopback in a thread, until the block ends."""
+    over = threading.Event()
+    with Listener("tcp://127.0.0.1:*", RIG, 1e6, keys) as listener:
+
+        def listen() -> None:
+            while not over.is_set():
+                listener.receive(0.01)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield listener
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_peer_that_is_there_is_reached_and_its_clock_is_this_one(tmp_path: Path) -> None:
+    rig, daemon = acquainted(tmp_path)
+    with listening(listening_keys(rig)) as listener:
+        link = asyncio.run(reaching(listener.endpoint, connecting_keys(daemon))())
+    assert link.clock.here(3.25) == (3.25, 0.0)
+    assert link.failure is None
+
+
+def test_a_peer_that_did_not_hear_the_first_ping_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig_adapters.link._ASK_AGAIN_S", 0.0)
+
+    async def scene() -> None:
+        context = zmq.asyncio.Context()
+        router = context.socket(zmq.ROUTER)
+        router.bind(f"ipc://{tmp_path / 'peer'}")
+        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link.start()
+
+        async def answer() -> None:
+            await router.recv_multipart()
+            while True:
+                daemon, *frames = await router.recv_multipart()
+                ping = CODEC.decode(frames)
+                assert isinstance(ping, m.Ping)
+                pong = m.Pong(token=ping.token, host_time_s=time.monotonic())
+                await router.send_multipart([daemon, *CODEC.encode(pong)])
+
+        answering = asyncio.create_task(answer())
+        try:
+            await link.reach(60.0)
+        finally:
+            answering.cancel()
+            await link.close()
+            router.close(linger=0)
+            context.term()
+
+    asyncio.run(scene())
+
+
+def test_a_peer_with_another_clock_is_read_through_its_answers(tmp_path: Path) -> None:
+    async def scene() -> tuple[float, float]:
+        context = zmq.asyncio.Context()
+        router = context.socket(zmq.ROUTER)
+        router.bind(f"ipc://{tmp_path / 'peer'}")
+        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link.start()
+
+        async def answer() -> None:
+            while True:
+                daemon, *frames = await router.recv_multipart()
+                ping = CODEC.decode(frames)
+                assert isinstance(ping, m.Ping)
+                pong = m.Pong(token=ping.token, host_time_s=time.monotonic() - 5000.0)
+                await router.send_multipart([daemon, *CODEC.encode(pong)])
+
+        answering = asyncio.create_task(answer())
+        try:
+            await link.reach(60.0)
+            now_s = time.monotonic()
+            here_s, uncertainty_s = link.clock.here(now_s - 5000.0)
+        finally:
+            answering.cancel()
+            await link.close()
+            router.close(linger=0)
+            context.term()
+        return here_s - now_s, uncertainty_s
+
+    error_s, uncertainty_s = asyncio.run(scene())
+    assert uncertainty_s > 0
+    assert abs(error_s) <= uncertainty_s
+
+
+def test_why_a_peer_is_not_reached_is_said_in_one_sentence(tmp_path: Path) -> None:
+    rig, daemon = acquainted(tmp_path)
+    stranger = made(tmp_path, "stranger")
+    introduce(rig, stranger)
+    mistaken = made(tmp_path, "mistaken")
+    introduce(stranger, mistaken)
+    introduce(mistaken, rig)
+    with listening(listening_keys(rig)) as listener:
+        where = listener.endpoint
+        with pytest.raises(PeerLost, match=r"refuses the key stranger .*; copy .*stranger\.key"):
+            asyncio.run(reaching(where, connecting_keys(stranger))())
+        with pytest.raises(PeerLost, match=r"breaks off every connection; .* the key in /"):
+            asyncio.run(reaching(where, connecting_keys(mistaken))())
+        with pytest.raises(PeerLost, match=ONE_SIDED):
+            asyncio.run(reaching(where)())
+        assert listener.conversation.state == "connected"
+    with pytest.raises(PeerLost, match=f"no rig adapter answers at {where}: nothing is there"):
+        asyncio.run(reaching(where, connecting_keys(daemon), timeout_s=0.2)())
+    with (
+        listening() as listener,
+        pytest.raises(PeerLost, match=ONE_SIDED),
+    ):
+        asyncio.run(reaching(listener.endpoint, connecting_keys(daemon))())
+
+
+def test_a_peer_that_is_connected_to_another_session_says_so() -> None:
+    with listening() as listener:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        first = context.socket(zmq.DEALER)
+        first.connect(listener.endpoint)
+        first.send_multipart(CODEC.encode(CONFIGURE))
+        first.send_multipart(CODEC.encode(m.Ping(token=1)))
+        assert first.poll(30_000)
+        with pytest.raises(PeerFaulted, match="cannot go on: it is connected to another session"):
+            asyncio.run(reaching(listener.endpoint)())
+        context.destroy(linger=0)
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://192.0.2.7:5555", "tcp://rig-pc:5555"])
+def test_another_machine_is_not_connected_to_without_keys(endpoint: str) -> None:
+    context = zmq.asyncio.Context()
+    with pytest.raises(EndpointRefused, match="needs keys"):
+        Link(context, endpoint, RIG, Heartbeat())
+    context.term()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig_adapters.errors import LocalProtocolError, PeerLost, RemoteProtocolError
-from rig_adapters.listener import Listener
+from rig_adapters.listener import MOST_TURNED_AWAY, Listener
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.conversation import RIG
@@ -143,3 +143,47 @@ def test_a_silent_daemon_is_taken_for_dead(endpoint: str) -> None:
 def test_an_endpoint_that_cannot_be_bound_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(zmq.ZMQError):
         Listener(f"ipc://{tmp_path / 'no' / 'such' / 'folder'}", RIG, 1.0)
+
+
+def test_who_wants_to_begin_a_second_session_is_told_that_there_is_one(
+    listener: Listener, client: Client, endpoint: str
+) -> None:
+    client.send(CONFIGURE)
+    assert listener.receive(5.0) == CONFIGURE
+    other = Client(endpoint)
+    other.send(CONFIGURE)
+    while not other.socket.poll(0):
+        assert listener.receive(0.01) is None
+    told = other.receive()
+    assert isinstance(told, m.Faulted)
+    assert "connected to another session" in told.what
+    assert listener.conversation.state == "configuring"
+    # Whoever floods gets no flood of answers.
+    for _ in range(3 * MOST_TURNED_AWAY):
+        other.send(m.Ping(token=1))
+    client.send(m.Ping(token=2))
+    while listener.refusals.total < 1 + 3 * MOST_TURNED_AWAY or not client.socket.poll(0):
+        assert listener.receive(0.01) is None
+    for _ in range(MOST_TURNED_AWAY - 1):
+        assert isinstance(other.receive(), m.Faulted)
+    assert not other.socket.poll(100)
+    other.close()
+
+
+def test_who_waits_for_a_daemon_is_patient_until_it_has_spoken(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = time.monotonic()
+    with Listener(endpoint, RIG, silence_limit_s=5.0, waits=True) as listener:
+        monkeypatch.setattr(time, "monotonic", lambda: now_s)
+        now_s += 1e6
+        assert listener.receive(0.0) is None
+        client = Client(endpoint)
+        client.send(CONFIGURE)
+        while (heard := listener.receive(0.0)) is None:
+            listener.socket.poll(5000)
+        assert heard == CONFIGURE
+        now_s += 5.1
+        with pytest.raises(PeerLost, match=r"silent for 5\.1 s"):
+            listener.receive(0.0)
+        client.close()

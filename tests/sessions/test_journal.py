@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +220,36 @@ def test_a_rewriting_that_fails_leaves_the_file_as_it_was(
     journal.rewrite()
     journal.close()
     assert journal.path.read_bytes() == before
+
+
+class Mine:
+    """Leaves a trace when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("trap"),)  # type: ignore[return-value]  # what an attacker writes
+
+
+PICKLE = pickle.dumps(Mine())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PICKLE,
+        b"\0" + PICKLE,
+        b'{"tree":{"array":0},"arrays":[["|O",[1]]]}\0' + PICKLE[:8],
+        b'{"tree":{"array":0},"arrays":[["|V%d",[1]]]}\0%b' % (len(PICKLE), PICKLE),
+        b'{"tree":{"record":"Path","fields":{}},"arrays":[]}\0',
+        b'{"tree":' + b"[" * 100_000 + b"\0",
+        b'{"tree":' + b'{"mapping":[["a",' * 5000 + b"1" + b"]]}" * 5000 + b',"arrays":[]}\0',
+        b'{"tree":' + b"9" * 5000 + b',"arrays":[]}\0',
+        b'{"tree":1,"arrays":[["<f8",[%b]]]}\0' % (b"9" * 4000),
+    ],
+)
+def test_a_bomb_or_a_pickle_in_a_journal_is_refused_and_does_not_run(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match="hold no record"):
+        decode(data)
+    assert not (tmp_path / "trap").exists()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from sessions.errors import LogFormatError, RecordError
@@ -65,3 +67,46 @@ def test_unknown_threads_and_blocks_are_named(pristine_log: Path) -> None:
         reader.codes(7)
     with pytest.raises(RecordError, match="Block 8 was not committed"):
         read_record(reader, 8)
+
+
+class Mine:
+    """Leaves a trace when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("trap"),)  # type: ignore[return-value]  # what an attacker writes
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "9" * 5000, pickle.dumps(Mine(), protocol=0).decode()]
+)
+@pytest.mark.parametrize("name", ["versions", "extra"])
+def test_a_text_of_the_log_that_is_a_bomb_or_a_pickle_is_refused(
+    altered_log, name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def plant(file: h5py.File) -> None:
+        file["config"][name][()] = text
+
+    reader = open_log(altered_log(plant))
+    with pytest.raises(LogFormatError, match="is not JSON"):
+        _ = reader.start
+    assert not (tmp_path / "trap").exists()
+
+
+def test_a_pickle_in_the_place_of_a_column_does_not_run(
+    altered_log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def plant(file: h5py.File) -> None:
+        del file["threads/name"]
+        # As PyTables marks a pickle, which it would load.
+        column = file.create_dataset("threads/name", data=np.void(pickle.dumps(Mine())))
+        column.attrs["CLASS"] = "VLARRAY"
+        column.attrs["PSEUDOATOM"] = "object"
+
+    reader = open_log(altered_log(plant))
+    with pytest.raises(ValueError, match="scalar"):
+        _ = reader.start
+    assert not (tmp_path / "trap").exists()

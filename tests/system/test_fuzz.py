@@ -17,6 +17,7 @@ SOCKETS = (
     "alone: stimulus process",
     "alone: rig adapter",
     "alone: light",
+    "alone: with keys",
     "daemon's link",
     "control client",
 )

@@ -1,6 +1,8 @@
 """The codec: every message survives the wire, and nothing else gets in."""
 
 import itertools
+import pickle
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import numpy as np
@@ -181,6 +183,8 @@ LONG = "k" * 100_000
         ([TAG, header_of("Shutdown"), *[b""] * 9], Reason.OVERSIZE),
         ([TAG, b" " * (codec_module.MAX_HEADER_BYTES + 1)], Reason.OVERSIZE),
         ([TAG, b'{"type":' + b"[" * 100_000], Reason.HEADER),
+        ([TAG, header_of("ConfigureRig", "[" * 250 + "]" * 250)], Reason.HEADER),
+        ([TAG, header_of("ConfigureRig", '{"a":' * 250 + "1" + "}" * 250)], Reason.HEADER),
         ([TAG, header_of("Ping", f'{{"token": {"9" * 100_000}}}')], Reason.HEADER),
         ([TAG, header_of("Faulted", '{"what": "a\\u0000b"}')], Reason.HEADER),
         ([TAG, header_of("Hello\\u001b[2J\\n")], Reason.UNKNOWN_TYPE),
@@ -210,6 +214,31 @@ def test_what_is_refused_has_a_reason_and_one_short_line(
     assert refused.value.reason is reason
     assert len(str(refused.value)) <= codec_module.MAX_SENTENCE
     assert str(refused.value).isprintable()
+
+
+class Mine:
+    """Leaves a trace when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("trap"),)  # type: ignore[return-value]  # what an attacker writes
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [pickle.dumps(Mine())],
+        [TAG, pickle.dumps(Mine())],
+        [TAG, header_of("Ping", '{"token": 1}'), pickle.dumps(Mine())],
+        [TAG, header_of("ImagesLoaded", arrays='[["image_ids", "|O", [1]]]'), pickle.dumps(Mine())],
+    ],
+)
+def test_a_pickle_is_refused_and_does_not_run(
+    frames: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RemoteProtocolError):
+        CODEC.decode(frames)
+    assert not (tmp_path / "trap").exists()
 
 
 def test_a_null_character_is_not_sent_but_the_text_about_it_is() -> None:
