@@ -130,9 +130,15 @@ class RunningAudit:
         if self._closing:
             process.terminate()
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        async for line in process.stdout:
-            await self._take(json.loads(line))
-        return await process.wait()
+        try:
+            async for line in process.stdout:
+                await self._take(json.loads(line))
+            return await process.wait()
+        finally:
+            # Where it could not be understood it still runs.
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     async def _take(self, audited: dict[str, object]) -> None:
         block, findings = audited["block"], audited["findings"]

@@ -39,11 +39,11 @@ ALARM_Z = 4.8
 """z of a wrong lag that is no chance …"""
 BETTER_Z = 3.0
 """… and by how much it must exceed that of lag 0, which responses that overlap do not."""
-LOST_FROM_Z = 5.0
+LOST_FROM_Z = 4.5
 LOST_BELOW_Z = 1.5
 """Responses that fitted like the first and now fit like the second belong to other images."""
 LOST_MEMORY = 5
-"""Blocks whose median tells how well responses fitted before."""
+"""So many blocks in a row must have fitted before."""
 MEMORY = 0.9
 """What a block's weight in the expectations loses with each block after it."""
 
@@ -199,12 +199,13 @@ class ResponseMemory:
     def _lost(self, own: float) -> str:
         if len(self._own) < LOST_MEMORY or not math.isfinite(own):
             return ""
-        before = float(np.median(self._own))
+        before = min(self._own)
         if before < LOST_FROM_Z or own >= LOST_BELOW_Z:
             return ""
         return (
             f"the responses fit neither the images they are logged for nor their neighbours "
-            f"(z {own:.1f}, before {before:.1f}): they belong to others, or the units are lost"
+            f"(z {own:.1f}, before {before:.1f} or more): they belong to others, or the units are "
+            "lost"
         )
 
     def _remember(self, own: float) -> None:

@@ -12,6 +12,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sessions.audit.block import LoggedBlock, listed, place_of
 from sessions.records import ThreadInfo, Window
@@ -33,8 +34,9 @@ class Recount:
     baseline: CountRows
 
 
+@lru_cache(maxsize=1)
 def recount(logged: LoggedBlock) -> Recount:
-    """Count the spikes of a block again."""
+    """Count the spikes of a block again; the last block is remembered."""
     trains: dict[int, list[float]] = {unit.unit_id: [] for unit in logged.start.units}
     spikes = logged.rows.spikes
     for unit_id, time_s in zip(spikes.unit_id.tolist(), spikes.rig_time_s.tolist(), strict=True):
