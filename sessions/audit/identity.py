@@ -92,7 +92,11 @@ def presentations_disagree(logged: LoggedBlock) -> Iterator[str]:
 
 
 def shown_is_not_sent(logged: LoggedBlock) -> Iterator[str]:
-    """Find presentations that showed other pixels than those of the image that they name."""
+    """Find presentations that showed other pixels than those of the image that they name.
+
+    Only what completed counts: a session that goes on elsewhere may render other pixels from the
+    same codes, and leaves out the responses to those before.
+    """
     images, shown = logged.rows.images, logged.rows.presentations
     sent = {
         **logged.references,
@@ -103,10 +107,12 @@ def shown_is_not_sent(logged: LoggedBlock) -> Iterator[str]:
     for presentation_id, image_id, sha256, outcome in zip(
         *(column.tolist() for column in columns), strict=True
     ):
-        if sha256 and sent.get(image_id) != sha256:
-            wrong.append(presentation_id)
-        elif outcome == "completed" and not sha256:
+        if outcome != "completed":
+            continue
+        if not sha256:
             unseen.append(presentation_id)
+        elif sent.get(image_id) != sha256:
+            wrong.append(presentation_id)
     if wrong:
         yield f"presentations {listed(wrong)} showed pixels with another hash than their image"
     if unseen:
