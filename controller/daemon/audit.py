@@ -55,7 +55,9 @@ class RunningAudit:
 
         So an alarm comes before another block begins, also where blocks take no time.
         """
-        if await self._audited(committed - 1, KEEP_UP_S) or self._lost:
+        # One that was waited for in vain is not waited for again before it has caught up.
+        patience_s = 0.0 if self._behind else KEEP_UP_S
+        if await self._audited(committed - 1, patience_s) or self._lost:
             self._behind = False
         elif not self._behind:
             self._behind = True
