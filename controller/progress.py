@@ -22,6 +22,7 @@ class Progress:
     outcomes: Counter[str] = field(default_factory=Counter)
     threads: tuple[ThreadStatus, ...] = ()
     message: str = ""
+    alarms: list[str] = field(default_factory=list)
 
     def set_block(self, done: int, planned: int) -> None:
         """Note how far the open part of the block is."""

@@ -33,6 +33,8 @@ from sessions.storage import json_value, open_for_reading, read_column
 
 Rows = TypeVar("Rows")
 
+_CODES = "codes/thread_"
+
 
 def open_log(path: Path | str) -> LogReader:
     """Open a session log, given its file or the session folder that holds it.
@@ -60,7 +62,8 @@ class LogReader:
             _require_log(file)
             self.schema_version = int(file.attrs["schema_version"])
             self.generations_committed = int(file.attrs["generations_committed"])
-            self._counts = _row_counts(file, self.generations_committed)
+            self._commits = _row_counts(file, self.generations_committed)
+            self._counts = {key: rows[-1] for key, rows in self._commits.items()}
             self._counts["events"] = int(file.attrs["events_committed"])
             self.end = _read_end(file)
 
@@ -165,10 +168,44 @@ class LogReader:
             RecordError: the session has no such thread.
 
         """
-        if f"codes/thread_{thread_id}" not in self._counts:
+        if f"{_CODES}{thread_id}" not in self._counts:
             known = [thread.thread_id for thread in self.threads]
             raise RecordError(f"This session has no thread {thread_id}; choose one of {known}.")
-        return self._table(f"codes/thread_{thread_id}", tables.CodeRows)
+        return self._table(f"{_CODES}{thread_id}", tables.CodeRows)
+
+    def block(self, block: int) -> tables.BlockRows:
+        """Read what one committed block added, and nothing of the others.
+
+        Raises:
+            RecordError: that block was not committed.
+
+        """
+        if not 0 <= block < self.generations_committed:
+            raise RecordError(
+                f"Block {block} was not committed; this log holds {self.generations_committed}."
+            )
+        with open_for_reading(self.path) as file:
+
+            def added(key: str, kind: type[Rows]) -> Rows:
+                return self._read(file, key, kind, self._added_by(block, key))
+
+            codes = [key for key in self._commits if key.startswith(_CODES)]
+            return tables.BlockRows(
+                block=block,
+                images=added("images", tables.ImageRows),
+                scores=added("scores", tables.ScoreRows),
+                presentations=added("presentations", tables.PresentationRows),
+                spikes=added("spikes", tables.SpikeRows),
+                sync=added("sync", tables.SyncRows),
+                generations=added("generations", tables.GenerationRows),
+                clock=added("clock", tables.ClockRows),
+                code_ids={
+                    int(key.removeprefix(_CODES)): read_column(
+                        file[key]["image_id"], self._added_by(block, key)
+                    )
+                    for key in codes
+                },
+            )
 
     def pixels(self, image_id: int) -> Pixels:
         """Pixels `(h, w, 3)` of one image.
@@ -193,12 +230,19 @@ class LogReader:
 
     def _table(self, key: str, kind: type[Rows]) -> Rows:
         with open_for_reading(self.path) as file:
-            group = file[key]
-            columns = {
-                item.name: read_column(group[item.name], self._counts[key])
-                for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
-            }
-        short = {name for name, column in columns.items() if len(column) < self._counts[key]}
+            return self._read(file, key, kind, slice(0, self._counts[key]))
+
+    def _added_by(self, block: int, key: str) -> slice:
+        """Rows of a table that came with one block."""
+        return slice(self._commits[key][block], self._commits[key][block + 1])
+
+    def _read(self, file: h5py.File, key: str, kind: type[Rows], rows: slice) -> Rows:
+        columns = {
+            item.name: read_column(file[key][item.name], rows)
+            for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
+        }
+        due = rows.stop - rows.start
+        short = {name for name, column in columns.items() if len(column) < due}
         if short:
             raise LogFormatError(
                 f"{self.path}: /{key} has fewer rows of {', '.join(sorted(short))} than were "
@@ -252,7 +296,8 @@ def _require_log(file: h5py.File) -> None:
         )
 
 
-def _row_counts(file: h5py.File, committed: int) -> dict[str, int]:
+def _row_counts(file: h5py.File, committed: int) -> dict[str, list[int]]:
+    """Rows of each table after 0, 1, … `committed` generations."""
     rows = file[COMMITS.path]["rows"]
     if rows.shape[0] <= committed:
         raise LogFormatError(
@@ -260,7 +305,7 @@ def _row_counts(file: h5py.File, committed: int) -> dict[str, int]:
             f"{rows.shape[0] - 1}; it was damaged, so take a complete copy from the rig."
         )
     keys = [key.decode() for key in rows.attrs["tables"]]
-    return dict(zip(keys, (int(count) for count in rows[committed]), strict=True))
+    return dict(zip(keys, rows[: committed + 1].T.tolist(), strict=True))
 
 
 def _read_end(file: h5py.File) -> SessionEnd | None:

@@ -53,6 +53,10 @@ class Summary:
     outcome_counts: dict[str, int]
     spikes: int
     time_split_s: dict[str, float]
+    audit: str
+    """What the audit beside the session came to; empty where there was none, or not yet."""
+    alarms: int
+    """Differences that it found."""
     threads: tuple[ThreadSummary, ...]
 
 
@@ -61,7 +65,7 @@ def summary(reader: LogReader) -> Summary:
     start, end = reader.start, reader.end
     outcomes, counts = np.unique(reader.presentations.outcome, return_counts=True)
     outcome_counts = dict(zip(outcomes.tolist(), counts.tolist(), strict=True))
-    timing = reader.timing
+    timing, events = reader.timing, reader.events
     spent = {stage: float(np.nansum(getattr(timing, stage))) for stage in TIMING_STAGES}
     return Summary(
         session_id=start.session_id,
@@ -78,6 +82,8 @@ def summary(reader: LogReader) -> Summary:
         outcome_counts=outcome_counts,
         spikes=len(reader.spikes.unit_id),
         time_split_s={stage: value for stage, value in spent.items() if value},
+        audit=next((str(text) for text in reversed(events.text[events.kind == "audit"])), ""),
+        alarms=int(np.count_nonzero(events.kind == "audit alarm")),
         threads=tuple(_thread_summary(reader, thread) for thread in start.threads),
     )
 
@@ -139,6 +145,8 @@ def summary_sentences(found: Summary) -> list[str]:
         )
         told = ", ".join(f"{stage} {100 * s / total:.0f} %" for s, stage in split[:3])
         sentences.append(f"The blocks took {_duration(total)}" + (f": {told}." if told else "."))
+    if found.audit:
+        sentences.append(f"{found.audit[0].upper()}{found.audit[1:]}.")
     if found.control == "shuffled":
         sentences.append(
             "This is a control: every optimizer was told the scores of other images, so nothing "

@@ -6,6 +6,7 @@ arrays of a table share their first dimension; text columns are arrays of `str`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,3 +157,18 @@ class EventRows:
     wall_time: Strings
     kind: Strings
     text: Strings
+
+
+@dataclass(frozen=True, eq=False)
+class BlockRows:
+    """What one block added to each table; `code_ids` are the image ids of the codes, by thread."""
+
+    block: int
+    images: ImageRows
+    scores: ScoreRows
+    presentations: PresentationRows
+    spikes: SpikeRows
+    sync: SyncRows
+    generations: GenerationRows
+    clock: ClockRows
+    code_ids: Mapping[int, Ints]

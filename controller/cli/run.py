@@ -23,7 +23,7 @@ from controller import runtime
 from controller.cli.config_commands import SetOption, describe
 from controller.cli.exits import Exit
 from controller.cli.output import complain, err, say, say_json
-from controller.cli.watch import generation_line, view
+from controller.cli.watch import alarm_lines, generation_line, view
 from controller.config.load import load_config
 from controller.config.tables import SessionConfig
 from controller.control.client import ControlClient
@@ -184,15 +184,13 @@ class Daemon:
 
     def watch(self, *, quiet: bool) -> None:
         """Show how the session goes until its daemon has ended."""
-        if quiet:
-            self._process.wait()
-        elif err.is_terminal:
+        if err.is_terminal and not quiet:
             with Live(view(None), console=err, refresh_per_second=4, transient=True) as live:
                 while self._process.poll() is None:
                     live.update(view(self._status()))
                     time.sleep(POLL_S)
         else:
-            self._print_generations()
+            self._print_lines(generations=not quiet)
 
     def outcome(self) -> dict[str, str]:
         """Return `exit_status` and `reason` of the ended session."""
@@ -227,13 +225,22 @@ class Daemon:
         except ControlError:
             return None
 
-    def _print_generations(self) -> None:
+    def _print_lines(self, *, generations: bool) -> None:
+        """Print what happens line by line; an alarm always, for the session waits for an answer."""
         shown = 0
+        told: list[str] = []
         while self._process.poll() is None:
             status = self._status()
             if status is not None and status.block > shown:
                 shown = status.block
-                err.print(generation_line(status), markup=False)
+                if generations:
+                    err.print(generation_line(status), markup=False)
+            if status is not None:
+                alarms = list(alarm_lines(status))
+                for line in alarms:
+                    if line not in told:
+                        err.print(line, markup=False, style="bold red")
+                told = alarms
             time.sleep(POLL_S)
 
 
@@ -241,12 +248,15 @@ def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:
     """Say what happened, draw the picture, and return the exit status."""
     log = folder / FILE_NAME
     picture = _draw(log) if log.exists() else None
+    audit, alarms = _audited(log) if log.exists() else ("", 0)
     if as_json:
         paths = {"log": log if log.exists() else None, "picture": picture, "folder": folder}
-        say_json({**outcome, **{name: path and str(path) for name, path in paths.items()}})
+        told = {name: path and str(path) for name, path in paths.items()}
+        say_json({**outcome, **told, "audit": audit, "audit_alarms": alarms})
     else:
         _tell(outcome, log, picture)
-    return EXIT_OF[outcome["exit_status"]]
+    status = EXIT_OF[outcome["exit_status"]]
+    return Exit.PROBLEMS if alarms and status is Exit.DONE else status
 
 
 def _complete(folder: Path) -> None:
@@ -266,6 +276,14 @@ def _draw(log: Path) -> Path | None:
     picture = log.parent / "summary.png"
     draw_summary(reader, picture)
     return picture
+
+
+def _audited(log: Path) -> tuple[str, int]:
+    """Return what the audit came to, and how many differences it found."""
+    from sessions.report import summary
+
+    found = summary(open_log(log))
+    return found.audit, found.alarms
 
 
 def _tell(outcome: dict[str, str], log: Path, picture: Path | None) -> None:

@@ -18,7 +18,17 @@ def status_lines(status: SessionStatus) -> Iterator[str]:
     for thread in status.threads:
         yield f"  {thread.name}: {thread_text(thread)}"
     yield f"  {pace(status)}"
+    for alarm in alarm_lines(status):
+        yield f"  {alarm}"
     yield f"  log in {status.folder}"
+
+
+def alarm_lines(status: SessionStatus) -> Iterator[str]:
+    """Yield what the operator must see now, and how to go on where the session waits for it."""
+    for alarm in status.alarms:
+        yield f"ALARM: {alarm}"
+    if status.alarms and status.state in ("pausing", "paused"):
+        yield "The session waits for you: neuroloop resume, or neuroloop stop."
 
 
 def generation_line(status: SessionStatus) -> str:
@@ -68,7 +78,9 @@ def view(status: SessionStatus | None) -> RenderableType:
     head = Text(f"{status.session_id}  {status.state}", style="bold")
     if status.label:
         head.append(f"  {status.label}", style="yellow")
-    return Group(head, table, _bar(status), Text(f"{pace(status)}  {status.message}", style="dim"))
+    last = Text(f"{pace(status)}  {status.message}", style="dim")
+    alarms = (Text(line, style="bold red") for line in alarm_lines(status))
+    return Group(head, table, _bar(status), last, *alarms)
 
 
 def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:

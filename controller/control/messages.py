@@ -73,6 +73,8 @@ class SessionStatus(Value):
     threads: tuple[ThreadStatus, ...]
     message: str
     """The last thing that happened, as a sentence."""
+    alarms: tuple[str, ...] = ()
+    """What the operator must see now, and what to do; those that were resumed after are gone."""
 
 
 class StatusReported(Message):

@@ -19,6 +19,7 @@ import zmq.asyncio
 from controller.config.tables import SessionConfig
 from controller.control import messages as c
 from controller.control.server import ControlServer
+from controller.daemon.audit import RunningAudit
 from controller.daemon.preparation import prepare
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import ControllerError
@@ -38,6 +39,8 @@ from sessions.recover import CutOff
 logger = logging.getLogger(__name__)
 
 STOPPING_DEADLINE_S = 3.0
+MOST_ALARMS = 10
+"""Alarms that a status tells; all of them are in the log."""
 
 _EXPECTED = (
     RigError,
@@ -100,6 +103,7 @@ class Daemon:
         self._given_up = False
         self._work: asyncio.Task[None] | None = None
         self._session: Session | None = None
+        self._audit: RunningAudit | None = None
 
     async def run(self) -> tuple[ExitStatus, str]:
         """Run the session; return its exit status and the reason, in words."""
@@ -114,6 +118,8 @@ class Daemon:
         finally:
             # Also where the closing itself went wrong: nothing may stay behind, or wait for ever.
             await processes.close()
+            if self._audit is not None:
+                await self._audit.close()
             await control.close()
             context.destroy(linger=200)
         return status, reason
@@ -131,6 +137,7 @@ class Daemon:
             self._progress,
             self._cut_off,
         )
+        self._audit = RunningAudit(self._folder, self._audit_alarm, self._audit_trouble)
         await self._apply(Event.PREPARED)
 
         await self._while_all_live(run_session(self._session, self._may_go_on), processes)
@@ -180,6 +187,8 @@ class Daemon:
 
     async def _may_go_on(self) -> bool:
         """Answer, at the end of a block, whether another one may begin; waits while paused."""
+        if self._audit is not None and self._session is not None:
+            await self._audit.keep_up(self._session.block)
         await self._apply(Event.BLOCK_ENDED)
         while self.state is State.PAUSED:
             self._changed.clear()
@@ -218,12 +227,37 @@ class Daemon:
             if refusals.total:
                 with contextlib.suppress(SessionLogError, OSError):
                     await self._logbook.event("refused messages", refusals.summary())
+        await self._conclude_audit()
         try:
             await self._logbook.finish(status, reason)
         except (SessionLogError, OSError):
             logger.exception("the log could not be closed")
         if self.state in (State.FINISHING, State.ABORTING):
             await self._apply(Event.CLOSED, log=False)
+
+    async def _audit_alarm(self, text: str) -> None:
+        """Pause at the end of the block: the scores of this session cannot be trusted."""
+        logger.error("%s", text)
+        self._progress.alarms.append(text)
+        with contextlib.suppress(TransitionRefused):
+            await self._apply(Event.PAUSE, "the audit found a difference")
+        with contextlib.suppress(SessionLogError, OSError):
+            await self._logbook.event("audit alarm", text)
+
+    async def _conclude_audit(self) -> None:
+        if self._audit is None or self._session is None:
+            return
+        text = await self._audit.conclude(self._session.block)
+        logger.info("%s", text)
+        # A disk that has no room for this may have some for the end.
+        with contextlib.suppress(SessionLogError, OSError):
+            await self._logbook.event("audit", text)
+
+    async def _audit_trouble(self, text: str) -> None:
+        logger.error("%s", text)
+        self._progress.alarms.append(text)
+        with contextlib.suppress(SessionLogError, OSError):
+            await self._logbook.event("audit trouble", text)
 
     async def _apply(self, event: Event, why: str = "", *, log: bool = True) -> None:
         before, self.state = self.state, next_state(self.state, event)
@@ -280,6 +314,8 @@ class Daemon:
                 event, what = _COMMANDS[type(command)]  # the codec lets no other command through
                 await self._apply(event, "asked by the operator")
                 self._progress.message = "stopped by the operator" if event is Event.STOP else what
+                if event is Event.RESUME:
+                    self._progress.alarms.clear()
                 return c.CommandAccepted(what=what)
 
     def _status(self) -> c.SessionStatus:
@@ -299,4 +335,5 @@ class Daemon:
             outcomes=dict(progress.outcomes),
             threads=progress.threads,
             message=progress.message,
+            alarms=tuple(progress.alarms[:MOST_ALARMS]),
         )

@@ -6,14 +6,14 @@ of its file.
 
 from __future__ import annotations
 
+from sessions.checks.audit import AUDIT_CHECKS
 from sessions.checks.base import Check, Finding, Severity
 from sessions.checks.identity import IDENTITY_CHECKS
 from sessions.checks.pixels import PIXEL_CHECKS
 from sessions.checks.recording import RECORDING_CHECKS
-from sessions.checks.scoring import SCORING_CHECKS
 from sessions.reader import LogReader
 
-CHECKS: tuple[Check, ...] = (*IDENTITY_CHECKS, *PIXEL_CHECKS, *SCORING_CHECKS, *RECORDING_CHECKS)
+CHECKS: tuple[Check, ...] = (*IDENTITY_CHECKS, *PIXEL_CHECKS, *AUDIT_CHECKS, *RECORDING_CHECKS)
 """Every check, in the order in which findings are reported."""
 
 __all__ = ["CHECKS", "Check", "Finding", "Severity", "run_checks"]

@@ -151,7 +151,9 @@ def synthetic_record(
         reference_scores=ReferenceScores(columns[0], columns[1], columns[2], columns[3]),
         presentations=shown.presentations,
         spikes=shown.spikes,
-        clock=ClockFit(CLOCK_OFFSET_S, CLOCK_DRIFT, 2e-4, 20 + block),
+        clock=ClockFit(
+            CLOCK_OFFSET_S, CLOCK_DRIFT, 1e-6, shown.presentations.sync.count("photodiode")
+        ),
         timing={"optimizer": 0.02, "render": 0.4, "display": 30.0, "log": 0.01, "total": 31.0},
     )
 
@@ -287,7 +289,7 @@ def _show(
         frames_shown=np.where(shown, ON_FRAMES, 0),
         dropped_frames=np.zeros(p, dtype=np.int64),
         onset_rig_s=heard_onset_s,
-        sync=tuple("none" if np.isnan(onset) else "clock" for onset in heard_onset_s),
+        sync=tuple("none" if np.isnan(onset) else "photodiode" for onset in heard_onset_s),
         outcome=tuple(outcome.tolist()),
         shown_sha256=tuple(
             hash_of[int(i)] if was else "" for i, was in zip(image_id, shown, strict=True)

@@ -23,8 +23,9 @@ from sessions.committed import commit_of
 from sessions.journal import Journal
 from sessions.log import SessionLog
 from sessions.reader import open_log
-from sessions.records import GenerationRecord
+from sessions.records import Event, GenerationRecord
 from sessions.testing.synthetic import (
+    ENDED,
     SyntheticSession,
     facts_of,
     synthetic_record,
@@ -236,7 +237,7 @@ def test_inspect_exits_with_6_where_something_is_wrong(
     status, out, _ = neuroloop("inspect", "run")
 
     assert status == 6
-    assert "error: Scores of images" in out
+    assert "error: In block 0, scores of generated images" in out
 
 
 def test_recover_brings_into_the_log_what_only_the_journal_holds(
@@ -349,10 +350,28 @@ def test_the_exit_status_says_how_the_session_ended(
         "folder": str(tmp_path),
         "log": None,
         "picture": None,
+        "audit": "",
+        "audit_alarms": 0,
     }
     assert conclude(outcome, tmp_path, as_json=False) is status
     said = capsys.readouterr().err
     assert ("the session ended by a fault: so it was" in said) == (ended == "fail")
+
+
+def test_a_session_whose_audit_found_differences_did_not_end_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_synthetic_log(tmp_path, SyntheticSession(generations=1), end=None)
+    log = SessionLog.resume(tmp_path, open_log(tmp_path).start)
+    log.append_event(Event(1.0, "2026-01-05T09:00:00Z", "audit alarm", "audit of block 0: no."))
+    log.append_event(Event(2.0, "2026-01-05T09:00:00Z", "audit", "audited 1 of 1 generations"))
+    log.finish(ENDED)
+
+    status = conclude({"exit_status": "success", "reason": ""}, tmp_path, as_json=True)
+
+    assert status is Exit.PROBLEMS
+    told = json.loads(capsys.readouterr().out)
+    assert (told["audit"], told["audit_alarms"]) == ("audited 1 of 1 generations", 1)
 
 
 class Program:

@@ -179,3 +179,15 @@ def test_the_live_view_has_no_gain_over_references_that_are_silent_or_missing() 
         assert "×" not in seen(STATUS.model_copy(update={"threads": (thread,)}))
     nothing = THREAD.model_copy(update={"score_mean": None})
     assert "–" in seen(STATUS.model_copy(update={"threads": (nothing,), "max_generations": None}))
+
+
+def test_alarms_are_shown_with_what_to_do_while_the_session_waits() -> None:
+    alarmed = STATUS.model_copy(update={"alarms": ("audit of block 3: no.",), "state": "paused"})
+    wanted = "The session waits for you: neuroloop resume, or neuroloop stop."
+
+    lines = list(status_lines(alarmed))
+    assert "  ALARM: audit of block 3: no." in lines
+    assert f"  {wanted}" in lines
+    assert "ALARM: audit of block 3: no." in seen(alarmed)
+    assert wanted in seen(alarmed)
+    assert wanted not in seen(alarmed.model_copy(update={"state": "running"}))

@@ -1,0 +1,96 @@
+"""`python -m sessions.audit FOLDER`: the process that audits a session while it runs.
+
+Started by the session daemon, with which it shares nothing but the log; can be started by hand. One
+JSON line for each block goes to standard output:
+
+    {"block": 3, "tested": true, "fit_z": 6.1,
+     "findings": [{"check": …, "message": …, "remedy": …}]}
+
+It ends when the log has an end, with its parent, and on SIGTERM. Exit status: 0, or 1 when the log
+cannot be read.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+from sessions.audit.auditor import BlockAudit
+from sessions.audit.follow import follow
+from sessions.errors import SessionLogError
+
+NICENESS = 10
+"""Every other process of a session comes first."""
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Audit the log that the command line names."""
+    arguments = _parse()
+    os.nice(NICENESS)
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    # Ctrl-C may reach all processes of a session; the daemon says when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent(ending)
+    try:
+        for audited in follow(arguments.folder, ending):
+            if audited.block >= arguments.first_block:
+                print(line(audited), flush=True)  # noqa: T201 - the interface
+    except BrokenPipeError:
+        # Whoever listened is gone; what is left in the buffer is nobody's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SessionLogError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the log file of this process
+        return 1
+    return 0
+
+
+def line(audited: BlockAudit) -> str:
+    """Return what is said of one block."""
+    fit_z = audited.responses.fit_z
+    return json.dumps(
+        {
+            "block": audited.block,
+            "findings": [asdict(difference) for difference in audited.differences],
+            "tested": audited.responses.tested,
+            "fit_z": fit_z if math.isfinite(fit_z) else None,
+        }
+    )
+
+
+def _end_with_parent(ending: threading.Event) -> None:
+    """Have Linux send SIGTERM when the parent dies; elsewhere, look every second."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    def watch() -> None:
+        while not ending.wait(1.0):
+            if os.getppid() != parent:
+                ending.set()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sessions.audit", description=__doc__)
+    parser.add_argument("folder", type=Path, help="session folder")
+    parser.add_argument(
+        "--first-block",
+        type=int,
+        default=0,
+        help="first block to report; earlier ones are only learned from",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
