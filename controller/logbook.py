@@ -118,7 +118,10 @@ class Logbook:
         self._pen.submit(journal.append, commit_of(record))
 
         def project() -> None:
-            log.commit_generation(record)
+            # A change that was in place when the disk failed must not be made twice.
+            if log.generations_committed == record.block:
+                log.commit_generation(record)
+            log.sync()
             journal.remove()
 
         self._pages.append(Page(journal, project))
@@ -160,7 +163,12 @@ class Logbook:
         log, journal = self._require_open()
         numbered = NumberedEvent(self._next_event, event)
         self._next_event += 1
-        self._pages.append(Page(journal, partial(log.append_event, event)))
+
+        def project() -> None:
+            if log.events_committed == numbered.number:
+                log.append_event(event)
+
+        self._pages.append(Page(journal, project))
         self._pen.submit(journal.append, numbered)
         await self._settle(journal, journal.sync)
 

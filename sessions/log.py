@@ -182,6 +182,15 @@ class SessionLog:
         self._file.apply(close, RESERVE_BYTES // 16)
         self.close()
 
+    def sync(self) -> None:
+        """Return when every change so far is durable, also one that failed after it was in place.
+
+        Raises:
+            OSError: the disk did not take it.
+
+        """
+        self._file.sync()
+
     def close(self) -> None:
         """Remove what serves the writing; the log stays as it is, and can be written again."""
         self._file.remove_twin()

@@ -32,6 +32,7 @@ class TwinFile:
         self._twin = path.with_name(f".{path.name}.twin")
         self._aside = path.with_name(f".{path.name}.aside")
         self._missed: Pages | None = None
+        self._unsynced = False
         # A twin from a former process may lag by any number of changes.
         self.remove_twin()
 
@@ -45,12 +46,13 @@ class TwinFile:
         sync_directory(self.path.parent)
 
     def apply(self, change: Change, needed_bytes: int = 0) -> None:
-        """Make one change durable; where it raises, the file is as it was.
+        """Make one change durable.
 
         A disk with less than `needed_bytes` left is refused before it is touched.
 
         Raises:
-            OSError: the disk did not take it; it can be tried again.
+            OSError: the disk did not take it. The file is as it was; or, where nothing but the
+                durability of its name failed, it is changed, and `sync` can be tried again.
 
         """
         self._refuse_full_disk(needed_bytes)
@@ -63,6 +65,22 @@ class TwinFile:
             self.remove_twin()
             raise
         self._missed = pages
+        self._settle()
+
+    def sync(self) -> None:
+        """Make a file durable whose change was in place when the disk failed.
+
+        It is written and renamed anew: a sync that succeeds after one that failed proves nothing.
+        """
+        if self._unsynced:
+            self.remove_twin()
+            self._write_to_twin(Pages({}, self.path.stat().st_size))
+            self._exchange()
+            self._settle()
+
+    def _settle(self) -> None:
+        sync_directory(self.path.parent)
+        self._unsynced = False
 
     def remove_twin(self) -> None:
         """Remove the twin; the next change begins with a copy of the file."""
@@ -91,8 +109,8 @@ class TwinFile:
         self._aside.unlink(missing_ok=True)
         os.link(self.path, self._aside)
         self._twin.replace(self.path)
+        self._unsynced = True
         self._aside.replace(self._twin)
-        sync_directory(self.path.parent)
 
 
 def _changed(base: int | None, change: Change) -> Pages:

@@ -37,6 +37,7 @@ from sessions.recover import complete_log
 from sessions.schema import FILE_NAME
 
 POLL_S = 0.25
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 EXIT_OF = {"success": Exit.DONE, "abort": Exit.ABORTED, "fail": Exit.FAULTED}
 
 
@@ -87,6 +88,7 @@ def see_through(
 ) -> tuple[Path, Exit]:
     """Show a started session to its end; return its folder and the exit status."""
     if detach:
+        daemon.hear_signals()
         daemon.wait_until_reachable()
         say("It runs in the background: neuroloop status, neuroloop stop.")
         return folder, Exit.DONE
@@ -142,6 +144,8 @@ class Daemon:
         command += ["--toml", str(folder / "session.toml")]
         command += ["--session-id", session_id, "--folder", str(folder)]
         command += ["--resume"] if resume else []
+        # Whoever interrupts now is heard by us and by the daemon as soon as both can end in order.
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
         with (folder / "daemon.log").open("ab") as log:
             # In a session of its own, so that Ctrl-C reaches it once and through us.
             self._process = subprocess.Popen(
@@ -168,12 +172,17 @@ class Daemon:
     @contextmanager
     def interrupted_by_signals(self) -> Iterator[None]:
         """Pass Ctrl-C and SIGTERM on to the daemon, which ends the session in order."""
-        before = {n: signal.signal(n, self._interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.signal(n, self._interrupt) for n in INTERRUPTS}
+        self.hear_signals()
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def hear_signals(self) -> None:
+        """Let the interrupts through that were held back since the daemon was started."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
     def wait_until_reachable(self) -> None:
         """Return when the daemon answers; ControlError when it ends before that."""

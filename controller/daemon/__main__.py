@@ -18,14 +18,14 @@ EXIT_CODES = {"success": 0, "abort": 3, "fail": 4}
 
 def main() -> int:
     """Run the session that the command line describes."""
-    # Until the loop can abort a session in order there is none to abort.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(EXIT_CODES["abort"]))
+    # Until the loop can abort a session in order, whoever interrupts has to wait: an exception that
+    # is thrown into the middle of an import may be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     arguments = _parse()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s daemon: %(message)s"
     )
-    # Not before the signals are caught: the imports take a second or two.
+    # Not before the signals are held back: the imports take a second or two.
     from controller import runtime
     from controller.config.tables import SessionConfig
     from controller.daemon.daemon import Daemon

@@ -278,6 +278,8 @@ class Daemon:
             loop.add_signal_handler(
                 number, self._abort, f"interrupted by the operator ({number.name})"
             )
+        # They were held back while the process started.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
     def _abort(self, reason: str) -> bool:
         """End the session at once; False where it is ending already."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import sessions.journal
+import sessions.twin
 from controller.logbook import Logbook
 from sessions.errors import RecordError
 from sessions.journal import blocks_with_journals, read_journal, segment_path
@@ -334,6 +335,36 @@ def test_a_log_that_cannot_be_written_holds_the_session_at_the_next_block(
 
     assert hold.faults == [errno.EIO]
     assert open_log(tmp_path).generations_committed == 2
+
+
+def test_a_log_whose_name_could_not_be_synced_holds_the_session_and_nothing_is_written_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: list[bytes]
+) -> None:
+    sync_directory, broken = sessions.twin.sync_directory, threading.Event()
+
+    def sync_or_fail(folder: Path) -> None:
+        if broken.is_set():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync_directory(folder)
+
+    hold = Hold(mend=broken.clear)
+
+    async def scene() -> None:
+        logbook = Logbook(hold)
+        await logbook.opened(SessionLog.create(tmp_path, START))
+        monkeypatch.setattr(sessions.twin, "sync_directory", sync_or_fail)
+        broken.set()
+        await logbook.event("note", "once")
+        await show_and_commit(logbook, 0)
+        await asyncio.to_thread(logbook._projector._thread.submit(lambda: None).result)
+        await show_and_commit(logbook, 1)
+        await logbook.finish("success", "complete")
+
+    run_clean(scene())
+
+    assert hold.faults == [errno.EIO]
+    assert logged(tmp_path) == undisturbed
+    assert open_log(tmp_path).events.text.tolist() == ["once"]
 
 
 def test_a_full_disk_holds_the_session_before_a_block_is_shown(

@@ -297,6 +297,31 @@ def test_a_disk_that_fails_within_a_change_leaves_the_log_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["session.h5"]
 
 
+def test_a_change_whose_name_could_not_be_made_durable_is_in_place_and_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+
+    def fail(_folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("sessions.twin.sync_directory", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            commit(log, 0)
+        with pytest.raises(OSError, match="Input/output error"):
+            log.sync()
+    before, inode = log.path.read_bytes(), log.path.stat().st_ino
+    log.sync()
+
+    assert log.path.read_bytes() == before
+    assert log.path.stat().st_ino != inode, "what failed to be synced was not written anew"
+    assert log.generations_committed == 1
+    commit(log, 1)
+    log.close()
+    assert open_log(tmp_path).generations_committed == 2
+
+
 def test_changes_of_any_size_come_out_as_hdf5_itself_would_write_them(tmp_path: Path) -> None:
     """The same random changes, through the twin and by h5py in place, give the same data."""
     rng = np.random.default_rng(7)
