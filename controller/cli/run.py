@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -37,6 +36,8 @@ from sessions.recover import complete_log
 from sessions.schema import FILE_NAME
 
 POLL_S = 0.25
+DEAF_S = 15.0
+"""How long a daemon that starts may take until it hears that it is to end."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 EXIT_OF = {"success": Exit.DONE, "abort": Exit.ABORTED, "fail": Exit.FAULTED}
 
@@ -88,12 +89,10 @@ def see_through(
 ) -> tuple[Path, Exit]:
     """Show a started session to its end; return its folder and the exit status."""
     if detach:
-        daemon.hear_signals()
         daemon.wait_until_reachable()
         say("It runs in the background: neuroloop status, neuroloop stop.")
         return folder, Exit.DONE
-    with daemon.interrupted_by_signals():
-        daemon.watch(quiet=as_json)
+    daemon.watch(quiet=as_json)
     return folder, conclude(daemon.outcome(), folder, as_json=as_json)
 
 
@@ -131,7 +130,7 @@ def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
 
 
 class Daemon:
-    """The daemon of one session, as the terminal sees it."""
+    """The daemon of one session, as the terminal sees it; it gets Ctrl-C and SIGTERM passed on."""
 
     def __init__(
         self, config: SessionConfig, session_id: str, folder: Path, *, resume: bool = False
@@ -144,45 +143,56 @@ class Daemon:
         command += ["--toml", str(folder / "session.toml")]
         command += ["--session-id", session_id, "--folder", str(folder)]
         command += ["--resume"] if resume else []
-        # Whoever interrupts now is heard by us and by the daemon as soon as both can end in order.
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-        with (folder / "daemon.log").open("ab") as log:
-            # In a session of its own, so that Ctrl-C reaches it once and through us.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=child_environment(),
-                start_new_session=True,
-            )
         self._interrupts = 0
+        self._unheard: list[int] | None = []
+        # From here on an interrupt is the daemon's, which ends the session in order.
+        self._handlers = {n: signal.signal(n, self._interrupt) for n in INTERRUPTS}
+        try:
+            self._process = self._start(command)
+        except BaseException:
+            self._restore_handlers()
+            raise
+        unheard, self._unheard = self._unheard, None
+        for number in unheard:
+            self._process.send_signal(number)
 
     def __enter__(self) -> "Daemon":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._restore_handlers()
         # Whoever started the session and failed to say so must not leave it running.
         if kind is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait()
+            try:
+                self._process.wait(DEAF_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    @contextmanager
-    def interrupted_by_signals(self) -> Iterator[None]:
-        """Pass Ctrl-C and SIGTERM on to the daemon, which ends the session in order."""
-        before = {n: signal.signal(n, self._interrupt) for n in INTERRUPTS}
-        self.hear_signals()
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        # The daemon is born deaf to interrupts, and hears those that came as soon as it can end in
+        # order: an exception that is thrown into the middle of an import may be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
         try:
-            yield
+            with (self._folder / "daemon.log").open("ab") as log:
+                # In a session of its own, so that Ctrl-C reaches it once and through us.
+                return subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=child_environment(),
+                    start_new_session=True,
+                )
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
-    def hear_signals(self) -> None:
-        """Let the interrupts through that were held back since the daemon was started."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def wait_until_reachable(self) -> None:
         """Return when the daemon answers; ControlError when it ends before that."""
@@ -223,8 +233,11 @@ class Daemon:
         self._interrupts += 1
         if self._interrupts == 1:
             err.print("ending the session and closing its log…", markup=False)
-        if self._process.poll() is None:
-            self._process.send_signal(number)
+        if self._unheard is not None:
+            self._unheard.append(number)
+        elif self._process.poll() is None:
+            # Who insists three times has a daemon that does not hear.
+            self._process.send_signal(number if self._interrupts < 3 else signal.SIGKILL)
 
     def _status(self) -> SessionStatus | None:
         try:

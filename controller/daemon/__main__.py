@@ -18,8 +18,8 @@ EXIT_CODES = {"success": 0, "abort": 3, "fail": 4}
 
 def main() -> int:
     """Run the session that the command line describes."""
-    # Until the loop can abort a session in order, whoever interrupts has to wait: an exception that
-    # is thrown into the middle of an import may be lost.
+    # Until the loop can abort a session in order, whoever interrupts has to wait (neuroloop run
+    # starts this process so): an exception thrown into the middle of an import may be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     arguments = _parse()
     logging.basicConfig(

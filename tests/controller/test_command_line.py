@@ -423,11 +423,39 @@ def test_a_daemon_that_does_not_say_how_it_ended_has_failed(
     assert outcome["reason"].startswith(cause)
 
 
+HEARS = "import signal; signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])\n"
+SLEEPS = "import time; print('asleep', flush=True); time.sleep(600)"
+
+
 def test_an_error_in_the_terminal_ends_the_daemon_that_it_started(program: Program) -> None:
     with (
         pytest.raises(KeyboardInterrupt),
-        program.daemon("import time; time.sleep(600)") as daemon,
+        program.daemon(HEARS + SLEEPS) as daemon,
     ):
         raise KeyboardInterrupt
 
     assert daemon._process.returncode == -signal.SIGTERM
+
+
+def test_a_daemon_that_hears_nothing_is_killed(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.cli.run.DEAF_S", 0.1)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        program.daemon(SLEEPS) as daemon,
+    ):
+        raise KeyboardInterrupt
+
+    assert daemon._process.returncode == -signal.SIGKILL
+
+
+def test_the_third_interrupt_kills_a_daemon_that_hears_nothing(program: Program) -> None:
+    with program.daemon(SLEEPS) as daemon:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        outcome = daemon.outcome()
+
+    assert daemon._process.returncode == -signal.SIGKILL
+    assert outcome == {"exit_status": "abort", "reason": "interrupted before the session began"}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
