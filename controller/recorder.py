@@ -37,6 +37,8 @@ class Recorder:
         self.recording = Recording()
         self.busy_s = 0.0
         """Computing time that the rig adapter reported; the caller sets it back."""
+        self.n_breaks = 0
+        """Broken fixations that the rig has told of."""
         self.clock: ClockMap | None = None
         """The last reading of both clocks by the adapter, before any sync edge."""
         self._link = link
@@ -108,6 +110,7 @@ class Recorder:
             batch.model_copy(update={"clock_host_s": host_s, "clock_uncertainty_s": uncertainty_s})
         )
         self.busy_s += batch.busy_s
+        self.n_breaks += batch.fixation_broken_rig_s.size
         self.clock = ClockMap.from_stamp(host_s, batch.clock_rig_s, uncertainty_s)
         if gap is not None:
             logger.warning("the rig lost %.3f s", gap.to_rig_s - gap.from_rig_s)

@@ -63,6 +63,7 @@ def presentation_table(
         onset_rig_s=onsets,
         sync=tuple(row.sync for row in shown),
         outcome=tuple(row.outcome for row in shown),
+        reason=tuple(row.reason for row in shown),
         shown_sha256=tuple(report.image_sha256 if report else "" for report in reports),
         response_counts=response,
         baseline_counts=baseline,

@@ -29,6 +29,7 @@ from sessions.records import (
     image_sha256,
 )
 from sessions.schema import (
+    ADDED_LATER,
     COMMITS,
     CONFIG,
     EVENTS,
@@ -40,6 +41,7 @@ from sessions.schema import (
     pixels_table,
 )
 from sessions.storage import (
+    create_column,
     create_table,
     open_for_reading,
     truncate,
@@ -107,6 +109,7 @@ class SessionLog:
                 _require_open(file, log.path)
             for name in ("ended_at", "exit_status", "reason"):
                 file.attrs[name] = ""
+            log._add_columns(file)
             log._repair(file)
 
         log._file.apply(reopen)
@@ -275,6 +278,15 @@ class SessionLog:
     def _write_counts(self, file: h5py.File, committed: int, counts: Mapping[str, int]) -> None:
         row = np.array([[counts[table_key(table)] for table in self._tables]], dtype=np.int64)
         write_rows(file[COMMITS.path], COMMITS, committed, {"rows": row})
+
+    def _add_columns(self, file: h5py.File) -> None:
+        """Give a log of an older version the columns that it lacks."""
+        for table in self._tables:
+            for column in table.columns:
+                added = (table.path, column.name) in ADDED_LATER
+                if added and column.name not in file[table.path]:
+                    rows = file[table.path][table.columns[0].name].shape[0]
+                    create_column(file[table.path], table, column, {}, rows)
 
     def _repair(self, file: h5py.File) -> None:
         committed = int(file.attrs["generations_committed"])

@@ -1,13 +1,13 @@
 """A session's status as text, for a terminal and for a file. Asks nobody and decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from controller.control.messages import SessionStatus, ThreadStatus
+from controller.control.messages import PartStatus, SessionStatus, ThreadStatus
 
 
 def status_lines(status: SessionStatus) -> Iterator[str]:
@@ -17,6 +17,10 @@ def status_lines(status: SessionStatus) -> Iterator[str]:
     yield f"{status.session_id}: {status.state}{label}, {status.block}{total} generations done"
     for thread in status.threads:
         yield f"  {thread.name}: {thread_text(thread)}"
+    if status.part is not None:
+        yield f"  {part_text(status, status.part)}"
+    if status.outcomes:
+        yield f"  presentations of the session: {outcomes_text(status.outcomes)}"
     yield f"  {pace(status)}"
     for alarm in alarm_lines(status):
         yield f"  {alarm}"
@@ -31,6 +35,33 @@ def alarm_lines(status: SessionStatus) -> Iterator[str]:
         yield "The session waits for you: neuroloop resume, or neuroloop stop."
 
 
+def part_text(status: SessionStatus, part: PartStatus) -> str:
+    """Return what is being shown now, and what went wrong with it so far."""
+    done = f"{status.presentations_done} of {status.presentations_planned}"
+    what = f"generation {status.block + 1}: {done} presentations shown"
+    if part.part:
+        images = f"{part.images} images" if part.images > 1 else "1 image"
+        what = f"generation {status.block + 1}: {images} again, {done} shown"
+        if part.image_id is not None:
+            what += f", image {part.image_id}, attempt {part.attempt} of {part.max_attempts}"
+    parts = [what]
+    if part.waiting_for_spikes:
+        parts.append("all shown, waiting for the last spikes")
+    if part.late:
+        parts.append(f"{part.late} late")
+    if part.fixations_broken:
+        parts.append(f"fixation broken {part.fixations_broken} times")
+    if part.earlier_outcomes:
+        parts.append(f"before: {outcomes_text(part.earlier_outcomes)}")
+    return "; ".join(parts)
+
+
+def outcomes_text(outcomes: Mapping[str, int]) -> str:
+    """Return how presentations ended, completed ones first."""
+    order = sorted(outcomes, key=lambda outcome: (outcome != "completed", outcome))
+    return ", ".join(f"{outcomes[o]} {o.replace('_', ' ')}" for o in order if outcomes[o])
+
+
 def generation_line(status: SessionStatus) -> str:
     """Return one line about the last generation, for output that is not a terminal."""
     threads = "; ".join(f"{thread.name} {thread_text(thread)}" for thread in status.threads)
@@ -41,12 +72,18 @@ def generation_line(status: SessionStatus) -> str:
 def thread_text(thread: ThreadStatus) -> str:
     """Return evolved against reference responses of the last generation."""
     if thread.score_mean is None:
-        return "no score yet"
+        return "no image has a score"
     sem = f" ± {thread.score_sem:.1f}" if thread.score_sem is not None else ""
     text = f"evolved {thread.score_mean:.1f}{sem} sp/s"
-    if thread.reference_mean is None:
-        return text
-    return f"{text}, references {thread.reference_mean:.1f} sp/s"
+    if thread.reference_mean is not None:
+        text += f", references {thread.reference_mean:.1f} sp/s"
+    return text + unscored_text(thread)
+
+
+def unscored_text(thread: ThreadStatus) -> str:
+    """Return how many images of the last generation have no score, where there are any."""
+    missing = thread.n_images - thread.n_scored
+    return f", {missing} of {thread.n_images} images without a score" if missing else ""
 
 
 def pace(status: SessionStatus) -> str:
@@ -78,9 +115,14 @@ def view(status: SessionStatus | None) -> RenderableType:
     head = Text(f"{status.session_id}  {status.state}", style="bold")
     if status.label:
         head.append(f"  {status.label}", style="yellow")
-    last = Text(f"{pace(status)}  {status.message}", style="dim")
     alarms = (Text(line, style="bold red") for line in alarm_lines(status))
-    return Group(head, table, _bar(status), last, *alarms)
+    lines: list[RenderableType] = [head, table, _bar(status)]
+    if status.part is not None:
+        lines.append(Text(part_text(status, status.part)))
+    if status.outcomes:
+        lines.append(Text(f"presentations: {outcomes_text(status.outcomes)}"))
+    last = Text(f"{pace(status)}  {status.message}", style="dim")
+    return Group(*lines, last, *alarms)
 
 
 def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:
@@ -100,8 +142,11 @@ def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:
 
 def _bar(status: SessionStatus) -> RenderableType:
     done = float(status.block)
-    if status.presentations_planned and status.state in ("running", "pausing", "finishing"):
+    if status.part is not None and status.part.part == 0:
         done += 0.99 * status.presentations_done / status.presentations_planned
+    elif status.part is not None:
+        # How many parts will follow is not known.
+        done += 0.99
     total = status.max_generations
     of_total = f" of {total}" if total else ""
     bar = ProgressBar(total=total or 1, completed=done if total else 0, width=50)

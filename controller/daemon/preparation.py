@@ -28,7 +28,7 @@ from controller.facts import received_spikes
 from controller.logbook import Logbook
 from controller.progress import Progress
 from controller.recorder import Recorder
-from controller.resume import GoOn, tell_again, where_to_go_on, without_responses
+from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
 from controller.screen import Screen
 from controller.session import Session
 from controller.stopwatch import Stopwatch
@@ -68,7 +68,7 @@ async def prepare(
     `cut_off` is the session to go on with; without one, a new log is begun.
     """
     progress.message = "opening the screen and the rig"
-    going_on = where_to_go_on(cut_off, config.display) if cut_off else None
+    going_on = where_to_go_on(cut_off, config) if cut_off else None
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
@@ -142,7 +142,7 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         await logbook.event(
             "resume", "the rig's clock began anew, so responses of the open block are not used"
         )
-        going_on = replace(going_on, earlier=without_responses(going_on.earlier))
+        going_on = replace(going_on, earlier=without_responses(going_on.earlier, CLOCK_BEGAN_ANEW))
     elif np.isfinite(going_on.last_rig_s):
         session.spikes_from_rig_s = going_on.last_rig_s
     session.block = going_on.block
@@ -210,7 +210,7 @@ async def _assemble(
         generators=generators,
         screen=screen,
         recorder=recorder,
-        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_block),
+        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_part),
         logbook=logbook,
         rule=ScoringRule(
             config.scoring.response_window_s, _baseline_window(config), _baseline_mode(config)

@@ -3,8 +3,16 @@
 import pytest
 from rich.console import Console
 
-from controller.cli.watch import clock, generation_line, pace, status_lines, thread_text, view
-from controller.control.messages import SessionStatus, ThreadStatus
+from controller.cli.watch import (
+    clock,
+    generation_line,
+    pace,
+    part_text,
+    status_lines,
+    thread_text,
+    view,
+)
+from controller.control.messages import PartStatus, SessionStatus, ThreadStatus
 from controller.progress import Progress
 from controller.stopwatch import Stopwatch
 
@@ -93,6 +101,17 @@ THREAD = ThreadStatus(
     score_sem=2.04,
     reference_mean=12.0,
 )
+PART = PartStatus(
+    part=0,
+    images=50,
+    image_id=160,
+    attempt=1,
+    max_attempts=5,
+    late=0,
+    fixations_broken=0,
+    waiting_for_spikes=False,
+    earlier_outcomes={},
+)
 STATUS = SessionStatus(
     session_id="demo-1",
     state="running",
@@ -105,7 +124,8 @@ STATUS = SessionStatus(
     images_per_s=5.44,
     presentations_done=10,
     presentations_planned=50,
-    outcomes={"completed": 200},
+    part=PART,
+    outcomes={"completed": 200, "failed_trial": 30, "late": 1},
     threads=(THREAD,),
     message="the session goes on",
 )
@@ -115,6 +135,8 @@ def test_the_status_is_told_in_lines() -> None:
     assert list(status_lines(STATUS)) == [
         "demo-1: running (virtual time: no screen), 4 of 16 generations done",
         "  CMA-ES [a]: evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s",
+        "  generation 5: 10 of 50 presentations shown",
+        "  presentations of the session: 200 completed, 30 failed trial, 1 late",
         "  1:02 elapsed, 5.4 images/s, about 1:00:00 to go",
         "  log in /runs/demo-1",
     ]
@@ -129,6 +151,36 @@ def test_a_session_without_limit_or_numbers_is_told_in_lines_too() -> None:
     assert pace(young) == "1:02 elapsed"
 
 
+def test_what_is_shown_again_is_told_with_image_attempt_and_what_went_wrong_before() -> None:
+    again = PART.model_copy(
+        update={
+            "part": 1,
+            "images": 12,
+            "attempt": 2,
+            "late": 1,
+            "fixations_broken": 3,
+            "earlier_outcomes": {"failed_trial": 12, "completed": 38},
+        }
+    )
+
+    assert part_text(STATUS, again) == (
+        "generation 5: 12 images again, 10 of 50 shown, image 160, attempt 2 of 5; 1 late; "
+        "fixation broken 3 times; before: 38 completed, 12 failed trial"
+    )
+
+
+def test_the_wait_for_the_last_spikes_is_told() -> None:
+    waiting = PART.model_copy(update={"waiting_for_spikes": True})
+
+    assert part_text(STATUS, waiting).endswith("; all shown, waiting for the last spikes")
+
+
+def test_images_without_a_score_are_told() -> None:
+    thread = THREAD.model_copy(update={"n_images": 40, "n_scored": 37})
+
+    assert thread_text(thread).endswith(", 3 of 40 images without a score")
+
+
 def test_a_generation_is_one_line() -> None:
     assert generation_line(STATUS) == (
         "generation 4/16: CMA-ES [a] evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s; "
@@ -140,7 +192,7 @@ def test_a_thread_without_a_number_says_so() -> None:
     def told(**missing: None) -> str:
         return thread_text(THREAD.model_copy(update=missing))
 
-    assert told(score_mean=None) == "no score yet"
+    assert told(score_mean=None) == "no image has a score"
     assert told(score_sem=None) == "evolved 30.0 sp/s, references 12.0 sp/s"
     assert told(reference_mean=None) == "evolved 30.0 ± 2.0 sp/s"
 

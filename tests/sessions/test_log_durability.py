@@ -14,11 +14,17 @@ import pytest
 
 from sessions import storage
 from sessions.checks import run_checks
-from sessions.errors import LogFormatError
+from sessions.errors import LogBusyError, LogFormatError
 from sessions.log import SessionLog
 from sessions.reader import open_log
 from sessions.records import Event, SessionEnd
-from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start
+from sessions.schema import ADDED_LATER
+from sessions.testing.synthetic import (
+    SyntheticSession,
+    synthetic_record,
+    synthetic_start,
+    write_synthetic_log,
+)
 from sessions.twin import TwinFile
 
 WANTED = SyntheticSession(generations=3)
@@ -172,6 +178,17 @@ def test_somebody_who_holds_the_file_for_writing_cannot_harm_the_log(
     assert {finding.check for finding in run_checks(open_log(tmp_path))} == {"proper end"}
 
 
+def test_a_log_that_stays_open_for_writing_is_not_waited_for(
+    tmp_path: Path, hold_open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "WRITER_GRACE_S", 0.0)
+    log = SessionLog.create(tmp_path, START)
+    hold_open(log.path, "r+")
+
+    with pytest.raises(LogBusyError, match="close it there and try again"):
+        open_log(log.path)
+
+
 def test_a_commit_after_one_that_failed_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +207,25 @@ def test_a_commit_after_one_that_failed_is_whole(
 
     assert open_log(tmp_path).generations_committed == 3
     assert {finding.check for finding in run_checks(open_log(tmp_path))} == {"proper end"}
+
+
+def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Path) -> None:
+    wanted = SyntheticSession(generations=2)
+    path = write_synthetic_log(tmp_path, wanted, end=None)
+    with h5py.File(path, "r+") as file:
+        for table, column in ADDED_LATER:
+            del file[table][column]
+
+    before = open_log(path)
+    assert set(before.presentations.reason) == {""}
+    log = SessionLog.resume(path.parent, before.start)
+    rng = np.random.default_rng(0)
+    log.commit_generation(synthetic_record(wanted, before.start, 2, rng))
+
+    after = open_log(path).presentations
+    assert set(after.reason[after.block < 2]) == {""}
+    assert len(set(after.reason[after.block == 2])) > 1
+    assert len(after.reason) == len(after.outcome)
 
 
 def test_the_end_of_a_session_leaves_one_file(tmp_path: Path) -> None:
