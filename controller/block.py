@@ -7,7 +7,7 @@ and rows of the log are in `controller.recording`.
 
 import logging
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,22 +18,17 @@ from controller.config.tables import SessionConfig
 from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
 from controller.facts import planned_part, presented_row
+from controller.onsets import SYNC_TOLERANCE_FRAMES, Onsets
 from controller.outcomes import ending, why_unheard
 from controller.recorder import Recorder
 from controller.screen import Screen
-from rig_adapters.alignment import MIN_PAIRS, Alignment, align, broken_fixations, completeness
-from rig_adapters.clocks import ClockMap, fit_clock
+from rig_adapters.alignment import broken_fixations, completeness
+from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import RemoteProtocolError, WrongImage
 from rig_adapters.wire.messages import Presented
+from sessions.records import CLOCK_STEPPED
 
 logger = logging.getLogger(__name__)
-
-SYNC_TOLERANCE_FRAMES = 2.0
-"""How far from its flip an onset edge may lie; beyond it is somebody else's."""
-
-
-CLOCK_EDGES = 2000
-"""Flips with their edges on which the clock map rests: the last ten minutes or so."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +73,18 @@ class BlockPresenter:
         has_sync: bool,
         on_progress: Callable[[int, int, PartStatus], None],
     ) -> None:
-        self.clock: ClockMap | None = None
-        """From flips to onsets on the rig's clock, as far as it is known by now."""
         self.outcomes: Counter[str] = Counter()
-        self._edges: deque[tuple[float, float]] = deque(maxlen=CLOCK_EDGES)
         self._config = config
         self._screen = screen
         self._recorder = recorder
-        self._has_sync = has_sync
+        self._onsets = Onsets(recorder, has_sync, SYNC_TOLERANCE_FRAMES / config.display.refresh_hz)
         self._on_progress = on_progress
         self._counters = Counters()
+
+    @property
+    def clock(self) -> ClockMap | None:
+        """From flips to onsets on the rig's clock, as far as it is known by now."""
+        return self._onsets.clock
 
     @property
     def window_span_s(self) -> tuple[float, float]:
@@ -158,7 +155,7 @@ class BlockPresenter:
     ) -> list[Shown]:
         reports: dict[int, Presented] = {}
         waiting_for = {row.presentation_id: row for row in planned}
-        broken = self._recorder.n_breaks
+        broken, steps = self._recorder.n_breaks, self._recorder.n_steps
 
         def tell(last: Planned, *, all_shown: bool = False) -> None:
             status = self._part_status(part, planned, last, reports, before)
@@ -183,7 +180,7 @@ class BlockPresenter:
         tell(planned[-1], all_shown=True)
         flips = np.array([_flip_on(reports.get(row.presentation_id)) for row in planned])
         await self._wait_for_spikes(flips)
-        return self._outcomes(planned, part, reports, flips)
+        return self._outcomes(planned, part, reports, flips, steps)
 
     def _refuse_wrong_image(self, report: Presented) -> None:
         """End the session where other pixels were shown: what comes next cannot be trusted."""
@@ -216,26 +213,6 @@ class BlockPresenter:
             earlier_outcomes=dict(before),
         )
 
-    def _expected_clock(self) -> ClockMap | None:
-        """Return the map fitted to the edges so far; without edges, the rig's last reading."""
-        if self.clock is not None and self.clock.n_pairs >= MIN_PAIRS:
-            return self.clock
-        return self._recorder.clock
-
-    def _follow_clock(
-        self, aligned: Alignment, flips: npt.NDArray[np.float64], start: ClockMap
-    ) -> None:
-        """Refine the clock map by the edges of many blocks; those of one part fix no drift."""
-        for row, source in enumerate(aligned.sync):
-            if source == "photodiode":
-                self._edges.append((float(flips[row]), float(aligned.onset_rig_s[row])))
-        if len(self._edges) >= MIN_PAIRS:
-            pairs = np.array(self._edges)
-            self.clock = fit_clock(pairs[:, 0], pairs[:, 1], start)
-        else:
-            # What the onsets rest on is what the log is told.
-            self.clock = start
-
     def _tail_frames(self) -> int:
         """Blank frames after the last trial until its last window is over."""
         display = self._config.display
@@ -244,7 +221,7 @@ class BlockPresenter:
         return max(0, frames - display.off_frames - display.inter_trial_frames)
 
     async def _wait_for_spikes(self, flips: npt.NDArray[np.float64]) -> None:
-        clock = self._expected_clock()
+        clock = self._onsets.expected_clock()
         if clock is not None and np.isfinite(flips).any():
             last_rig_s = float(clock.to_rig(np.nanmax(flips))) + self.window_span_s[1]
             # The onset may turn out to be a little later than the clock map says now.
@@ -257,19 +234,11 @@ class BlockPresenter:
         part: int,
         reports: dict[int, Presented],
         flips: npt.NDArray[np.float64],
+        steps_before: int,
     ) -> list[Shown]:
         recording = self._recorder.recording
-        start = self._expected_clock()
-        if start is None:
-            raise RuntimeError("a block was presented before the recording began")
-        aligned = align(
-            np.array([row.presentation_id for row in planned]),
-            flips,
-            recording.sync_rig_s() if self._has_sync else None,
-            start,
-            SYNC_TOLERANCE_FRAMES / self._config.display.refresh_hz,
-        )
-        self._follow_clock(aligned, flips, start)
+        ids = np.array([row.presentation_id for row in planned])
+        aligned = self._onsets.find(ids, flips, steps_before)
         heard = completeness(aligned.onset_rig_s, self.window_span_s, recording)
         broken = broken_fixations(
             aligned.onset_rig_s,
@@ -301,10 +270,9 @@ class BlockPresenter:
         heard: bool,
         broken_rig_s: float,
     ) -> Shown:
-        display, (begin_s, end_s) = self._config.display, self.window_span_s
-        window = onset_rig_s + begin_s, onset_rig_s + end_s
-        unheard = "" if heard else why_unheard(*window, self._recorder.recording)
-        ended = ending(report, display.max_dropped_frames, broken_rig_s, unheard)
+        display = self._config.display
+        unheard = "" if heard else self._why_unheard(onset_rig_s)
+        ended = ending(report, display, broken_rig_s, unheard)
         return Shown(
             planned=planned,
             part=part,
@@ -317,6 +285,12 @@ class BlockPresenter:
             outcome=ended.outcome,
             reason=ended.reason,
         )
+
+    def _why_unheard(self, onset_rig_s: float) -> str:
+        begin_s, end_s = self.window_span_s
+        if math.isnan(onset_rig_s):
+            return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
+        return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)
 
 
 def _told(ended: Counter[str], again: int) -> str:

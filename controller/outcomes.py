@@ -7,6 +7,7 @@ that did not complete is in `controller.block`.
 import math
 from dataclasses import dataclass
 
+from controller.config.tables import DisplayTable
 from rig_adapters.recorded import Recording
 from rig_adapters.wire.messages import Presented
 
@@ -20,21 +21,30 @@ class Ending:
 
 
 def ending(
-    report: Presented | None, max_dropped_frames: int, broken_rig_s: float, unheard: str
+    report: Presented | None, display: DisplayTable, broken_rig_s: float, unheard: str
 ) -> Ending:
     """Return how a presentation ended.
 
     report: of the stimulus process, None without one.
+    display: how long it was to be shown, and how many frames may be dropped.
     broken_rig_s: when the animal looked away from it, NaN where it did not.
     unheard: why its windows were not recorded, "" where they were.
     """
     if report is None:
         return Ending("not_shown", "the stimulus process reported no flip of it")
-    if report.dropped_frames > max_dropped_frames:
+    if report.dropped_frames > display.max_dropped_frames:
         return Ending(
             "late",
             f"{report.dropped_frames} frames were dropped while it was due, and at most "
-            f"{max_dropped_frames} may be",
+            f"{display.max_dropped_frames} may be",
+        )
+    shown_s = report.flip_off_host_s - report.flip_on_host_s
+    if shown_s < (display.on_frames - 0.5) / display.refresh_hz:
+        return Ending(
+            "late",
+            f"it was on the screen for {1e3 * shown_s:.1f} ms instead of "
+            f"{1e3 * display.on_frames / display.refresh_hz:.1f} ms: flips did not wait for the "
+            "vertical blank, as happens where a window is covered",
         )
     if math.isfinite(broken_rig_s):
         return Ending("failed_trial", f"the fixation was broken at {broken_rig_s:.4f} s (rig time)")

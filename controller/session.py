@@ -289,7 +289,7 @@ def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> Finished
     onsets = [row.onset_rig_s for row in shown if np.isfinite(row.onset_rig_s)]
     through_rig_s = max(onsets, default=session.spikes_from_rig_s)
     through_rig_s += session.presenter.window_span_s[1]
-    spikes = spike_table(recording, session.spikes_from_rig_s, through_rig_s)
+    spikes = spike_table(recording, session.unit_ids, session.spikes_from_rig_s, through_rig_s)
     session.spikes_from_rig_s = through_rig_s
     table = presentation_table(shown, spikes, session.unit_ids, session.rule)
     recording.drop_before(through_rig_s - KEEP_SPIKES_S)

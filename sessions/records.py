@@ -42,6 +42,9 @@ OUTCOMES = (
 )
 """How one presentation can end; only a completed one counts towards a score."""
 
+CLOCK_STEPPED = "the rig's clock stepped by"
+"""How the reason begins of what was being shown while the rig's clock stepped."""
+
 SYNCS = ("photodiode", "clock", "none")
 """Where `onset_rig_s` comes from: a light edge, the clock fit, or nowhere (then it is NaN)."""
 

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -24,6 +23,7 @@ from controller.cli.config_commands import SetOption, describe
 from controller.cli.exits import Exit
 from controller.cli.output import complain, err, say, say_json
 from controller.cli.watch import alarm_lines, generation_line, view
+from controller.clock import wall_stamp
 from controller.config.load import load_config
 from controller.config.tables import SessionConfig
 from controller.control.client import ControlClient
@@ -117,7 +117,7 @@ def resume_session(log: Path, *, detach: bool, as_json: bool) -> tuple[Path, Exi
 
 def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
     """Make the folder of a new session and return its id and path."""
-    stem = f"{config.session.name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    stem = f"{config.session.name}-{wall_stamp()}"
     number = 1
     while True:
         session_id = stem if number == 1 else f"{stem}-{number}"

@@ -24,16 +24,15 @@ from controller.config.tables import SessionConfig
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
-from controller.facts import received_spikes
 from controller.logbook import Logbook
 from controller.progress import Progress
 from controller.recorder import Recorder
+from controller.recording_notes import RecordingNotes
 from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
 from controller.screen import Screen
 from controller.session import Session
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
-from rig_adapters.recorded import Gap
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule
 from sessions.log import SessionLog
@@ -182,14 +181,7 @@ async def _assemble(
     logbook: Logbook,
     progress: Progress,
 ) -> Session:
-    gaps: set[asyncio.Task[None]] = set()
-
-    def note_gap(gap: Gap) -> None:
-        text = f"nothing was recorded from {gap.from_rig_s:.6f} to {gap.to_rig_s:.6f} s (rig time)"
-        task = asyncio.ensure_future(logbook.event("recording gap", text))
-        gaps.add(task)
-        task.add_done_callback(gaps.discard)
-
+    notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
     screen = Screen(processes.display, config.display)
     references = start.references
     if len(references.image_ids):
@@ -197,10 +189,7 @@ async def _assemble(
         await screen.start_loading(references.image_ids, pixels, keep=True)
         await screen.loaded()
 
-    def keep_batch(batch: m.SpikesRecorded) -> None:
-        logbook.fact(received_spikes(batch))
-
-    recorder = Recorder(processes.rig, note_gap, keep_batch)
+    recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
     await recorder.start(RECORDING_DEADLINE_S)
     has_sync = "sync" in rig.capabilities
     return Session(

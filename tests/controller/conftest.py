@@ -246,7 +246,8 @@ async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> A
     (display, rig), (display_link, rig_link) = peers, links
     gaps: list[Gap] = []
     batches: list[m.SpikesRecorded] = []
-    recorder = Recorder(rig_link, gaps.append, batches.append)
+    steps: list[float] = []
+    recorder = Recorder(rig_link, gaps.append, steps.append, batches.append)
     screen = Screen(display_link, config.display)
     progress: list[tuple[int, int, PartStatus]] = []
     presenter = BlockPresenter(

@@ -185,7 +185,7 @@ def test_counts_exist_only_where_the_recording_is_complete_also_for_late_ones(pl
 
     async def scene(stage: Stage) -> tuple[list[Shown], Any]:
         shown = await seven(stage)
-        spikes = spike_table(stage.recorder.recording, -np.inf, np.inf)
+        spikes = spike_table(stage.recorder.recording, [UNIT_ID], -np.inf, np.inf)
         return shown, presentation_table(shown, spikes, [UNIT_ID], RULE)
 
     shown, table = play(scene, *CLOSE_INCOMPLETE, batches=lose_the_first, dropped=lambda *_: 1)
@@ -309,6 +309,18 @@ def test_every_presentation_that_did_not_complete_says_why(play: Play) -> None:
     assert "1 frames were dropped while it was due, and at most 0 may be" in reasons
     assert "the stimulus process reported no flip of it" in reasons
     assert "the rig recorded nothing" in reasons
+
+
+def test_flips_that_stop_waiting_for_the_screen_make_a_presentation_late(play: Play) -> None:
+    def in_a_rush(report: m.Presented) -> m.Presented:
+        hurried = {"flip_off_host_s": report.flip_on_host_s + 0.004}
+        return report.model_copy(update=hurried if report.image_id == 3 else {})
+
+    rows = play(seven, *CLOSE_INCOMPLETE, reported=in_a_rush)
+
+    (late_one,) = (row for row in rows if row.outcome != "completed")
+    assert (late_one.outcome, late_one.planned.image.image_id) == ("late", 3)
+    assert late_one.reason.startswith("it was on the screen for 4.0 ms instead of 100.0 ms")
 
 
 def test_a_gap_and_a_broken_fixation_are_named_with_their_moment(play: Play) -> None:

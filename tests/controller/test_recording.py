@@ -190,7 +190,7 @@ def test_consecutive_stretches_hold_every_spike_and_edge_once() -> None:
     recording.add(batch(1, 1.0, 2.0, 1.0, 1.5))
 
     stretches = [(-np.inf, 0.5), (0.5, 1.0), (1.0, 9.0)]
-    tables = [spike_table(recording, *stretch) for stretch in stretches]
+    tables = [spike_table(recording, [11], *stretch) for stretch in stretches]
 
     assert [table.rig_time_s.tolist() for table in tables] == [[0.0, 0.25], [0.5], [1.0, 1.5]]
     assert [table.sync_rig_s.tolist() for table in tables] == [[0.0, 0.25], [0.5], [1.0, 1.5]]
