@@ -80,12 +80,15 @@ class SessionLog:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
         log = cls(path, start)
-        _reserve(path)
         try:
             log._file.create(log._write_start)
+        except FileExistsError as error:
+            log.close()
+            raise LogExistsError(
+                f"{path} exists; choose another session folder, logs are never overwritten."
+            ) from error
         except BaseException:
             log.close()
-            path.unlink()
             raise
         return log
 
@@ -340,16 +343,6 @@ def _size(record: GenerationRecord) -> int:
     threads = record.threads
     pixels = sum(thread.images.nbytes for thread in threads if thread.images is not None)
     return pixels + sum(t.codes.nbytes for t in threads) + 16 * len(record.spikes.rig_time_s)
-
-
-def _reserve(path: Path) -> None:
-    """Take the name for this log, so that no other can be written over or under it."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError as error:
-        raise LogExistsError(
-            f"{path} exists; choose another session folder, logs are never overwritten."
-        ) from error
 
 
 def _write_config(file: h5py.File, start: SessionStart) -> None:

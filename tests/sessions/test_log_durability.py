@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sessions import storage
 from sessions.checks import run_checks
 from sessions.errors import LogBusyError, LogFormatError
 from sessions.log import SessionLog
+from sessions.overlay import Pages
 from sessions.reader import open_log
 from sessions.records import Event, SessionEnd
 from sessions.schema import ADDED_LATER
@@ -226,6 +228,46 @@ def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Pa
     assert set(after.reason[after.block < 2]) == {""}
     assert len(set(after.reason[after.block == 2])) > 1
     assert len(after.reason) == len(after.outcome)
+
+
+def test_the_name_of_a_new_log_appears_on_a_complete_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, before = os.link, []
+
+    def look_and_link(source: Path, target: Path) -> None:
+        before.append(target.exists())
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", look_and_link)
+    SessionLog.create(tmp_path, START)
+
+    assert before == [False]
+    assert open_log(tmp_path).generations_committed == 0
+
+
+def test_who_opened_the_file_before_it_became_the_twin_cannot_read_it_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    opened_early = os.open(log.path, os.O_RDONLY)
+    commit(log, 1)
+    write_to, refused = Pages.write_to, []
+
+    def try_to_read_and_write(self: Pages, fd: int) -> None:
+        try:
+            fcntl.flock(opened_early, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refused.append(os.fstat(fd).st_ino == os.fstat(opened_early).st_ino)
+        write_to(self, fd)
+
+    monkeypatch.setattr(Pages, "write_to", try_to_read_and_write)
+    commit(log, 2)
+    os.close(opened_early)
+
+    # Twice: with what the twin had missed, and with what is new.
+    assert refused == [True, True]
 
 
 def test_the_end_of_a_session_leaves_one_file(tmp_path: Path) -> None:
