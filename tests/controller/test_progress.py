@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from controller.cli.output import _wrapped
 from controller.cli.watch import (
     clock,
     generation_line,
@@ -164,15 +165,15 @@ def test_what_is_shown_again_is_told_with_image_attempt_and_what_went_wrong_befo
     )
 
     assert part_text(STATUS, again) == (
-        "generation 5: 12 images again, 10 of 50 shown, image 160, attempt 2 of 5; 1 late; "
-        "fixation broken 3 times; before: 38 completed, 12 failed trial"
+        "generation 5: 12 images again, 10 of 50 shown; image 160, attempt 2 of 5; 1 late, "
+        "3 broken fixations; before: 38 completed, 12 failed trial"
     )
 
 
 def test_the_wait_for_the_last_spikes_is_told() -> None:
     waiting = PART.model_copy(update={"waiting_for_spikes": True})
 
-    assert part_text(STATUS, waiting).endswith("; all shown, waiting for the last spikes")
+    assert part_text(STATUS, waiting) == ("generation 5: all 50 shown, waiting for the last spikes")
 
 
 def test_images_without_a_score_are_told() -> None:
@@ -220,7 +221,13 @@ def seen(status: SessionStatus | None) -> str:
 def test_the_live_view_shows_state_threads_gain_and_pace() -> None:
     text = seen(STATUS)
 
-    for part in ("demo-1  running", "CMA-ES [a]", "×2.50", "generation 4 of 16", "5.4 images/s"):
+    for part in (
+        "demo-1  running",
+        "CMA-ES [a]",
+        "×2.50",
+        "4 of 16 generations done",
+        "5.4 images/s",
+    ):
         assert part in text
     assert seen(None) == "starting the session…\n"
 
@@ -243,3 +250,37 @@ def test_alarms_are_shown_with_what_to_do_while_the_session_waits() -> None:
     assert "ALARM: audit of block 3: no." in seen(alarmed)
     assert wanted in seen(alarmed)
     assert wanted not in seen(alarmed.model_copy(update={"state": "running"}))
+
+
+def test_the_live_view_has_a_line_for_each_kind_of_news_and_fits_a_narrow_terminal() -> None:
+    part = PART.model_copy(update={"part": 1, "earlier_outcomes": {"completed": 38}, "late": 1})
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(view(STATUS.model_copy(update={"part": part})))
+    lines = captured.get().splitlines()
+
+    assert all(len(line) <= 60 for line in lines)
+    for begin in ("now ", "before ", "session ", "time "):
+        assert [line for line in lines if line.startswith(begin)]
+    text = " ".join(captured.get().split())
+    assert "image 160, attempt 1 of 5; 1 late" in text
+    assert "38 completed in this generation" in text
+    assert "200 completed, 30 failed trial, 1 late" in text
+
+
+def test_a_thread_without_scores_is_seen_as_such() -> None:
+    thread = THREAD.model_copy(update={"score_mean": None, "n_images": 40, "n_scored": 0})
+
+    assert "40 of 40" in seen(STATUS.model_copy(update={"threads": (thread,)}))
+
+
+def test_sentences_are_broken_between_words_in_a_terminal_and_nowhere_else() -> None:
+    sentence = "the session ended by a fault: see /a/very/long/path/that-must-be-copied/daemon.log"
+
+    def printed(terminal: bool) -> list[str]:
+        console = Console(width=30, force_terminal=terminal, soft_wrap=True, color_system=None)
+        return _wrapped(console, sentence).splitlines()
+
+    assert printed(False) == [sentence]
+    assert printed(True)[0] == "the session ended by a fault:"
+    assert "/a/very/long/path/that-must-be-copied/daemon.log" in printed(True)[-1]
