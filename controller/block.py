@@ -1,39 +1,39 @@
 """Presents one block until every image has its responses, and says how each presentation ended.
 
-The one policy that lives here: which presentations count, which images are shown again, and when
-to give up on one. Every presentation ends as exactly one of completed, failed_trial, late,
-not_heard, not_shown. Scoring is in `sessions.analysis.responses`; rows of the log in
-`controller.recording`.
+The one policy that lives here: which images are shown again, and when to give up on one. How a
+presentation ended is decided in `controller.outcomes`, scoring is in `sessions.analysis.responses`,
+and rows of the log are in `controller.recording`.
 """
 
+import logging
 import math
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from controller.config.tables import SessionConfig
+from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
 from controller.facts import planned_part, presented_row
+from controller.onsets import SYNC_TOLERANCE_FRAMES, Onsets
+from controller.outcomes import ending, why_unheard
 from controller.recorder import Recorder
 from controller.screen import Screen
-from rig_adapters.alignment import MIN_PAIRS, Alignment, align, completeness, failed_by_fixation
-from rig_adapters.clocks import ClockMap, fit_clock
+from rig_adapters.alignment import broken_fixations, completeness
+from rig_adapters.clocks import ClockMap
+from rig_adapters.errors import RemoteProtocolError, WrongImage
 from rig_adapters.wire.messages import Presented
+from sessions.records import CLOCK_STEPPED
 
-SYNC_TOLERANCE_FRAMES = 2.0
-"""How far from its flip an onset edge may lie; beyond it is somebody else's."""
-
-
-CLOCK_EDGES = 2000
-"""Flips with their edges on which the clock map rests: the last ten minutes or so."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One presentation with what became of it; `report` is None when it was never shown.
+    """One presentation with what became of it, and why; `report` is None when it was never shown.
 
     `heard`: whether its windows were recorded completely, whatever else went wrong.
     """
@@ -47,6 +47,7 @@ class Shown:
     sync: str
     heard: bool
     outcome: str
+    reason: str
 
 
 @dataclass
@@ -58,7 +59,11 @@ class Counters:
 
 
 class BlockPresenter:
-    """Presents blocks of one session. `on_progress(done, planned)` is called as they proceed."""
+    """Presents blocks of one session.
+
+    `on_progress` is called as they proceed, with how many presentations of the part are done and
+    planned, and what else is known of the part by then.
+    """
 
     def __init__(
         self,
@@ -66,18 +71,20 @@ class BlockPresenter:
         screen: Screen,
         recorder: Recorder,
         has_sync: bool,
-        on_progress: Callable[[int, int], None],
+        on_progress: Callable[[int, int, PartStatus], None],
     ) -> None:
-        self.clock: ClockMap | None = None
-        """From flips to onsets on the rig's clock, as far as it is known by now."""
         self.outcomes: Counter[str] = Counter()
-        self._edges: deque[tuple[float, float]] = deque(maxlen=CLOCK_EDGES)
         self._config = config
         self._screen = screen
         self._recorder = recorder
-        self._has_sync = has_sync
+        self._onsets = Onsets(recorder, has_sync, SYNC_TOLERANCE_FRAMES / config.display.refresh_hz)
         self._on_progress = on_progress
         self._counters = Counters()
+
+    @property
+    def clock(self) -> ClockMap | None:
+        """From flips to onsets on the rig's clock, as far as it is known by now."""
+        return self._onsets.clock
 
     @property
     def window_span_s(self) -> tuple[float, float]:
@@ -105,19 +112,23 @@ class BlockPresenter:
         `waiting` holds each image once for every response that it needs, with the attempts it has
         had. Every finished part goes to `on_part`; what happens meanwhile, to `on_fact`.
         """
-        scoring = self._config.scoring
-        part = first_part
+        attempts = self._config.scoring.attempts
+        part, before = first_part, Counter[str]()
         while waiting:
             planned = self._plan(waiting, rng)
             on_fact(planned_part(block, part, planned))
-            done = await self._present_part(block, part, planned, on_fact)
-            self.outcomes.update(row.outcome for row in done)
+            done = await self._present_part(block, part, planned, on_fact, before)
+            ended = Counter(row.outcome for row in done)
+            self.outcomes.update(ended)
+            before.update(ended)
             on_part(part, done)
             waiting = [
                 (row.planned.image, row.planned.attempt + 1)
                 for row in done
-                if row.outcome != "completed" and row.planned.attempt + 1 < scoring.max_attempts
+                if row.outcome != "completed" and row.planned.attempt + 1 < attempts
             ]
+            if ended.keys() - {"completed"}:
+                logger.info("block %d part %d: %s", block, part, _told(ended, len(waiting)))
             part += 1
 
     def _plan(
@@ -140,39 +151,67 @@ class BlockPresenter:
         part: int,
         planned: list[Planned],
         on_fact: Callable[[object], None],
+        before: Counter[str],
     ) -> list[Shown]:
         reports: dict[int, Presented] = {}
+        waiting_for = {row.presentation_id: row for row in planned}
+        broken, steps = self._recorder.n_breaks, self._recorder.n_steps
+
+        def tell(last: Planned, *, all_shown: bool = False) -> None:
+            status = self._part_status(part, planned, last, reports, before)
+            more = {"fixations_broken": self._recorder.n_breaks - broken}
+            status = status.model_copy(update={**more, "waiting_for_spikes": all_shown})
+            self._on_progress(len(reports), len(planned), status)
 
         def take(report: Presented) -> None:
+            row = waiting_for.pop(report.presentation_id, None)
+            if row is None or row.image.image_id != report.image_id:
+                raise RemoteProtocolError(
+                    f"the stimulus process reported presentation {report.presentation_id} of image "
+                    f"{report.image_id}, which was not asked for now: it is at fault"
+                )
             reports[report.presentation_id] = report
             on_fact(presented_row(report))
-            self._on_progress(len(reports), len(planned))
+            self._refuse_wrong_image(report)
+            tell(row)
 
-        self._on_progress(0, len(planned))
+        tell(planned[0])
         await self._screen.present(block, part, planned, self._tail_frames(), take)
+        tell(planned[-1], all_shown=True)
         flips = np.array([_flip_on(reports.get(row.presentation_id)) for row in planned])
         await self._wait_for_spikes(flips)
-        return self._outcomes(planned, part, reports, flips)
+        return self._outcomes(planned, part, reports, flips, steps)
 
-    def _expected_clock(self) -> ClockMap | None:
-        """Return the map fitted to the edges so far; without edges, the rig's last reading."""
-        if self.clock is not None and self.clock.n_pairs >= MIN_PAIRS:
-            return self.clock
-        return self._recorder.clock
+    def _refuse_wrong_image(self, report: Presented) -> None:
+        """End the session where other pixels were shown: what comes next cannot be trusted."""
+        if report.image_sha256 != self._screen.sha256(report.image_id):
+            raise WrongImage(
+                f"the stimulus process showed other pixels than it was sent for image "
+                f"{report.image_id} (presentation {report.presentation_id}), which is not scored: "
+                "a fault in it or in the graphics card; neuroloop resume starts it anew and shows "
+                "the image again"
+            )
 
-    def _follow_clock(
-        self, aligned: Alignment, flips: npt.NDArray[np.float64], start: ClockMap
-    ) -> None:
-        """Refine the clock map by the edges of many blocks; those of one part fix no drift."""
-        for row, source in enumerate(aligned.sync):
-            if source == "photodiode":
-                self._edges.append((float(flips[row]), float(aligned.onset_rig_s[row])))
-        if len(self._edges) >= MIN_PAIRS:
-            pairs = np.array(self._edges)
-            self.clock = fit_clock(pairs[:, 0], pairs[:, 1], start)
-        else:
-            # What the onsets rest on is what the log is told.
-            self.clock = start
+    def _part_status(
+        self,
+        part: int,
+        planned: list[Planned],
+        last: Planned,
+        reports: Mapping[int, Presented],
+        before: Counter[str],
+    ) -> PartStatus:
+        limit = self._config.display.max_dropped_frames
+        return PartStatus(
+            part=part,
+            images=len({row.image.image_id for row in planned}),
+            image_id=last.image.image_id if reports else None,
+            attempt=last.attempt + 1,
+            max_attempts=self._config.scoring.attempts,
+            late=sum(report.dropped_frames > limit for report in reports.values()),
+            fixations_broken=0,
+            waiting_for_spikes=False,
+            earlier_outcomes=dict(before),
+        )
 
     def _tail_frames(self) -> int:
         """Blank frames after the last trial until its last window is over."""
@@ -182,7 +221,7 @@ class BlockPresenter:
         return max(0, frames - display.off_frames - display.inter_trial_frames)
 
     async def _wait_for_spikes(self, flips: npt.NDArray[np.float64]) -> None:
-        clock = self._expected_clock()
+        clock = self._onsets.expected_clock()
         if clock is not None and np.isfinite(flips).any():
             last_rig_s = float(clock.to_rig(np.nanmax(flips))) + self.window_span_s[1]
             # The onset may turn out to be a little later than the clock map says now.
@@ -195,21 +234,13 @@ class BlockPresenter:
         part: int,
         reports: dict[int, Presented],
         flips: npt.NDArray[np.float64],
+        steps_before: int,
     ) -> list[Shown]:
         recording = self._recorder.recording
-        start = self._expected_clock()
-        if start is None:
-            raise RuntimeError("a block was presented before the recording began")
-        aligned = align(
-            np.array([row.presentation_id for row in planned]),
-            flips,
-            recording.sync_rig_s() if self._has_sync else None,
-            start,
-            SYNC_TOLERANCE_FRAMES / self._config.display.refresh_hz,
-        )
-        self._follow_clock(aligned, flips, start)
+        ids = np.array([row.presentation_id for row in planned])
+        aligned = self._onsets.find(ids, flips, steps_before)
         heard = completeness(aligned.onset_rig_s, self.window_span_s, recording)
-        failed = failed_by_fixation(
+        broken = broken_fixations(
             aligned.onset_rig_s,
             np.array([row.trial_id for row in planned]),
             recording.breaks_rig_s(),
@@ -217,30 +248,55 @@ class BlockPresenter:
             self._config.display.fixation_frames / self._config.display.refresh_hz,
         )
         return [
-            Shown(
-                planned=row,
-                part=part,
-                on_frames=self._config.display.on_frames,
-                off_frames=self._config.display.off_frames,
-                report=reports.get(row.presentation_id),
-                onset_rig_s=float(aligned.onset_rig_s[index]),
-                sync=aligned.sync[index],
-                heard=bool(heard[index]),
-                outcome=self._outcome(
-                    reports.get(row.presentation_id), bool(failed[index]), bool(heard[index])
-                ),
+            self._shown(
+                row,
+                part,
+                reports.get(row.presentation_id),
+                float(aligned.onset_rig_s[index]),
+                aligned.sync[index],
+                bool(heard[index]),
+                float(broken[index]),
             )
             for index, row in enumerate(planned)
         ]
 
-    def _outcome(self, report: Presented | None, failed: bool, heard: bool) -> str:
-        if report is None:
-            return "not_shown"
-        if report.dropped_frames > self._config.display.max_dropped_frames:
-            return "late"
-        if failed:
-            return "failed_trial"
-        return "completed" if heard else "not_heard"
+    def _shown(
+        self,
+        planned: Planned,
+        part: int,
+        report: Presented | None,
+        onset_rig_s: float,
+        sync: str,
+        heard: bool,
+        broken_rig_s: float,
+    ) -> Shown:
+        display = self._config.display
+        unheard = "" if heard else self._why_unheard(onset_rig_s)
+        ended = ending(report, display, broken_rig_s, unheard)
+        return Shown(
+            planned=planned,
+            part=part,
+            on_frames=display.on_frames,
+            off_frames=display.off_frames,
+            report=report,
+            onset_rig_s=onset_rig_s,
+            sync=sync,
+            heard=heard,
+            outcome=ended.outcome,
+            reason=ended.reason,
+        )
+
+    def _why_unheard(self, onset_rig_s: float) -> str:
+        begin_s, end_s = self.window_span_s
+        if math.isnan(onset_rig_s):
+            return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
+        return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)
+
+
+def _told(ended: Counter[str], again: int) -> str:
+    """Return how the presentations of a part ended, in words."""
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
+    return f"{told}; {again} are shown again"
 
 
 def _flip_on(report: Presented | None) -> float:

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from controller.control.messages import ThreadStatus
+from controller.control.messages import PartStatus, ThreadStatus
 
 
 @dataclass
@@ -19,18 +19,20 @@ class Progress:
     """When the last block was complete."""
     presentations_done: int = 0
     presentations_planned: int = 0
+    part: PartStatus | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     threads: tuple[ThreadStatus, ...] = ()
     message: str = ""
     alarms: list[str] = field(default_factory=list)
 
-    def set_block(self, done: int, planned: int) -> None:
+    def set_part(self, done: int, planned: int, part: PartStatus) -> None:
         """Note how far the open part of the block is."""
         self.presentations_done, self.presentations_planned = done, planned
+        self.part = part
 
     def block_done(self, blocks: int) -> None:
         """Note that so many blocks are complete."""
-        self.block, self.last_block_s = blocks, time.monotonic()
+        self.block, self.last_block_s, self.part = blocks, time.monotonic(), None
 
     def elapsed_s(self) -> float:
         """Since the daemon began."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from rig_adapters.clocks import ClockMap
-from rig_adapters.errors import RigError, RigTimeout
+from rig_adapters.errors import RemoteProtocolError, RigError, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.recorded import Gap, Recording
 from rig_adapters.wire import messages as m
@@ -25,22 +25,30 @@ _FOREVER_S = 3600.0 * 24
 class Recorder:
     """The session's recording.
 
-    `on_gap` is told of every stretch that the rig lost, `on_batch` of all that it sent.
+    `on_gap` is told of every stretch that the rig lost, `on_step` by how much its clock stepped,
+    `on_batch` of all that it sent.
     """
 
     def __init__(
         self,
         link: Link,
         on_gap: Callable[[Gap], None],
+        on_step: Callable[[float], None],
         on_batch: Callable[[m.SpikesRecorded], None],
     ) -> None:
         self.recording = Recording()
         self.busy_s = 0.0
         """Computing time that the rig adapter reported; the caller sets it back."""
+        self.n_breaks = 0
+        """Broken fixations that the rig has told of."""
+        self.n_steps = 0
+        """How often the rig's clock has stepped, the last time by `step_s`."""
+        self.step_s = 0.0
         self.clock: ClockMap | None = None
         """The last reading of both clocks by the adapter, before any sync edge."""
         self._link = link
         self._on_gap = on_gap
+        self._on_step = on_step
         self._on_batch = on_batch
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -101,16 +109,37 @@ class Recorder:
                 return
 
     async def _take(self, batch: m.SpikesRecorded) -> None:
-        gap = self.recording.add(batch)
         host_s, error_s = self._link.clock.here(batch.clock_host_s)
         uncertainty_s = batch.clock_uncertainty_s + error_s
         self._on_batch(
             batch.model_copy(update={"clock_host_s": host_s, "clock_uncertainty_s": uncertainty_s})
         )
+        # Asked of the adapter's own two clocks, whatever is known by now of that of its machine.
+        if self.recording.is_stale(batch):
+            logger.warning("batch %d of the rig came out of turn", batch.sequence)
+            return
+        _refuse_clock_that_went_back(self.recording.through_rig_s, batch)
+        step_s = self.recording.step_s(batch)
+        gap = self.recording.add(batch)
+        if step_s:
+            logger.warning("the rig's clock stepped by %+.4f s", step_s)
+            self.n_steps, self.step_s = self.n_steps + 1, step_s
+            self._on_step(step_s)
         self.busy_s += batch.busy_s
+        self.n_breaks += batch.fixation_broken_rig_s.size
         self.clock = ClockMap.from_stamp(host_s, batch.clock_rig_s, uncertainty_s)
         if gap is not None:
             logger.warning("the rig lost %.3f s", gap.to_rig_s - gap.from_rig_s)
             self._on_gap(gap)
         async with self._news:
             self._news.notify_all()
+
+
+def _refuse_clock_that_went_back(through_rig_s: float | None, batch: m.SpikesRecorded) -> None:
+    """Raise where new spikes would carry times that earlier ones have: nobody could tell them."""
+    if through_rig_s is not None and batch.from_rig_s < through_rig_s:
+        raise RemoteProtocolError(
+            f"the rig's clock went back from {through_rig_s:.4f} to {batch.from_rig_s:.4f} s, so "
+            "that new spikes could be taken for earlier ones: the recording system was started "
+            "anew or its clock was set; neuroloop resume goes on with the open block"
+        )

@@ -18,10 +18,13 @@ from sessions.records import NO_COUNT, ClockFit, PresentationTable, SpikeTable
 NAN = float("nan")
 
 
-def spike_table(recording: Recording, from_rig_s: float, to_rig_s: float) -> SpikeTable:
-    """Return all spikes and sync edges recorded in `[from_rig_s, to_rig_s)`."""
+def spike_table(
+    recording: Recording, unit_ids: Sequence[int], from_rig_s: float, to_rig_s: float
+) -> SpikeTable:
+    """Return all spikes of these units and all sync edges recorded in `[from_rig_s, to_rig_s)`."""
     spikes = recording.spikes()
     inside = (spikes.times_rig_s >= from_rig_s) & (spikes.times_rig_s < to_rig_s)
+    inside &= np.isin(spikes.unit_ids, unit_ids)
     edges = recording.sync_rig_s()
     return SpikeTable(
         rig_time_s=spikes.times_rig_s[inside],
@@ -63,6 +66,7 @@ def presentation_table(
         onset_rig_s=onsets,
         sync=tuple(row.sync for row in shown),
         outcome=tuple(row.outcome for row in shown),
+        reason=tuple(row.reason for row in shown),
         shown_sha256=tuple(report.image_sha256 if report else "" for report in reports),
         response_counts=response,
         baseline_counts=baseline,

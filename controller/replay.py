@@ -38,7 +38,12 @@ class Rerendered:
 
 def logged_config(reader: LogReader) -> SessionConfig:
     """Return the config that the session ran with."""
-    return validate_config(json_value(reader.start.config_json, "config"))
+    tables = json_value(reader.start.config_json, "config")
+    # Logs from before the policy had a name of its own tell it by the number of attempts.
+    again = (tables["scoring"].get("max_attempts") or 1) > 1
+    policy = "show_again" if again else "close_incomplete"
+    tables["scoring"].setdefault("without_response", policy)
+    return validate_config(tables)
 
 
 def rerender(reader: LogReader) -> list[Rerendered]:

@@ -3,16 +3,15 @@
 The log is the truth and an optimizer its cache: each committed generation is asked and told anew,
 and what is asked must be what was logged, bit for bit. Where this machine computes otherwise, it is
 said, and the session goes on from the logged codes. The block that was open is completed: what had
-its response keeps it, the rest is shown again.
+its response keeps it and the rest is shown again, or all of it is, as the config says.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from controller.config.tables import DisplayTable
+from controller.config.tables import DisplayTable, ScoringTable, SessionConfig
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import EvolutionThread
 from controller.optimizers.base import Population
@@ -26,6 +25,7 @@ from sessions.records import (
     Ints,
     PresentationTable,
     SpikeTable,
+    Texts,
 )
 from sessions.recover import CutOff, InterruptedBlock
 from sessions.replay import read_record
@@ -33,7 +33,16 @@ from sessions.replay import read_record
 VIRTUAL_PAUSE_S = 10.0
 """How long a virtual clock is taken to have gone on while nothing ran."""
 
+CUT_OFF_BEFORE = "the session was cut off before its end was reported"
+CUT_OFF_AFTER = "the session was cut off before its spikes were in"
+CLOCK_BEGAN_ANEW = "the session was cut off, and the rig's clock began anew"
+OTHER_IMAGES = "the session was cut off, and its images come out otherwise on this machine"
+SHOWN_WRONGLY = "other pixels were shown than were sent for this image"
+SET_ASIDE = "the session was cut off within the block, and the whole block was shown again"
+
 _NAN = float("nan")
+_Key = tuple[int, float, float, float]
+"""An image at a place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +65,12 @@ class GoOn:
         return float(np.ceil(max(0.0, self.last_host_s))) + VIRTUAL_PAUSE_S
 
 
-def where_to_go_on(cut_off: CutOff, display: DisplayTable) -> GoOn:
+def where_to_go_on(cut_off: CutOff, config: SessionConfig) -> GoOn:
     """Return where the session stands; ids and clocks go on from all that was ever used."""
     reader, interrupted = cut_off.reader, cut_off.interrupted
-    earlier = _earlier_parts(interrupted, len(reader.units), display) if interrupted else ()
+    earlier = _earlier_parts(interrupted, reader, config.display) if interrupted else ()
+    if config.scoring.interrupted_block == "show_whole":
+        earlier = tuple(_set_aside(part) for part in earlier)
     tables = [part.presentations for part in earlier]
     shown = reader.presentations
     images = [reader.images.image_id, *(a.image_ids for a in _asked(interrupted))]
@@ -103,48 +114,84 @@ def same_codes(asked: Population, image_ids: Ints, codes: Codes) -> bool:
 
 
 def still_waiting(
-    images: Sequence[ImageToShow], earlier: Sequence[FinishedPart], repeats: int, max_attempts: int
+    images: Sequence[ImageToShow], earlier: Sequence[FinishedPart], scoring: ScoringTable
 ) -> list[tuple[ImageToShow, int]]:
-    """Return each image once for every response that it still needs, with its attempts so far."""
-    completed: Counter[tuple[int, float, float, float]] = Counter()
-    attempts: Counter[tuple[int, float, float, float]] = Counter()
-    for part in earlier:
-        table = part.presentations
-        keys = zip(table.image_id, table.x_deg, table.y_deg, table.size_deg, strict=True)
-        for key, outcome in zip(keys, table.outcome, strict=True):
-            completed[key] += outcome == "completed"
-            # What the crash interrupted was no attempt of the animal's.
-            attempts[key] += outcome in ("failed_trial", "late")
-    waiting = []
-    for image in images:
-        place = image.placement
-        key = (image.image_id, place.x_deg, place.y_deg, place.size_deg)
-        tried = min(attempts[key], max_attempts - 1)
-        waiting += [(image, tried)] * max(0, repeats - completed[key])
-    return waiting
+    """Return each image once for every response that it still needs, with its attempts so far.
+
+    `earlier` are the parts of this block that were shown before; where the whole block is shown
+    anew they make no difference.
+    """
+    keys = [
+        _key(i.image_id, i.placement.x_deg, i.placement.y_deg, i.placement.size_deg) for i in images
+    ]
+    open_attempts = {key: [0] * scoring.repeats for key in keys}
+    for part in earlier if scoring.interrupted_block == "show_missing" else ():
+        _follow(part, open_attempts, scoring.attempts)
+    return [
+        (image, attempt)
+        for image, key in zip(images, keys, strict=True)
+        for attempt in open_attempts[key]
+    ]
 
 
-def without_responses(parts: Sequence[FinishedPart]) -> tuple[FinishedPart, ...]:
-    """Return parts whose responses cannot be used, since the rig's clock did not go on."""
-    return tuple(
-        FinishedPart(
-            block=part.block,
-            part=part.part,
-            presentations=replace(
-                part.presentations,
-                outcome=tuple(
-                    "not_heard" if outcome == "completed" else outcome
-                    for outcome in part.presentations.outcome
-                ),
-                onset_rig_s=np.full_like(part.presentations.onset_rig_s, np.nan),
-                sync=("none",) * len(part.presentations.sync),
-                response_counts=np.full_like(part.presentations.response_counts, NO_COUNT),
-                baseline_counts=np.full_like(part.presentations.baseline_counts, NO_COUNT),
-            ),
-            spikes=_no_spikes(),
-            clock=part.clock,
-        )
-        for part in parts
+def _follow(part: FinishedPart, open_attempts: Mapping[_Key, list[int]], max_attempts: int) -> None:
+    """Take what a part showed from the attempts that were due, and add those due after it."""
+    table = part.presentations
+    keys = zip(table.image_id, table.x_deg, table.y_deg, table.size_deg, strict=True)
+    for key, attempt, outcome in zip(keys, table.attempt.tolist(), table.outcome, strict=True):
+        due = open_attempts.get(_key(*key), [])
+        if attempt in due:
+            due.remove(attempt)
+        following = attempt if part.cut_off else attempt + 1
+        if outcome != "completed" and following < max_attempts:
+            due.append(following)
+
+
+def _key(image_id: int, x_deg: float, y_deg: float, size_deg: float) -> _Key:
+    return int(image_id), float(x_deg), float(y_deg), float(size_deg)
+
+
+def _set_aside(part: FinishedPart) -> FinishedPart:
+    """Return a part whose responses are kept in the log, but belong to no score."""
+    table = part.presentations
+    completed = [outcome == "completed" for outcome in table.outcome]
+    return replace(
+        part,
+        presentations=replace(
+            table,
+            outcome=_where(completed, "set_aside", table.outcome),
+            reason=_where(completed, SET_ASIDE, table.reason),
+        ),
+    )
+
+
+def _where(chosen: Sequence[bool], text: str, otherwise: Texts) -> Texts:
+    return tuple(text if mine else old for mine, old in zip(chosen, otherwise, strict=True))
+
+
+def without_responses(parts: Sequence[FinishedPart], reason: str) -> tuple[FinishedPart, ...]:
+    """Return parts whose responses cannot be used, for a reason that the log is told."""
+    return tuple(_without_responses(part, reason) for part in parts)
+
+
+def _without_responses(part: FinishedPart, reason: str) -> FinishedPart:
+    table = part.presentations
+    lost = [outcome in ("completed", "set_aside") for outcome in table.outcome]
+    return FinishedPart(
+        block=part.block,
+        part=part.part,
+        presentations=replace(
+            table,
+            outcome=_where(lost, "not_heard", table.outcome),
+            reason=_where(lost, reason, table.reason),
+            onset_rig_s=np.full_like(table.onset_rig_s, np.nan),
+            sync=("none",) * len(table.sync),
+            response_counts=np.full_like(table.response_counts, NO_COUNT),
+            baseline_counts=np.full_like(table.baseline_counts, NO_COUNT),
+        ),
+        spikes=_no_spikes(),
+        clock=part.clock,
+        cut_off=True,
     )
 
 
@@ -153,19 +200,32 @@ def _asked(interrupted: InterruptedBlock | None) -> tuple[AskedGeneration, ...]:
 
 
 def _earlier_parts(
-    interrupted: InterruptedBlock, n_units: int, display: DisplayTable
+    interrupted: InterruptedBlock, reader: LogReader, display: DisplayTable
 ) -> tuple[FinishedPart, ...]:
     planned = interrupted.planned
     if planned is None:
         return interrupted.finished
     rows = planned.rows
     reports = [interrupted.presented.get(row.presentation_id) for row in rows]
+    sent = dict(zip(reader.images.image_id.tolist(), reader.images.sha256.tolist(), strict=True))
+    for asked in interrupted.opened.threads:
+        sent.update(zip(asked.image_ids.tolist(), asked.image_sha256s, strict=True))
+    wrong = [
+        report is not None and report.image_sha256 != sent[row.image_id]
+        for row, report in zip(rows, reports, strict=True)
+    ]
+    table = _cut_off_table(rows, reports, planned.part, len(reader.units), display)
     cut_off = FinishedPart(
         block=planned.block,
         part=planned.part,
-        presentations=_cut_off_table(rows, reports, planned.part, n_units, display),
+        presentations=replace(
+            table,
+            outcome=_where(wrong, "wrong_image", table.outcome),
+            reason=_where(wrong, SHOWN_WRONGLY, table.reason),
+        ),
         spikes=_no_spikes(),
         clock=ClockFit(_NAN, _NAN, _NAN, 0),
+        cut_off=True,
     )
     return (*interrupted.finished, cut_off)
 
@@ -198,6 +258,7 @@ def _cut_off_table(
         onset_rig_s=np.full(p, _NAN),
         sync=("none",) * p,
         outcome=tuple("not_heard" if r else "not_shown" for r in reports),
+        reason=tuple(CUT_OFF_AFTER if r else CUT_OFF_BEFORE for r in reports),
         shown_sha256=tuple(r.image_sha256 if r else "" for r in reports),
         response_counts=none,
         baseline_counts=none,

@@ -28,6 +28,7 @@ class Screen:
         self._link = link
         self._display = display
         self._loads_under_way = 0
+        self._sha256s: dict[int, str] = {}
 
     async def start_loading(
         self,
@@ -42,7 +43,12 @@ class Screen:
             m.LoadImages(image_ids=image_ids, sha256s=sha256s, images=images, keep=keep)
         )
         self._loads_under_way += 1
+        self._sha256s.update(zip(image_ids.tolist(), sha256s, strict=True))
         return sha256s
+
+    def sha256(self, image_id: int) -> str:
+        """Return the hash of the pixels that were last sent under this id."""
+        return self._sha256s[image_id]
 
     async def loaded(self) -> None:
         """Wait until everything that was sent is on the graphics card."""

@@ -25,7 +25,7 @@ from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
 from controller.recording import clock_fit, presentation_table, spike_table
-from controller.resume import GoOn, same_codes, still_waiting, without_responses
+from controller.resume import OTHER_IMAGES, GoOn, same_codes, still_waiting, without_responses
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
@@ -97,6 +97,7 @@ async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]
     """
     session.progress.first_block_s = time.monotonic()
     session.progress.message = ""
+    session.progress.outcomes = session.presenter.outcomes
     session.stopwatch.lap()
     while not is_complete(session) and await may_go_on():
         await run_generation(session)
@@ -221,7 +222,7 @@ async def earlier_parts(
         f"threads {others} render other images here than before, from the same codes; all images "
         "of the open block are shown again",
     )
-    return without_responses(going_on.earlier)
+    return without_responses(going_on.earlier, OTHER_IMAGES)
 
 
 def images_to_keep(session: Session, rendered: Mapping[int, Rendered]) -> list[RenderedImages]:
@@ -260,7 +261,6 @@ async def show(
 
     `earlier` are parts of this block that were shown before the session was cut off.
     """
-    scoring = session.config.scoring
     parts = list(earlier)
     images = images_of_block(
         [
@@ -269,7 +269,7 @@ async def show(
         ],
         session.start.references.image_ids.tolist(),
     )
-    waiting = still_waiting(images, earlier, scoring.repeats, scoring.max_attempts)
+    waiting = still_waiting(images, earlier, session.config.scoring)
     first_part = 1 + max((part.part for part in earlier), default=-1)
     seed, block = session.config.session.seed, session.block
     rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=block)
@@ -289,7 +289,7 @@ def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> Finished
     onsets = [row.onset_rig_s for row in shown if np.isfinite(row.onset_rig_s)]
     through_rig_s = max(onsets, default=session.spikes_from_rig_s)
     through_rig_s += session.presenter.window_span_s[1]
-    spikes = spike_table(recording, session.spikes_from_rig_s, through_rig_s)
+    spikes = spike_table(recording, session.unit_ids, session.spikes_from_rig_s, through_rig_s)
     session.spikes_from_rig_s = through_rig_s
     table = presentation_table(shown, spikes, session.unit_ids, session.rule)
     recording.drop_before(through_rig_s - KEEP_SPIKES_S)
@@ -393,7 +393,6 @@ def report(session: Session, record: GenerationRecord) -> None:
     """Bring the monitors up to date after a committed generation."""
     progress = session.progress
     progress.block_done(session.block)
-    progress.outcomes = session.presenter.outcomes
     progress.threads = tuple(_thread_status(session, record, told) for told in record.threads)
 
 
@@ -401,12 +400,14 @@ def _thread_status(
     session: Session, record: GenerationRecord, told: ThreadGeneration
 ) -> ThreadStatus:
     references = record.reference_scores
-    score_mean, score_sem, _, _ = describe(told.scores)
+    score_mean, score_sem, _, n_scored = describe(told.scores)
     reference_mean, _, _, _ = describe(references.score[references.thread_id == told.thread_id])
     return ThreadStatus(
         thread_id=told.thread_id,
         name=session.threads[told.thread_id].name,
         generation=told.generation,
+        n_images=len(told.image_ids),
+        n_scored=n_scored,
         score_mean=_if_known(score_mean),
         score_sem=_if_known(score_sem),
         reference_mean=_if_known(reference_mean),

@@ -96,14 +96,14 @@ def completeness(
     return recording.covers(onset_rig_s + window_s[0], onset_rig_s + window_s[1])
 
 
-def failed_by_fixation(
+def broken_fixations(
     onset_rig_s: Seconds,
     trial_ids: Ids,
     breaks_rig_s: Seconds,
     window_end_s: float,
     lead_in_s: float,
-) -> npt.NDArray[np.bool_]:
-    """Which presentations (p,) the animal did not look at to the end of their window.
+) -> Seconds:
+    """When the animal looked away from each presentation (p,): NaN where it did not.
 
     A trial lasts from `lead_in_s` before its first onset to `window_end_s` after its last one. A
     break within it fails every presentation of that trial whose window is not over by then: those
@@ -115,15 +115,15 @@ def failed_by_fixation(
     window_end_s: end of the response window, from onset.
     lead_in_s: from the fixation spot to the trial's first image.
     """
-    failed = np.zeros(onset_rig_s.shape, np.bool_)
+    broken = np.full(onset_rig_s.shape, np.nan)
     for trial_id in np.unique(trial_ids[np.isfinite(onset_rig_s)]):
         rows = np.flatnonzero((trial_ids == trial_id) & np.isfinite(onset_rig_s))
         ends = onset_rig_s[rows] + window_end_s
         begin = onset_rig_s[rows].min() - lead_in_s
         during = breaks_rig_s[(breaks_rig_s >= begin) & (breaks_rig_s < ends.max())]
         if during.size:
-            failed[rows] = ends > during.min()
-    return failed
+            broken[rows[ends > during.min()]] = during.min()
+    return broken
 
 
 def _mutual_nearest(predicted: Seconds, edges: Seconds, tolerance_s: float) -> Ids:

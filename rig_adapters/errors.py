@@ -9,6 +9,7 @@ RigError
 ├── PeerFaulted              the other side reported that it cannot go on
 ├── EndpointRefused          (in `endpoints`) an address that must not be used like this
 ├── KeysRefused              (in `keys`) a folder of keys that is incomplete or not safe
+├── WrongImage               the display showed other pixels than it was sent
 └── DisplayError             the screen cannot be opened, or does not do what was asked
 
 Whose fault it is stands in the type; what happened and what to do, in the message. A message that
@@ -78,6 +79,10 @@ class PeerLost(RigError):
 
 class PeerFaulted(RigError):
     """The other side reported a fault and stopped working."""
+
+
+class WrongImage(RigError):
+    """The display reported that it showed other pixels than it was sent for an image."""
 
 
 class DisplayError(RigError):

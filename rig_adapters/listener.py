@@ -65,7 +65,7 @@ class Listener:
         self._waits = waits
         self._turned_away = 0
         self._daemon: bytes | None = None
-        self._last_heard_s = time.monotonic()
+        self._last_heard_s = self._last_looked_s = time.monotonic()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 500)
@@ -112,7 +112,7 @@ class Listener:
                 if message is not None:
                     return message
             # Also while others keep the socket busy: they are no sign of life.
-            self._check_silence()
+            self._check_silence(remaining_ms / 1000)
             if time.monotonic() >= deadline_s:
                 return None
 
@@ -185,10 +185,15 @@ class Listener:
             self._turned_away += 1
             self._socket.send_multipart([sender, *self._codec.encode(_TAKEN)], copy=True)
 
-    def _check_silence(self) -> None:
+    def _check_silence(self, waited_s: float) -> None:
+        now_s = time.monotonic()
+        looked_away_s, self._last_looked_s = now_s - self._last_looked_s, now_s
         if self._waits and self._daemon is None:
             return
-        silence_s = time.monotonic() - self._last_heard_s
+        if looked_away_s - waited_s > self._silence_limit_s:
+            # It was this process that stood still; the daemon gets the time to be heard.
+            self._last_heard_s = now_s
+        silence_s = now_s - self._last_heard_s
         if silence_s > self._silence_limit_s:
             raise PeerLost(
                 f"the daemon has been silent for {silence_s:.1f} s, so it is taken for dead"

@@ -32,6 +32,12 @@ class Spikes:
     unit_ids: npt.NDArray[np.int32]
 
 
+STEP_S = 0.02
+"""Two readings of both clocks that differ by more than this, beyond their own uncertainty and any
+drift of a crystal, are of a clock that has stepped."""
+_MOST_DRIFT = 2e-3
+
+
 class Recording:
     """Accumulates the batches of one recording, from `StartRecording` to `StopRecording`."""
 
@@ -76,6 +82,28 @@ class Recording:
         self._batches.append(batch)
         self._last = batch
         return gap
+
+    def is_stale(self, batch: SpikesRecorded) -> bool:
+        """Whether a batch comes twice, or after one that was recorded later: it tells nothing new.
+
+        What it holds is known already, or was counted as lost when it did not come in its turn.
+        """
+        last = self._last
+        return (
+            last is not None
+            and batch.sequence <= last.sequence
+            and batch.clock_host_s <= last.clock_host_s
+        )
+
+    def step_s(self, batch: SpikesRecorded) -> float:
+        """By how much the rig's clock has stepped against the host's since the last batch, or 0."""
+        last = self._last
+        if last is None:
+            return 0.0
+        passed_s = batch.clock_host_s - last.clock_host_s
+        step_s = batch.clock_rig_s - last.clock_rig_s - passed_s
+        doubt_s = 3.0 * (batch.clock_uncertainty_s + last.clock_uncertainty_s)
+        return step_s if abs(step_s) > STEP_S + doubt_s + _MOST_DRIFT * abs(passed_s) else 0.0
 
     def covers(self, from_rig_s: npt.ArrayLike, to_rig_s: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether each `[from, to)` of (p,), (p,) was recorded to its end without a gap: (p,)."""

@@ -29,6 +29,7 @@ from sessions.records import (
     image_sha256,
 )
 from sessions.schema import (
+    ADDED_LATER,
     COMMITS,
     CONFIG,
     EVENTS,
@@ -40,6 +41,7 @@ from sessions.schema import (
     pixels_table,
 )
 from sessions.storage import (
+    create_column,
     create_table,
     open_for_reading,
     truncate,
@@ -78,12 +80,15 @@ class SessionLog:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
         log = cls(path, start)
-        _reserve(path)
         try:
             log._file.create(log._write_start)
+        except FileExistsError as error:
+            log.close()
+            raise LogExistsError(
+                f"{path} exists; choose another session folder, logs are never overwritten."
+            ) from error
         except BaseException:
             log.close()
-            path.unlink()
             raise
         return log
 
@@ -107,6 +112,7 @@ class SessionLog:
                 _require_open(file, log.path)
             for name in ("ended_at", "exit_status", "reason"):
                 file.attrs[name] = ""
+            log._add_columns(file)
             log._repair(file)
 
         log._file.apply(reopen)
@@ -276,6 +282,15 @@ class SessionLog:
         row = np.array([[counts[table_key(table)] for table in self._tables]], dtype=np.int64)
         write_rows(file[COMMITS.path], COMMITS, committed, {"rows": row})
 
+    def _add_columns(self, file: h5py.File) -> None:
+        """Give a log of an older version the columns that it lacks."""
+        for table in self._tables:
+            for column in table.columns:
+                added = (table.path, column.name) in ADDED_LATER
+                if added and column.name not in file[table.path]:
+                    rows = file[table.path][table.columns[0].name].shape[0]
+                    create_column(file[table.path], table, column, {}, rows)
+
     def _repair(self, file: h5py.File) -> None:
         committed = int(file.attrs["generations_committed"])
         counts = self._counts(file, committed)
@@ -328,16 +343,6 @@ def _size(record: GenerationRecord) -> int:
     threads = record.threads
     pixels = sum(thread.images.nbytes for thread in threads if thread.images is not None)
     return pixels + sum(t.codes.nbytes for t in threads) + 16 * len(record.spikes.rig_time_s)
-
-
-def _reserve(path: Path) -> None:
-    """Take the name for this log, so that no other can be written over or under it."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError as error:
-        raise LogExistsError(
-            f"{path} exists; choose another session folder, logs are never overwritten."
-        ) from error
 
 
 def _write_config(file: h5py.File, start: SessionStart) -> None:

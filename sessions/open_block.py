@@ -117,13 +117,18 @@ class ReceivedSpikes:
 
 @dataclass(frozen=True, eq=False)
 class FinishedPart:
-    """One part of the block with its outcomes, counts and spikes; of each part, the last counts."""
+    """One part of the block with its outcomes, counts and spikes; of each part, the last counts.
+
+    `cut_off`: the session ended within it, or lost its responses; what did not complete in it says
+    nothing about the animal and was no attempt.
+    """
 
     block: int
     part: int
     presentations: PresentationTable
     spikes: SpikeTable
     clock: ClockFit
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from sessions.records import (
     UnitInfo,
     Window,
 )
-from sessions.schema import COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
+from sessions.schema import ADDED_LATER, COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
 from sessions.storage import json_value, open_for_reading, read_column
 
 Rows = TypeVar("Rows")
@@ -237,11 +237,13 @@ class LogReader:
         return slice(self._commits[key][block], self._commits[key][block + 1])
 
     def _read(self, file: h5py.File, key: str, kind: type[Rows], rows: slice) -> Rows:
+        group, due = file[key], rows.stop - rows.start
         columns = {
-            item.name: read_column(file[key][item.name], rows)
+            item.name: np.full(due, "")
+            if item.name not in group and (key, item.name) in ADDED_LATER
+            else read_column(group[item.name], rows)
             for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
         }
-        due = rows.stop - rows.start
         short = {name for name, column in columns.items() if len(column) < due}
         if short:
             raise LogFormatError(

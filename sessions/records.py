@@ -31,8 +31,19 @@ Control = Literal["none", "shuffled"]
 Direction = Literal["maximise", "minimise"]
 ExitStatus = Literal["success", "abort", "fail"]
 
-OUTCOMES = ("completed", "failed_trial", "late", "not_heard", "not_shown")
+OUTCOMES = (
+    "completed",
+    "failed_trial",
+    "late",
+    "not_heard",
+    "not_shown",
+    "wrong_image",
+    "set_aside",
+)
 """How one presentation can end; only a completed one counts towards a score."""
+
+CLOCK_STEPPED = "the rig's clock stepped by"
+"""How the reason begins of what was being shown while the rig's clock stepped."""
 
 SYNCS = ("photodiode", "clock", "none")
 """Where `onset_rig_s` comes from: a light edge, the clock fit, or nowhere (then it is NaN)."""
@@ -172,13 +183,14 @@ class ReferenceScores:
 class PresentationTable:
     """Every presentation of a block that was planned, in planned order: `p` rows, `u` units.
 
-    Text columns are tuples of `p` strings: `outcome` one of `OUTCOMES`, `sync` one of `SYNCS`,
-    `shown_sha256` the hash of the pixels handed to the screen ("" when never shown). `thread_id`
-    is -1 for a reference. `part` numbers the rounds of re-showing inside the block, `attempt` the
-    attempts at this image, both from 0. `on_frames` and `off_frames` are planned, `frames_shown`
-    and `dropped_frames` measured. Flips are host times, NaN when never shown; `onset_rig_s` is NaN
-    when unknown. `response_counts` and `baseline_counts` are (p, u) in the order of
-    `SessionStart.units`, -1 where there is no count.
+    Text columns are tuples of `p` strings: `outcome` one of `OUTCOMES`, `reason` why it is not
+    completed in words ("" where it is), `sync` one of `SYNCS`, `shown_sha256` the hash of the
+    pixels handed to the screen ("" when never shown). `thread_id` is -1 for a reference. `part`
+    numbers the rounds of re-showing inside the block, `attempt` the attempts at this image, both
+    from 0. `on_frames` and `off_frames` are planned, `frames_shown` and `dropped_frames` measured.
+    Flips are host times, NaN when never shown; `onset_rig_s` is NaN when unknown.
+    `response_counts` and `baseline_counts` are (p, u) in the order of `SessionStart.units`, -1
+    where there is no count.
     """
 
     presentation_id: Ints
@@ -199,6 +211,7 @@ class PresentationTable:
     onset_rig_s: Floats
     sync: Texts
     outcome: Texts
+    reason: Texts
     shown_sha256: Texts
     response_counts: Counts
     baseline_counts: Counts

@@ -64,7 +64,10 @@ def read_presentations(reader: LogReader, block: int) -> PresentationTable:
     rows = reader.presentations
     chosen = rows.block == block
     columns = {item.name: getattr(rows, item.name)[chosen] for item in fields(PresentationTable)}
-    texts = {name: tuple(columns[name].tolist()) for name in ("sync", "outcome", "shown_sha256")}
+    texts = {
+        name: tuple(columns[name].tolist())
+        for name in ("sync", "outcome", "reason", "shown_sha256")
+    }
     return PresentationTable(**{**columns, **texts})
 
 

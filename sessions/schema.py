@@ -140,7 +140,13 @@ PRESENTATIONS = Table(
         Column("dropped_frames", "<i8", "frames", "Frames missed while it was due."),
         Column("onset_rig_s", "<f8", "s", "Onset on the rig clock; NaN if unknown."),
         Column("sync", "S16", "", "Source of onset_rig_s: photodiode, clock or none."),
-        Column("outcome", "S16", "", "completed, failed_trial, late, not_heard or not_shown."),
+        Column(
+            "outcome",
+            "S16",
+            "",
+            "completed, failed_trial, late, not_heard, not_shown, wrong_image or set_aside.",
+        ),
+        Column("reason", TEXT, "", "Why it did not complete, in words; empty if it did."),
         Column("shown_sha256", "S64", "", "Hash of the pixels shown; empty if never shown."),
         Column(
             "response_counts",
@@ -265,6 +271,9 @@ COMMITS = Table(
         ),
     ),
 )
+
+ADDED_LATER = frozenset({("presentations", "reason")})
+"""Columns of text that older logs lack: they are read as empty, and added when one goes on."""
 
 FIXED_TABLES = (
     THREADS,

@@ -75,17 +75,24 @@ def create_table(file: h5py.File, table: Table, sizes: Mapping[str, int]) -> Non
     group = file.require_group(table.path)
     group.attrs["description"] = table.description
     for column in table.columns:
-        tail = tuple(sizes[size] if isinstance(size, str) else size for size in column.shape)
-        dtype = h5py.string_dtype() if column.dtype == TEXT else np.dtype(column.dtype)
-        dataset = group.create_dataset(
-            column.name,
-            shape=(0, *tail),
-            maxshape=(None, *tail),
-            chunks=(table.chunk_rows, *(max(size, 1) for size in tail)),
-            dtype=dtype,
-        )
-        dataset.attrs["unit"] = column.unit
-        dataset.attrs["description"] = column.description
+        create_column(group, table, column, sizes)
+
+
+def create_column(
+    group: h5py.Group, table: Table, column: Column, sizes: Mapping[str, int], rows: int = 0
+) -> None:
+    """Create a column with so many empty rows; `sizes` as for `create_table`."""
+    tail = tuple(sizes[size] if isinstance(size, str) else size for size in column.shape)
+    dtype = h5py.string_dtype() if column.dtype == TEXT else np.dtype(column.dtype)
+    dataset = group.create_dataset(
+        column.name,
+        shape=(rows, *tail),
+        maxshape=(None, *tail),
+        chunks=(table.chunk_rows, *(max(size, 1) for size in tail)),
+        dtype=dtype,
+    )
+    dataset.attrs["unit"] = column.unit
+    dataset.attrs["description"] = column.description
 
 
 def write_rows(group: h5py.Group, table: Table, start: int, columns: Mapping[str, Values]) -> int:

@@ -77,6 +77,7 @@ class PresentationRows:
     onset_rig_s: Floats
     sync: Strings
     outcome: Strings
+    reason: Strings
     shown_sha256: Strings
     response_counts: Counts
     baseline_counts: Counts

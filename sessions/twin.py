@@ -37,12 +37,18 @@ class TwinFile:
         self.remove_twin()
 
     def create(self, change: Change) -> None:
-        """Make the file by its first change, durably; the name appears last."""
+        """Make the file by its first change, durably; its name appears last, on a complete file.
+
+        Raises:
+            FileExistsError: there is a file of that name, which stays as it is.
+
+        """
         pages = _changed(None, change)
         with _opened(self._twin, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as twin:
             pages.write_to(twin)
             os.fsync(twin)
-        self._twin.replace(self.path)
+        os.link(self._twin, self.path)
+        self._twin.unlink()
         sync_directory(self.path.parent)
 
     def apply(self, change: Change, needed_bytes: int = 0) -> None:
@@ -94,13 +100,18 @@ class TwinFile:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def _write_to_twin(self, pages: Pages) -> None:
-        if self._missed is None or not self._twin.exists() or _is_read(self._twin):
-            # What somebody still reads is left to them.
-            self.remove_twin()
-            shutil.copyfile(self.path, self._twin)
+        if self._missed is not None and self._twin.exists():
+            with _opened(self._twin, os.O_RDWR) as twin:
+                # Held until all is written: whoever opened it as the file may lock it only now.
+                if _locked(twin):
+                    self._missed.write_to(twin)
+                    pages.write_to(twin)
+                    os.fsync(twin)
+                    return
+        # What somebody still reads is left to them.
+        self.remove_twin()
+        shutil.copyfile(self.path, self._twin)
         with _opened(self._twin, os.O_RDWR) as twin:
-            if self._missed is not None:
-                self._missed.write_to(twin)
             pages.write_to(twin)
             os.fsync(twin)
 
@@ -129,17 +140,16 @@ def _changed(base: int | None, change: Change) -> Pages:
     return overlay.changes
 
 
-def _is_read(path: Path) -> bool:
-    """Whether an HDF5 reader has the file open: it holds a shared lock, as HDF5 does by itself."""
+def _locked(fd: int) -> bool:
+    """Lock a file until it is closed; False where an HDF5 reader has it open and locked itself."""
     # Where there are no such locks (Windows), logs are only read.
     import fcntl
 
-    with _opened(path, os.O_RDWR) as fd:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
 
 
 @contextmanager

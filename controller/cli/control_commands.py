@@ -1,4 +1,4 @@
-"""`neuroloop status`, `pause`, `resume`, `stop` and `note`: talking to a running session."""
+"""`neuroloop status`, `watch`, `pause`, `resume`, `stop`, `note`: talking to a running session."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,14 @@ import typer
 from pydantic import ValidationError
 
 from controller import runtime
+from controller.cli.follow import follow
 from controller.cli.output import say, say_json
 from controller.cli.run import resume_session
 from controller.cli.watch import status_lines
 from controller.control import messages as c
 from controller.control.client import ControlClient
+from controller.control.messages import SessionStatus
+from controller.errors import ControlError
 from rig_adapters.wire.messages import Message
 
 SessionOption = Annotated[
@@ -22,6 +25,7 @@ SessionOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     app.command(epilog="Example: neuroloop status --json")(status)
+    app.command(epilog="Example: neuroloop watch")(watch)
     app.command(epilog="Example: neuroloop pause")(pause)
     app.command(
         epilog="Example: neuroloop resume; after a crash: neuroloop resume runs/demo-20260101-1200"
@@ -42,6 +46,25 @@ def status(
     else:
         for line in status_lines(found):
             say(line)
+
+
+def watch(session: SessionOption = None) -> None:
+    """Show the running session as neuroloop run does; Ctrl-C ends the watching only."""
+    found = runtime.find_session(session)
+
+    def ask() -> SessionStatus | None:
+        try:
+            with ControlClient(found.control_endpoint, deadline_s=2.0) as client:
+                return client.status()
+        except ControlError:
+            return None
+
+    try:
+        follow(lambda: found.alive, ask)
+    except KeyboardInterrupt:
+        say(f"{found.session_id} goes on.")
+    else:
+        say(f"{found.session_id} has ended.")
 
 
 def pause(session: SessionOption = None) -> None:

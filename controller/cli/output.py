@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +13,26 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 def say(text: str) -> None:
     """Print a result."""
-    out.print(text, markup=False)
+    out.print(_wrapped(out, text), markup=False)
 
 
 def complain(text: str) -> None:
     """Print what went wrong."""
-    err.print(f"neuroloop: {text}", markup=False, style="red")
+    err.print(_wrapped(err, f"neuroloop: {text}"), markup=False, style="red")
+
+
+def _wrapped(console: Console, text: str) -> str:
+    """Break lines between words where a person reads them; nothing that is copied is broken."""
+    if not console.is_terminal:
+        return text
+    return "\n".join(_wrapped_line(line, console.width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def say_json(value: Any) -> None:

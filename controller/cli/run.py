@@ -10,19 +10,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.live import Live
 
 from controller import runtime
 from controller.cli.config_commands import SetOption, describe
 from controller.cli.exits import Exit
+from controller.cli.follow import POLL_S, follow
 from controller.cli.output import complain, err, say, say_json
-from controller.cli.watch import alarm_lines, generation_line, view
+from controller.clock import wall_stamp
 from controller.config.load import load_config
 from controller.config.tables import SessionConfig
 from controller.control.client import ControlClient
@@ -35,7 +34,6 @@ from sessions.reader import open_log
 from sessions.recover import complete_log
 from sessions.schema import FILE_NAME
 
-POLL_S = 0.25
 DEAF_S = 15.0
 """How long a daemon that starts may take until it hears that it is to end."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -116,7 +114,7 @@ def resume_session(log: Path, *, detach: bool, as_json: bool) -> tuple[Path, Exi
 
 def new_session_folder(config: SessionConfig) -> tuple[str, Path]:
     """Make the folder of a new session and return its id and path."""
-    stem = f"{config.session.name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    stem = f"{config.session.name}-{wall_stamp()}"
     number = 1
     while True:
         session_id = stem if number == 1 else f"{stem}-{number}"
@@ -203,13 +201,7 @@ class Daemon:
 
     def watch(self, *, quiet: bool) -> None:
         """Show how the session goes until its daemon has ended."""
-        if err.is_terminal and not quiet:
-            with Live(view(None), console=err, refresh_per_second=4, transient=True) as live:
-                while self._process.poll() is None:
-                    live.update(view(self._status()))
-                    time.sleep(POLL_S)
-        else:
-            self._print_lines(generations=not quiet)
+        follow(lambda: self._process.poll() is None, self._status, quiet=quiet)
 
     def outcome(self) -> dict[str, str]:
         """Return `exit_status` and `reason` of the ended session."""
@@ -246,24 +238,6 @@ class Daemon:
                 return client.status()
         except ControlError:
             return None
-
-    def _print_lines(self, *, generations: bool) -> None:
-        """Print what happens line by line; an alarm always, for the session waits for an answer."""
-        shown = 0
-        told: list[str] = []
-        while self._process.poll() is None:
-            status = self._status()
-            if status is not None and status.block > shown:
-                shown = status.block
-                if generations:
-                    err.print(generation_line(status), markup=False)
-            if status is not None:
-                alarms = list(alarm_lines(status))
-                for line in alarms:
-                    if line not in told:
-                        err.print(line, markup=False, style="bold red")
-                told = alarms
-            time.sleep(POLL_S)
 
 
 def conclude(outcome: dict[str, str], folder: Path, *, as_json: bool) -> Exit:

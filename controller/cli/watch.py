@@ -1,13 +1,15 @@
 """A session's status as text, for a terminal and for a file. Asks nobody and decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from controller.control.messages import SessionStatus, ThreadStatus
+from controller.control.messages import PartStatus, SessionStatus, ThreadStatus
+
+_STATE_STYLES = {"running": "bold green", "faulted": "bold red"}
 
 
 def status_lines(status: SessionStatus) -> Iterator[str]:
@@ -17,6 +19,10 @@ def status_lines(status: SessionStatus) -> Iterator[str]:
     yield f"{status.session_id}: {status.state}{label}, {status.block}{total} generations done"
     for thread in status.threads:
         yield f"  {thread.name}: {thread_text(thread)}"
+    if status.part is not None:
+        yield f"  {part_text(status, status.part)}"
+    if status.outcomes:
+        yield f"  presentations of the session: {outcomes_text(status.outcomes)}"
     yield f"  {pace(status)}"
     for alarm in alarm_lines(status):
         yield f"  {alarm}"
@@ -31,6 +37,47 @@ def alarm_lines(status: SessionStatus) -> Iterator[str]:
         yield "The session waits for you: neuroloop resume, or neuroloop stop."
 
 
+def part_text(status: SessionStatus, part: PartStatus) -> str:
+    """Return what is being shown now, and what went wrong with it so far."""
+    texts = (now_text(status, part), trouble_text(part), before_text(part))
+    return "; ".join(text for text in texts if text)
+
+
+def now_text(status: SessionStatus, part: PartStatus) -> str:
+    """Return what is on the screen."""
+    done = f"{status.presentations_done} of {status.presentations_planned}"
+    if part.waiting_for_spikes:
+        done = f"all {status.presentations_planned} shown, waiting for the last spikes"
+    generation = f"generation {status.block + 1}"
+    if not part.part:
+        what = "presentations shown" if not part.waiting_for_spikes else ""
+        return f"{generation}: {done} {what}".rstrip()
+    images = f"{part.images} images" if part.images > 1 else "1 image"
+    text = f"{generation}: {images} again, {done}"
+    if part.waiting_for_spikes or part.image_id is None:
+        return text
+    return f"{text} shown; image {part.image_id}, attempt {part.attempt} of {part.max_attempts}"
+
+
+def trouble_text(part: PartStatus) -> str:
+    """Return what is known by now to have gone wrong in the open part."""
+    broken = part.fixations_broken
+    fixations = "1 broken fixation" if broken == 1 else f"{broken} broken fixations"
+    late = [f"{part.late} late"] if part.late else []
+    return ", ".join([*late, *([fixations] if broken else [])])
+
+
+def before_text(part: PartStatus) -> str:
+    """Return how the earlier presentations of this generation ended."""
+    return f"before: {outcomes_text(part.earlier_outcomes)}" if part.earlier_outcomes else ""
+
+
+def outcomes_text(outcomes: Mapping[str, int]) -> str:
+    """Return how presentations ended, completed ones first."""
+    order = sorted(outcomes, key=lambda outcome: (outcome != "completed", outcome))
+    return ", ".join(f"{outcomes[o]} {o.replace('_', ' ')}" for o in order if outcomes[o])
+
+
 def generation_line(status: SessionStatus) -> str:
     """Return one line about the last generation, for output that is not a terminal."""
     threads = "; ".join(f"{thread.name} {thread_text(thread)}" for thread in status.threads)
@@ -41,12 +88,18 @@ def generation_line(status: SessionStatus) -> str:
 def thread_text(thread: ThreadStatus) -> str:
     """Return evolved against reference responses of the last generation."""
     if thread.score_mean is None:
-        return "no score yet"
+        return "no image has a score"
     sem = f" ± {thread.score_sem:.1f}" if thread.score_sem is not None else ""
     text = f"evolved {thread.score_mean:.1f}{sem} sp/s"
-    if thread.reference_mean is None:
-        return text
-    return f"{text}, references {thread.reference_mean:.1f} sp/s"
+    if thread.reference_mean is not None:
+        text += f", references {thread.reference_mean:.1f} sp/s"
+    return text + unscored_text(thread)
+
+
+def unscored_text(thread: ThreadStatus) -> str:
+    """Return how many images of the last generation have no score, where there are any."""
+    missing = thread.n_images - thread.n_scored
+    return f", {missing} of {thread.n_images} images without a score" if missing else ""
 
 
 def pace(status: SessionStatus) -> str:
@@ -70,24 +123,53 @@ def view(status: SessionStatus | None) -> RenderableType:
     """Return the live view of a terminal."""
     if status is None:
         return Text("starting the session…")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("thread", "generation", "evolved", "references", "gain"):
-        table.add_column(title, justify="left" if title == "thread" else "right")
-    for thread in status.threads:
-        table.add_row(*_cells(thread))
-    head = Text(f"{status.session_id}  {status.state}", style="bold")
-    if status.label:
-        head.append(f"  {status.label}", style="yellow")
-    last = Text(f"{pace(status)}  {status.message}", style="dim")
+    lines: list[RenderableType] = [_head(status)]
+    if status.threads:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for title in ("thread", "generation", "evolved", "references", "gain", "without score"):
+            table.add_column(title, justify="left" if title == "thread" else "right")
+        for thread in status.threads:
+            table.add_row(*_cells(thread))
+        lines.append(table)
     alarms = (Text(line, style="bold red") for line in alarm_lines(status))
-    return Group(head, table, _bar(status), last, *alarms)
+    return Group(*lines, _bar(status), _details(status), *alarms)
+
+
+def _head(status: SessionStatus) -> RenderableType:
+    head = Text(f"{status.session_id}  ", style="bold")
+    head.append(status.state, style=_STATE_STYLES.get(status.state, "bold yellow"))
+    if status.label:
+        head.append(f"  {status.label}", style="yellow" if "no timing" in status.label else "")
+    return head
+
+
+def _details(status: SessionStatus) -> RenderableType:
+    """Return what happens now and what happened so far, one kind to a line."""
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+    part = status.part
+    if part is not None:
+        now = Text(now_text(status, part))
+        trouble = trouble_text(part)
+        if trouble:
+            now.append(f"; {trouble}", style="yellow")
+        rows.add_row("now", now)
+        if part.earlier_outcomes:
+            rows.add_row("before", f"{outcomes_text(part.earlier_outcomes)} in this generation")
+    if status.outcomes:
+        rows.add_row("session", outcomes_text(status.outcomes))
+    rows.add_row("time", pace(status))
+    if status.message:
+        rows.add_row("", Text(status.message, style="yellow"))
+    return rows
 
 
 def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:
     # A name may hold brackets, which are no markup.
     name = Text(thread.name)
     if thread.score_mean is None:
-        return name, "–", "–", "–", "–"
+        return name, str(thread.generation + 1), "–", "–", "–", _unscored(thread)
     sem = f" ± {thread.score_sem:.1f}" if thread.score_sem is not None else ""
     reference, gain = "–", "–"
     if thread.reference_mean is not None:
@@ -95,16 +177,24 @@ def _cells(thread: ThreadStatus) -> tuple[Text | str, ...]:
         if thread.reference_mean > 0:
             gain = f"×{thread.score_mean / thread.reference_mean:.2f}"
     evolved = f"{thread.score_mean:.1f}{sem} sp/s"
-    return name, str(thread.generation + 1), evolved, reference, gain
+    return name, str(thread.generation + 1), evolved, reference, gain, _unscored(thread)
+
+
+def _unscored(thread: ThreadStatus) -> Text:
+    missing = thread.n_images - thread.n_scored
+    return Text(f"{missing} of {thread.n_images}", style="yellow" if missing else "")
 
 
 def _bar(status: SessionStatus) -> RenderableType:
     done = float(status.block)
-    if status.presentations_planned and status.state in ("running", "pausing", "finishing"):
+    if status.part is not None and status.part.part == 0:
         done += 0.99 * status.presentations_done / status.presentations_planned
+    elif status.part is not None:
+        # How many parts will follow is not known.
+        done += 0.99
     total = status.max_generations
     of_total = f" of {total}" if total else ""
     bar = ProgressBar(total=total or 1, completed=done if total else 0, width=50)
     row = Table.grid(padding=(0, 1, 0, 0))
-    row.add_row(bar, Text(f"generation {status.block}{of_total}"))
+    row.add_row(bar, Text(f"{status.block}{of_total} generations done"))
     return row

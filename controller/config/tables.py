@@ -218,12 +218,27 @@ class ScoringTable(Table):
         description="subtract each image's own baseline, or the mean of the whole block",
     )
     repeats: int = Field(default=1, ge=1, le=100, description="presentations of each image")
-    max_attempts: int = Field(
-        default=5,
+    without_response: Literal["show_again", "close_incomplete"] = Field(
+        description="what becomes of an image without a valid response: show_again, up to "
+        "max_attempts tries in its block; close_incomplete, the block ends without its score"
+    )
+    max_attempts: int | None = Field(
+        default=None,
         ge=1,
         le=100,
-        description="how often an image is tried in a block before it stays without a score",
+        description="with show_again: how often an image is tried in a block, the first time "
+        "included, before it stays without a score",
     )
+    interrupted_block: Literal["show_missing", "show_whole"] = Field(
+        default="show_missing",
+        description="when a session goes on in the middle of a block: show_missing, only what has "
+        "no valid response yet; show_whole, all of it anew, and nothing from before is scored",
+    )
+
+    @property
+    def attempts(self) -> int:
+        """How often an image is tried in one block, the first time included."""
+        return self.max_attempts or 1
 
     @model_validator(mode="after")
     def _windows_have_a_width(self) -> "ScoringTable":
@@ -234,6 +249,22 @@ class ScoringTable(Table):
                     f"@{key}@ must be [start, end] with start before end, in seconds from image "
                     f"onset, but it is {list(window)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _attempts_follow_the_policy(self) -> "ScoringTable":
+        again, attempts = self.without_response == "show_again", self.max_attempts
+        if again and (attempts is None or attempts < 2):
+            told = "is missing" if attempts is None else "is 1"
+            raise ValueError(
+                f'@max_attempts@ {told}, but with @without_response@ = "show_again" it must be 2 '
+                'or more: give it, or choose "close_incomplete"'
+            )
+        if not again and attempts not in (None, 1):
+            raise ValueError(
+                f'@max_attempts@ is {attempts}, but @without_response@ = "close_incomplete" shows '
+                "nothing again: leave it out or make it 1"
+            )
         return self
 
 

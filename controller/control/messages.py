@@ -44,11 +44,39 @@ class ThreadStatus(Value):
     thread_id: int
     name: str
     generation: int
+    n_images: int = 0
+    n_scored: int = 0
+    """Images with a score; the others had no valid response and are not ranked."""
     score_mean: float | None = None
     score_sem: float | None = None
     reference_mean: float | None = None
     sigma: float | None = None
     code_norm: float | None = None
+
+
+class PartStatus(Value):
+    """The part of the open block that is being shown: what can be known of it by now.
+
+    A late presentation is known at once and a broken fixation when the rig tells it; which
+    presentations failed or were not heard is known when the spikes of the part are in.
+    """
+
+    part: int
+    """0 shows everything; each further part shows again what did not complete."""
+    images: int
+    """How many images it shows."""
+    image_id: int | None
+    """The last one that was shown."""
+    attempt: int
+    """Which try at that image this is, from 1."""
+    max_attempts: int
+    late: int
+    """Presentations that dropped too many frames."""
+    fixations_broken: int
+    waiting_for_spikes: bool
+    """Everything is shown, and the end of the last window is not recorded yet."""
+    earlier_outcomes: dict[str, int]
+    """How the presentations of the block's earlier parts ended, by outcome."""
 
 
 class SessionStatus(Value):
@@ -68,8 +96,10 @@ class SessionStatus(Value):
     presentations_done: int
     """In the open block."""
     presentations_planned: int
+    part: PartStatus | None = None
+    """What is being shown now; None between two blocks."""
     outcomes: dict[str, int]
-    """How the presentations of the session ended, by outcome."""
+    """How the presentations of the session ended, by outcome, as soon as a part is over."""
     threads: tuple[ThreadStatus, ...]
     message: str
     """The last thing that happened, as a sentence."""

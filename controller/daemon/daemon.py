@@ -334,6 +334,7 @@ class Daemon:
             images_per_s=progress.images_per_s(),
             presentations_done=progress.presentations_done,
             presentations_planned=progress.presentations_planned,
+            part=progress.part,
             outcomes=dict(progress.outcomes),
             threads=progress.threads,
             message=progress.message,

@@ -24,16 +24,15 @@ from controller.config.tables import SessionConfig
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
-from controller.facts import received_spikes
 from controller.logbook import Logbook
 from controller.progress import Progress
 from controller.recorder import Recorder
-from controller.resume import GoOn, tell_again, where_to_go_on, without_responses
+from controller.recording_notes import RecordingNotes
+from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
 from controller.screen import Screen
 from controller.session import Session
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
-from rig_adapters.recorded import Gap
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule
 from sessions.log import SessionLog
@@ -68,7 +67,7 @@ async def prepare(
     `cut_off` is the session to go on with; without one, a new log is begun.
     """
     progress.message = "opening the screen and the rig"
-    going_on = where_to_go_on(cut_off, config.display) if cut_off else None
+    going_on = where_to_go_on(cut_off, config) if cut_off else None
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
@@ -142,7 +141,7 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         await logbook.event(
             "resume", "the rig's clock began anew, so responses of the open block are not used"
         )
-        going_on = replace(going_on, earlier=without_responses(going_on.earlier))
+        going_on = replace(going_on, earlier=without_responses(going_on.earlier, CLOCK_BEGAN_ANEW))
     elif np.isfinite(going_on.last_rig_s):
         session.spikes_from_rig_s = going_on.last_rig_s
     session.block = going_on.block
@@ -182,14 +181,7 @@ async def _assemble(
     logbook: Logbook,
     progress: Progress,
 ) -> Session:
-    gaps: set[asyncio.Task[None]] = set()
-
-    def note_gap(gap: Gap) -> None:
-        text = f"nothing was recorded from {gap.from_rig_s:.6f} to {gap.to_rig_s:.6f} s (rig time)"
-        task = asyncio.ensure_future(logbook.event("recording gap", text))
-        gaps.add(task)
-        task.add_done_callback(gaps.discard)
-
+    notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
     screen = Screen(processes.display, config.display)
     references = start.references
     if len(references.image_ids):
@@ -197,10 +189,7 @@ async def _assemble(
         await screen.start_loading(references.image_ids, pixels, keep=True)
         await screen.loaded()
 
-    def keep_batch(batch: m.SpikesRecorded) -> None:
-        logbook.fact(received_spikes(batch))
-
-    recorder = Recorder(processes.rig, note_gap, keep_batch)
+    recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
     await recorder.start(RECORDING_DEADLINE_S)
     has_sync = "sync" in rig.capabilities
     return Session(
@@ -210,7 +199,7 @@ async def _assemble(
         generators=generators,
         screen=screen,
         recorder=recorder,
-        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_block),
+        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_part),
         logbook=logbook,
         rule=ScoringRule(
             config.scoring.response_window_s, _baseline_window(config), _baseline_mode(config)

@@ -132,13 +132,16 @@ def _read_body(kind: type[Message], body: Any, arrays: dict[str, npt.NDArray[Any
 def _read_arrays(
     kind: type[Message], declared: Any, frames: Sequence[bytes | memoryview]
 ) -> dict[str, npt.NDArray[Any]]:
+    # Looked at first because a validator would describe each of a million wrong ones.
+    if not isinstance(declared, list) or len(declared) != len(frames):
+        raise _refused(Reason.ARRAY, f"{kind.wire_name} came with {len(frames)} array frames")
     try:
         rows = _ArrayHeader.validate_python(declared)
     except ValidationError as error:
         raise _refused(Reason.ARRAY, f"{kind.wire_name} declares its arrays wrongly") from error
     expected = _array_fields(kind)
-    if len(rows) != len(frames) or [row[0] for row in rows] != list(expected):
-        raise _refused(Reason.ARRAY, f"{kind.wire_name} came with {len(frames)} array frames")
+    if [row[0] for row in rows] != list(expected):
+        raise _refused(Reason.ARRAY, f"{kind.wire_name} came with other arrays than it has")
     return {
         name: _read_array(f"{kind.wire_name}.{name}", expected[name], dtype, shape, frame)
         for (name, dtype, shape), frame in zip(rows, frames, strict=True)

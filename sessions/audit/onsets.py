@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sessions.audit.block import LoggedBlock, listed
-from sessions.records import Floats
+from sessions.records import CLOCK_STEPPED, Floats
 
 FARTHEST_S = 0.05
 """An onset farther than this from its flip is another's, however rarely images are shown."""
@@ -62,6 +62,11 @@ def onsets_disagree(logged: LoggedBlock) -> Iterator[str]:
     if len(clock.block) != 1:
         yield f"/clock has {len(clock.block)} rows for this block"
         return
+    stepped = ids[np.char.startswith(shown.reason, CLOCK_STEPPED)]
+    if len(stepped):
+        # What was shown before followed another map, which the log does not keep.
+        known &= ids > stepped.max()
+        onsets, by_edge = shown.onset_rig_s[known], sync[known] == "photodiode"
     if not len(onsets) or not np.isfinite(clock.offset_s[0]):
         return
     line = Line(float(clock.offset_s[0]), float(clock.drift[0]))

@@ -18,7 +18,7 @@ from sessions.audit.block import LoggedBlock, listed, place_of
 from sessions.records import ThreadInfo, Window
 
 NOT_COUNTED = -1
-UNHEARD = ("not_heard", "not_shown")
+UNHEARD = ("not_heard", "not_shown", "wrong_image")
 MIN_DISTINCT_SCORES = 10
 """From so many distinct scores on, a shuffle that changes nothing is no chance (1 in 10!)."""
 

@@ -23,11 +23,25 @@ def altered_pixels(reader: LogReader) -> Iterator[str]:
         yield f"The stored pixels of {listed(altered)} do not have the logged hash."
 
 
+def caught_wrong_images(reader: LogReader) -> Iterator[str]:
+    """Find presentations that showed other pixels than were sent, and were caught at it."""
+    shown = reader.presentations
+    caught = shown.presentation_id[shown.outcome == "wrong_image"].tolist()
+    if caught:
+        yield f"Presentations {listed(caught)} showed other pixels than were sent; none is scored."
+
+
 PIXEL_CHECKS = (
     Check(
         "stored pixels",
         "error",
         "Do not analyse these images; restore the file from the copy made at the rig.",
         altered_pixels,
+    ),
+    Check(
+        "wrong images",
+        "warning",
+        "Find out what the stimulus process showed before the next session.",
+        caught_wrong_images,
     ),
 )

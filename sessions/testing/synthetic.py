@@ -291,6 +291,7 @@ def _show(
         onset_rig_s=heard_onset_s,
         sync=tuple("none" if np.isnan(onset) else "photodiode" for onset in heard_onset_s),
         outcome=tuple(outcome.tolist()),
+        reason=tuple("" if name == "completed" else f"planted: {name}" for name in outcome),
         shown_sha256=tuple(
             hash_of[int(i)] if was else "" for i, was in zip(image_id, shown, strict=True)
         ),

@@ -20,6 +20,7 @@ from controller.block import BlockPresenter, Shown
 from controller.cli.config_commands import template
 from controller.config.load import parse_config
 from controller.config.tables import SessionConfig
+from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import Placement
 from controller.recorder import Recorder
@@ -37,8 +38,9 @@ PLACE = Placement(0.0, 0.0, 4.0)
 UNIT_ID = 101
 REFRESH_HZ = 60.0
 OFFSET_S = 1000.0
-SHA256 = "a" * 64
 SPIKE_AFTER_S = 0.1
+PIXELS = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+"""A grey image for each id."""
 NEVER = Heartbeat(interval_s=1e6)
 VIRTUAL = ("session.time=virtual", "display.kind=virtual", "display.max_dropped_frames=0")
 
@@ -72,12 +74,14 @@ Batches = list[m.SpikesRecorded]
 class Mishaps:
     """What goes wrong: the peers are perfect unless one of these says otherwise.
 
-    `dropped` and `shown` are asked of each presentation, with the part; `batches` may change what
-    the rig sends at the end of each part; `rig_s` is the rig's clock.
+    `dropped` and `shown` are asked of each presentation, with the part; `reported` may change what
+    the display says of it; `batches` may change what the rig sends at the end of each part; `rig_s`
+    is the rig's clock.
     """
 
     dropped: Callable[[int, m.PlannedPresentation], int] = lambda _part, _planned: 0
     shown: Callable[[int, m.PlannedPresentation], bool] = lambda _part, _planned: True
+    reported: Callable[[m.Presented], m.Presented] = lambda report: report
     batches: Callable[[int, Batches], Batches] = lambda _part, batches: batches
     rig_s: Callable[[float], float] = lambda host_s: host_s + OFFSET_S
     sync: bool = True
@@ -119,7 +123,8 @@ class Stage:
     presenter: BlockPresenter
     gaps: list[Gap]
     blocks: list[m.PresentBlock] = field(default_factory=list)
-    progress: list[tuple[int, int]] = field(default_factory=list)
+    progress: list[tuple[int, int, PartStatus]] = field(default_factory=list)
+    sha256s: dict[int, str] = field(default_factory=dict)
     facts: list[object] = field(default_factory=list)
     _frame: int = 0
     _sequence: int = 0
@@ -127,9 +132,10 @@ class Stage:
 
     async def present(self, to_show: list[ImageToShow], seed: int = 0) -> list[Shown]:
         """Present one block."""
-        waiting = still_waiting(
-            to_show, (), self.config.scoring.repeats, self.config.scoring.max_attempts
-        )
+        ids = np.array([image.image_id for image in to_show])
+        await self.screen.start_loading(ids, PIXELS[ids])
+        await self.screen.loaded()
+        waiting = still_waiting(to_show, (), self.config.scoring)
         shown: list[Shown] = []
         await self.presenter.present(
             0,
@@ -145,6 +151,8 @@ class Stage:
         while True:
             command = await self.display.hear()
             if isinstance(command, m.LoadImages):
+                ids = command.image_ids.tolist()
+                self.sha256s.update(zip(ids, command.sha256s, strict=True))
                 await self.display.say(m.ImagesLoaded(image_ids=command.image_ids))
             elif isinstance(command, m.AbortBlock):
                 await self.display.say(m.BlockAborted(presented=0))
@@ -171,7 +179,7 @@ class Stage:
                 report = self._report(block.part, trial.trial_id, planned)
                 if self.mishaps.shown(block.part, planned):
                     onsets[report.flip_on_host_s] = planned.image_id
-                    await self.display.say(report)
+                    await self.display.say(self.mishaps.reported(report))
             self._frame += trial.inter_trial_frames
             batches.append(self._batch(onsets))
         self._frame += block.tail_frames
@@ -193,7 +201,7 @@ class Stage:
             presentation_id=planned.presentation_id,
             trial_id=trial_id,
             image_id=planned.image_id,
-            image_sha256=SHA256,
+            image_sha256=self.sha256s[planned.image_id],
             flip_on_host_s=on_s,
             flip_off_host_s=off_s,
             frames_shown=planned.on_frames + dropped,
@@ -238,15 +246,16 @@ async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> A
     (display, rig), (display_link, rig_link) = peers, links
     gaps: list[Gap] = []
     batches: list[m.SpikesRecorded] = []
-    recorder = Recorder(rig_link, gaps.append, batches.append)
+    steps: list[float] = []
+    recorder = Recorder(rig_link, gaps.append, steps.append, batches.append)
     screen = Screen(display_link, config.display)
-    progress: list[tuple[int, int]] = []
+    progress: list[tuple[int, int, PartStatus]] = []
     presenter = BlockPresenter(
         config,
         screen,
         recorder,
         mishaps.sync,
-        lambda done, planned: progress.append((done, planned)),
+        lambda done, planned, part: progress.append((done, planned, part)),
     )
     stage = Stage(
         config, mishaps, display, rig, display_link, rig_link, recorder, screen, presenter, gaps

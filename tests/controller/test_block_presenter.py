@@ -1,5 +1,6 @@
 """Presenting a block: each way in which a presentation can end, and when it is shown again."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,15 +10,18 @@ import numpy as np
 import pytest
 
 from controller.block import Shown
+from controller.control.messages import PartStatus
 from controller.recording import presentation_table, spike_table
 from rig_adapters.clocks import ClockMap
-from rig_adapters.errors import PeerLost
+from rig_adapters.errors import PeerLost, RemoteProtocolError, WrongImage
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule
+from sessions.open_block import PresentedRow
 from sessions.records import NO_COUNT
 
 from .conftest import OFFSET_S, UNIT_ID, Batches, Stage, images
 
+CLOSE_INCOMPLETE = ("scoring.without_response=close_incomplete", "scoring.max_attempts=1")
 QUICK = "rig.response_deadline_s=0.01"
 RULE = ScoringRule((0.05, 0.2), None, "none")
 Play = Callable[..., Any]
@@ -181,12 +185,10 @@ def test_counts_exist_only_where_the_recording_is_complete_also_for_late_ones(pl
 
     async def scene(stage: Stage) -> tuple[list[Shown], Any]:
         shown = await seven(stage)
-        spikes = spike_table(stage.recorder.recording, -np.inf, np.inf)
+        spikes = spike_table(stage.recorder.recording, [UNIT_ID], -np.inf, np.inf)
         return shown, presentation_table(shown, spikes, [UNIT_ID], RULE)
 
-    shown, table = play(
-        scene, "scoring.max_attempts=1", batches=lose_the_first, dropped=lambda *_: 1
-    )
+    shown, table = play(scene, *CLOSE_INCOMPLETE, batches=lose_the_first, dropped=lambda *_: 1)
 
     assert outcomes(shown) == {"late": 7}
     counts = table.response_counts[:, 0]
@@ -239,9 +241,127 @@ def test_what_the_display_and_the_rig_spent_is_added_up(play: Play) -> None:
 def test_progress_counts_the_presentations_of_the_open_part(play: Play) -> None:
     async def scene(stage: Stage) -> list[tuple[int, int]]:
         await seven(stage)
+        return [(done, planned) for done, planned, _ in stage.progress]
+
+    # Once more when everything is shown and its spikes are waited for.
+    assert play(scene) == [*((done, 7) for done in range(8)), (7, 7)]
+
+
+def test_what_is_known_of_a_part_is_told_as_it_happens(play: Play) -> None:
+    async def scene(stage: Stage) -> list[tuple[int, int, PartStatus]]:
+        await seven(stage)
         return stage.progress
 
-    assert play(scene) == [(done, 7) for done in range(8)]
+    def two_late(part: int, planned: m.PlannedPresentation) -> int:
+        return 2 if part == 0 and planned.image_id in (2, 5) else 0
+
+    told = play(scene, dropped=two_late)
+
+    first = [part for _, _, part in told if part.part == 0]
+    assert first[0].image_id is None
+    # A late presentation counts from the moment it is reported, and none before.
+    late_so_far = [part.late for part in first]
+    assert (late_so_far[0], late_so_far[-1]) == (0, 2)
+    assert late_so_far == sorted(late_so_far)
+    assert [part.waiting_for_spikes for part in first] == [False] * 8 + [True]
+    again = [part for _, _, part in told if part.part == 1]
+    assert {part.images for part in again} == {2}
+    assert {part.attempt for part in again} == {2}
+    assert {part.max_attempts for part in again} == {5}
+    assert {part.image_id for part in again[1:]} == {2, 5}
+    assert all(part.earlier_outcomes == {"completed": 5, "late": 2} for part in again)
+
+
+def test_broken_fixations_are_told_by_the_end_of_the_part(play: Play) -> None:
+    async def scene(stage: Stage) -> list[tuple[int, int, PartStatus]]:
+        await seven(stage)
+        return stage.progress
+
+    told = play(scene, batches=fixation_broken_early)
+
+    assert told[0][2].fixations_broken == 0
+    assert max(part.fixations_broken for _, _, part in told) > 0
+
+
+@pytest.mark.parametrize("wrong", ["late", "failed_trial", "not_heard", "not_shown"])
+def test_with_close_incomplete_nothing_is_shown_again(play: Play, wrong: str) -> None:
+    faults: dict[str, dict[str, Any]] = {
+        "late": {"dropped": late},
+        "not_shown": {"shown": never_shown},
+        "not_heard": {"batches": silent},
+        "failed_trial": {"batches": fixation_broken_early},
+    }
+
+    shown = play(seven, QUICK, *CLOSE_INCOMPLETE, **faults[wrong])
+
+    assert len(shown) == 7
+    assert wrong in outcomes(shown)
+
+
+def test_every_presentation_that_did_not_complete_says_why(play: Play) -> None:
+    reasons = {
+        row.reason
+        for wrong in ({"dropped": late}, {"shown": never_shown}, {"batches": silent})
+        for row in play(seven, QUICK, *CLOSE_INCOMPLETE, **wrong)
+    }
+
+    assert "" in reasons
+    assert "1 frames were dropped while it was due, and at most 0 may be" in reasons
+    assert "the stimulus process reported no flip of it" in reasons
+    assert "the rig recorded nothing" in reasons
+
+
+def test_flips_that_stop_waiting_for_the_screen_make_a_presentation_late(play: Play) -> None:
+    def in_a_rush(report: m.Presented) -> m.Presented:
+        hurried = {"flip_off_host_s": report.flip_on_host_s + 0.004}
+        return report.model_copy(update=hurried if report.image_id == 3 else {})
+
+    rows = play(seven, *CLOSE_INCOMPLETE, reported=in_a_rush)
+
+    (late_one,) = (row for row in rows if row.outcome != "completed")
+    assert (late_one.outcome, late_one.planned.image.image_id) == ("late", 3)
+    assert late_one.reason.startswith("it was on the screen for 4.0 ms instead of 100.0 ms")
+
+
+def test_a_gap_and_a_broken_fixation_are_named_with_their_moment(play: Play) -> None:
+    def lose_a_batch(_part: int, batches: Batches) -> Batches:
+        return [*batches[:1], *batches[2:]]
+
+    rows = play(seven, *CLOSE_INCOMPLETE, batches=lose_a_batch)
+    (reason,) = {row.reason for row in rows if row.outcome == "not_heard"}
+    assert re.fullmatch(r"nothing is known of [\d.]+ to [\d.]+ s \(rig time\), .* lost", reason)
+
+    rows = play(seven, *CLOSE_INCOMPLETE, batches=fixation_broken_early)
+    failed = {row.reason for row in rows if row.outcome == "failed_trial"}
+    assert failed
+    assert all(re.fullmatch(r"the fixation was broken at [\d.]+ s \(rig time\)", r) for r in failed)
+
+
+def test_an_image_with_another_hash_than_was_sent_ends_the_block_and_is_journalled(
+    play: Play,
+) -> None:
+    async def scene(stage: Stage) -> list[object]:
+        with pytest.raises(WrongImage, match=r"other pixels than it was sent for image 3 .* fault"):
+            await seven(stage)
+        return stage.facts
+
+    def another(report: m.Presented) -> m.Presented:
+        changed = {"image_sha256": "b" * 64} if report.image_id == 3 else {}
+        return report.model_copy(update=changed)
+
+    facts = play(scene, reported=another)
+
+    last = [fact for fact in facts if isinstance(fact, PresentedRow)][-1]
+    assert last.image_sha256 == "b" * 64
+
+
+@pytest.mark.parametrize("change", [{"presentation_id": 0}, {"image_id": 6}])
+def test_a_report_that_was_not_asked_for_ends_the_block(play: Play, change: dict[str, int]) -> None:
+    async def scene(stage: Stage) -> None:
+        with pytest.raises(RemoteProtocolError, match="was not asked for now: it is at fault"):
+            await seven(stage)
+
+    play(scene, reported=lambda report: report.model_copy(update=change))
 
 
 def test_the_tail_lasts_until_the_last_window_is_over(play: Play) -> None:

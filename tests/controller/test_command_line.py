@@ -41,6 +41,7 @@ COMMANDS = (
     "schema",
     "run",
     "status",
+    "watch",
     "pause",
     "resume",
     "stop",

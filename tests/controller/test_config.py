@@ -56,6 +56,14 @@ WRONG = {
     ),
     FC6: "generators.fc6.weights: there is no file no/such/file.pt.",
     "references.folder=my/pictures": "references.folder: there is no folder my/pictures.",
+    "scoring.max_attempts=1": (
+        'scoring.max_attempts is 1, but with scoring.without_response = "show_again" it must be 2 '
+        'or more: give it, or choose "close_incomplete".'
+    ),
+    "scoring.without_response=close_incomplete": (
+        'scoring.max_attempts is 5, but scoring.without_response = "close_incomplete" shows '
+        "nothing again: leave it out or make it 1."
+    ),
     "scoring.response_window_s=[0.2, 0.05]": (
         "scoring.response_window_s must be [start, end] with start before end, in seconds from "
         "image onset, but it is [0.2, 0.05]."
@@ -95,6 +103,15 @@ NEEDED = {
     "baseline_window_s": (
         'scoring.baseline_window_s is missing (subtracted window, e.g. [0.0, 0.04], or "none"); '
         "it has no default."
+    ),
+    "without_response": (
+        "scoring.without_response is missing (what becomes of an image without a valid response: "
+        "show_again, up to max_attempts tries in its block; close_incomplete, the block ends "
+        "without its score); it has no default."
+    ),
+    "max_attempts": (
+        'scoring.max_attempts is missing, but with scoring.without_response = "show_again" it must '
+        'be 2 or more: give it, or choose "close_incomplete".'
     ),
     "driver_units": (
         "threads.0.driver_units is missing (ids of the units whose mean response is optimized); "

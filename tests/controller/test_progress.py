@@ -3,8 +3,17 @@
 import pytest
 from rich.console import Console
 
-from controller.cli.watch import clock, generation_line, pace, status_lines, thread_text, view
-from controller.control.messages import SessionStatus, ThreadStatus
+from controller.cli.output import _wrapped
+from controller.cli.watch import (
+    clock,
+    generation_line,
+    pace,
+    part_text,
+    status_lines,
+    thread_text,
+    view,
+)
+from controller.control.messages import PartStatus, SessionStatus, ThreadStatus
 from controller.progress import Progress
 from controller.stopwatch import Stopwatch
 
@@ -93,6 +102,17 @@ THREAD = ThreadStatus(
     score_sem=2.04,
     reference_mean=12.0,
 )
+PART = PartStatus(
+    part=0,
+    images=50,
+    image_id=160,
+    attempt=1,
+    max_attempts=5,
+    late=0,
+    fixations_broken=0,
+    waiting_for_spikes=False,
+    earlier_outcomes={},
+)
 STATUS = SessionStatus(
     session_id="demo-1",
     state="running",
@@ -105,7 +125,8 @@ STATUS = SessionStatus(
     images_per_s=5.44,
     presentations_done=10,
     presentations_planned=50,
-    outcomes={"completed": 200},
+    part=PART,
+    outcomes={"completed": 200, "failed_trial": 30, "late": 1},
     threads=(THREAD,),
     message="the session goes on",
 )
@@ -115,6 +136,8 @@ def test_the_status_is_told_in_lines() -> None:
     assert list(status_lines(STATUS)) == [
         "demo-1: running (virtual time: no screen), 4 of 16 generations done",
         "  CMA-ES [a]: evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s",
+        "  generation 5: 10 of 50 presentations shown",
+        "  presentations of the session: 200 completed, 30 failed trial, 1 late",
         "  1:02 elapsed, 5.4 images/s, about 1:00:00 to go",
         "  log in /runs/demo-1",
     ]
@@ -129,6 +152,36 @@ def test_a_session_without_limit_or_numbers_is_told_in_lines_too() -> None:
     assert pace(young) == "1:02 elapsed"
 
 
+def test_what_is_shown_again_is_told_with_image_attempt_and_what_went_wrong_before() -> None:
+    again = PART.model_copy(
+        update={
+            "part": 1,
+            "images": 12,
+            "attempt": 2,
+            "late": 1,
+            "fixations_broken": 3,
+            "earlier_outcomes": {"failed_trial": 12, "completed": 38},
+        }
+    )
+
+    assert part_text(STATUS, again) == (
+        "generation 5: 12 images again, 10 of 50 shown; image 160, attempt 2 of 5; 1 late, "
+        "3 broken fixations; before: 38 completed, 12 failed trial"
+    )
+
+
+def test_the_wait_for_the_last_spikes_is_told() -> None:
+    waiting = PART.model_copy(update={"waiting_for_spikes": True})
+
+    assert part_text(STATUS, waiting) == ("generation 5: all 50 shown, waiting for the last spikes")
+
+
+def test_images_without_a_score_are_told() -> None:
+    thread = THREAD.model_copy(update={"n_images": 40, "n_scored": 37})
+
+    assert thread_text(thread).endswith(", 3 of 40 images without a score")
+
+
 def test_a_generation_is_one_line() -> None:
     assert generation_line(STATUS) == (
         "generation 4/16: CMA-ES [a] evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s; "
@@ -140,7 +193,7 @@ def test_a_thread_without_a_number_says_so() -> None:
     def told(**missing: None) -> str:
         return thread_text(THREAD.model_copy(update=missing))
 
-    assert told(score_mean=None) == "no score yet"
+    assert told(score_mean=None) == "no image has a score"
     assert told(score_sem=None) == "evolved 30.0 sp/s, references 12.0 sp/s"
     assert told(reference_mean=None) == "evolved 30.0 ± 2.0 sp/s"
 
@@ -168,7 +221,13 @@ def seen(status: SessionStatus | None) -> str:
 def test_the_live_view_shows_state_threads_gain_and_pace() -> None:
     text = seen(STATUS)
 
-    for part in ("demo-1  running", "CMA-ES [a]", "×2.50", "generation 4 of 16", "5.4 images/s"):
+    for part in (
+        "demo-1  running",
+        "CMA-ES [a]",
+        "×2.50",
+        "4 of 16 generations done",
+        "5.4 images/s",
+    ):
         assert part in text
     assert seen(None) == "starting the session…\n"
 
@@ -191,3 +250,37 @@ def test_alarms_are_shown_with_what_to_do_while_the_session_waits() -> None:
     assert "ALARM: audit of block 3: no." in seen(alarmed)
     assert wanted in seen(alarmed)
     assert wanted not in seen(alarmed.model_copy(update={"state": "running"}))
+
+
+def test_the_live_view_has_a_line_for_each_kind_of_news_and_fits_a_narrow_terminal() -> None:
+    part = PART.model_copy(update={"part": 1, "earlier_outcomes": {"completed": 38}, "late": 1})
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(view(STATUS.model_copy(update={"part": part})))
+    lines = captured.get().splitlines()
+
+    assert all(len(line) <= 60 for line in lines)
+    for begin in ("now ", "before ", "session ", "time "):
+        assert [line for line in lines if line.startswith(begin)]
+    text = " ".join(captured.get().split())
+    assert "image 160, attempt 1 of 5; 1 late" in text
+    assert "38 completed in this generation" in text
+    assert "200 completed, 30 failed trial, 1 late" in text
+
+
+def test_a_thread_without_scores_is_seen_as_such() -> None:
+    thread = THREAD.model_copy(update={"score_mean": None, "n_images": 40, "n_scored": 0})
+
+    assert "40 of 40" in seen(STATUS.model_copy(update={"threads": (thread,)}))
+
+
+def test_sentences_are_broken_between_words_in_a_terminal_and_nowhere_else() -> None:
+    sentence = "the session ended by a fault: see /a/very/long/path/that-must-be-copied/daemon.log"
+
+    def printed(terminal: bool) -> list[str]:
+        console = Console(width=30, force_terminal=terminal, soft_wrap=True, color_system=None)
+        return _wrapped(console, sentence).splitlines()
+
+    assert printed(False) == [sentence]
+    assert printed(True)[0] == "the session ended by a fault:"
+    assert "/a/very/long/path/that-must-be-copied/daemon.log" in printed(True)[-1]

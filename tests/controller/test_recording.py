@@ -20,9 +20,10 @@ from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule, score_thread
 from sessions.records import NO_COUNT, SpikeTable, ThreadInfo
 
-from .conftest import OFFSET_S, SHA256, Batches, Stage, images
+from .conftest import OFFSET_S, Batches, Stage, images
 
 HERE, THERE = Placement(0.0, 0.0, 4.0), Placement(2.0, -1.0, 3.0)
+SHA256 = "a" * 64
 UNIT_IDS = [11, 12, 14]
 RULE = ScoringRule((0.05, 0.2), (0.0, 0.04), "presentation")
 NO_BASELINE = ScoringRule((0.05, 0.2), None, "none")
@@ -58,6 +59,7 @@ def shown_as(
         sync="photodiode" if was_shown else "none",
         heard=outcome in ("completed", "failed_trial"),
         outcome=outcome,
+        reason="" if outcome == "completed" else f"why it is {outcome}",
     )
 
 
@@ -74,6 +76,7 @@ def test_each_outcome_has_its_row_and_only_what_was_heard_has_counts() -> None:
     table = presentation_table(shown, spikes, UNIT_IDS, RULE)
 
     assert table.outcome == ENDS
+    assert table.reason == ("", *(f"why it is {outcome}" for outcome in ENDS[1:]))
     assert table.presentation_id.tolist() == [10, 11, 12, 13, 14]
     assert table.image_id.tolist() == [0, 1, 2, 3, 4]
     none = [NO_COUNT] * 3
@@ -187,7 +190,7 @@ def test_consecutive_stretches_hold_every_spike_and_edge_once() -> None:
     recording.add(batch(1, 1.0, 2.0, 1.0, 1.5))
 
     stretches = [(-np.inf, 0.5), (0.5, 1.0), (1.0, 9.0)]
-    tables = [spike_table(recording, *stretch) for stretch in stretches]
+    tables = [spike_table(recording, [11], *stretch) for stretch in stretches]
 
     assert [table.rig_time_s.tolist() for table in tables] == [[0.0, 0.25], [0.5], [1.0, 1.5]]
     assert [table.sync_rig_s.tolist() for table in tables] == [[0.0, 0.25], [0.5], [1.0, 1.5]]

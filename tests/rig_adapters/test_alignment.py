@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig_adapters.alignment import Alignment, align, completeness, failed_by_fixation
+from rig_adapters.alignment import Alignment, align, broken_fixations, completeness
 from rig_adapters.clocks import ClockMap
 from rig_adapters.recorded import Recording
 from rig_adapters.wire.messages import SpikesRecorded
@@ -113,9 +113,8 @@ def fail(breaks: list[float]) -> list[bool]:
     # Two trials of three; rows are not in order of time.
     onsets = np.array([2.0, 1.0, 1.2, 1.4, 2.2, 2.4])
     trials = np.array([8, 7, 7, 7, 8, 8])
-    return failed_by_fixation(
-        onsets, trials, np.array(breaks), window_end_s=0.2, lead_in_s=0.3
-    ).tolist()
+    broken = broken_fixations(onsets, trials, np.array(breaks), window_end_s=0.2, lead_in_s=0.3)
+    return np.isfinite(broken).tolist()
 
 
 def test_a_break_fails_what_was_on_and_what_was_still_to_come_in_its_trial() -> None:
@@ -132,8 +131,8 @@ def test_a_break_between_trials_fails_nothing() -> None:
 
 def test_a_break_at_the_end_of_a_window_leaves_that_window_valid() -> None:
     onsets, trials = np.array([1.0, 1.25]), np.array([7, 7])
-    failed = failed_by_fixation(onsets, trials, np.array([1.25]), 0.25, 0.3)
-    assert failed.tolist() == [False, True]
+    broken = broken_fixations(onsets, trials, np.array([1.25]), 0.25, 0.3)
+    np.testing.assert_array_equal(broken, [np.nan, 1.25])
 
 
 def test_only_the_first_break_of_a_trial_counts() -> None:

@@ -134,8 +134,29 @@ def test_silence_within_the_limit_is_only_nothing(listener: Listener) -> None:
 
 
 def test_a_silent_daemon_is_taken_for_dead(endpoint: str) -> None:
-    with Listener(endpoint, RIG, silence_limit_s=0.05) as listener:
-        time.sleep(0.1)
+    def wait(listener: Listener) -> None:
+        for _ in range(1000):
+            listener.receive(0.02)
+
+    with (
+        Listener(endpoint, RIG, silence_limit_s=0.2) as listener,
+        pytest.raises(PeerLost, match="silent"),
+    ):
+        wait(listener)
+
+
+def test_a_process_that_stood_still_itself_gives_its_daemon_the_time_to_be_heard(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Listener(endpoint, RIG, silence_limit_s=10.0) as listener:
+        stood_still_s = 1000.0
+        begun = time.monotonic
+        monkeypatch.setattr("time.monotonic", lambda: begun() + stood_still_s)
+        assert listener.receive(0.0) is None
+        later = time.monotonic() + 9.0
+        monkeypatch.setattr("time.monotonic", lambda: later)
+        assert listener.receive(0.0) is None
+        monkeypatch.setattr("time.monotonic", lambda: later + 9.0)
         with pytest.raises(PeerLost, match="silent"):
             listener.receive(0.0)
 
@@ -183,7 +204,9 @@ def test_who_waits_for_a_daemon_is_patient_until_it_has_spoken(
         while (heard := listener.receive(0.0)) is None:
             listener.socket.poll(5000)
         assert heard == CONFIGURE
-        now_s += 5.1
+        now_s += 3.0
+        assert listener.receive(0.0) is None
+        now_s += 2.1
         with pytest.raises(PeerLost, match=r"silent for 5\.1 s"):
             listener.receive(0.0)
         client.close()

@@ -98,6 +98,7 @@ def forget_end(file: h5py.File) -> None:
 FAULTS: dict[str, tuple[str, Callable[[h5py.File], None]]] = {
     "one pixel": ("stored pixels", alter_pixel),
     "shown hash": ("shown images", change("presentations/shown_sha256", 9, b"f" * 64)),
+    "caught hash": ("wrong images", change("presentations/outcome", 9, b"wrong_image")),
     "one count": ("counts from spikes", alter_count),
     "no count": ("counts from spikes", lose_count),
     "one bit of a score": ("scores from spikes", alter_score),

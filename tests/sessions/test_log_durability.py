@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,11 +15,18 @@ import pytest
 
 from sessions import storage
 from sessions.checks import run_checks
-from sessions.errors import LogFormatError
+from sessions.errors import LogBusyError, LogFormatError
 from sessions.log import SessionLog
+from sessions.overlay import Pages
 from sessions.reader import open_log
 from sessions.records import Event, SessionEnd
-from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start
+from sessions.schema import ADDED_LATER
+from sessions.testing.synthetic import (
+    SyntheticSession,
+    synthetic_record,
+    synthetic_start,
+    write_synthetic_log,
+)
 from sessions.twin import TwinFile
 
 WANTED = SyntheticSession(generations=3)
@@ -172,6 +180,17 @@ def test_somebody_who_holds_the_file_for_writing_cannot_harm_the_log(
     assert {finding.check for finding in run_checks(open_log(tmp_path))} == {"proper end"}
 
 
+def test_a_log_that_stays_open_for_writing_is_not_waited_for(
+    tmp_path: Path, hold_open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "WRITER_GRACE_S", 0.0)
+    log = SessionLog.create(tmp_path, START)
+    hold_open(log.path, "r+")
+
+    with pytest.raises(LogBusyError, match="close it there and try again"):
+        open_log(log.path)
+
+
 def test_a_commit_after_one_that_failed_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +209,65 @@ def test_a_commit_after_one_that_failed_is_whole(
 
     assert open_log(tmp_path).generations_committed == 3
     assert {finding.check for finding in run_checks(open_log(tmp_path))} == {"proper end"}
+
+
+def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Path) -> None:
+    wanted = SyntheticSession(generations=2)
+    path = write_synthetic_log(tmp_path, wanted, end=None)
+    with h5py.File(path, "r+") as file:
+        for table, column in ADDED_LATER:
+            del file[table][column]
+
+    before = open_log(path)
+    assert set(before.presentations.reason) == {""}
+    log = SessionLog.resume(path.parent, before.start)
+    rng = np.random.default_rng(0)
+    log.commit_generation(synthetic_record(wanted, before.start, 2, rng))
+
+    after = open_log(path).presentations
+    assert set(after.reason[after.block < 2]) == {""}
+    assert len(set(after.reason[after.block == 2])) > 1
+    assert len(after.reason) == len(after.outcome)
+
+
+def test_the_name_of_a_new_log_appears_on_a_complete_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, before = os.link, []
+
+    def look_and_link(source: Path, target: Path) -> None:
+        before.append(target.exists())
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", look_and_link)
+    SessionLog.create(tmp_path, START)
+
+    assert before == [False]
+    assert open_log(tmp_path).generations_committed == 0
+
+
+def test_who_opened_the_file_before_it_became_the_twin_cannot_read_it_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SessionLog.create(tmp_path, START)
+    commit(log, 0)
+    opened_early = os.open(log.path, os.O_RDONLY)
+    commit(log, 1)
+    write_to, refused = Pages.write_to, []
+
+    def try_to_read_and_write(self: Pages, fd: int) -> None:
+        try:
+            fcntl.flock(opened_early, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refused.append(os.fstat(fd).st_ino == os.fstat(opened_early).st_ino)
+        write_to(self, fd)
+
+    monkeypatch.setattr(Pages, "write_to", try_to_read_and_write)
+    commit(log, 2)
+    os.close(opened_early)
+
+    # Twice: with what the twin had missed, and with what is new.
+    assert refused == [True, True]
 
 
 def test_the_end_of_a_session_leaves_one_file(tmp_path: Path) -> None:

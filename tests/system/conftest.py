@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from rig_adapters.wire.messages import Message
 from sessions.reader import LogReader, open_log
 
 NEUROLOOP = str(Path(sys.executable).with_name("neuroloop"))
+MISBEHAVING = Path(__file__).with_name("misbehaving")
 X_SOCKETS = Path("/tmp/.X11-unix")
 ENVIRONMENT = dict(os.environ)
 """As the tests found it: a test that opens a virtual screen in this process sets DISPLAY."""
@@ -52,6 +54,19 @@ class Lab:
         self.config.write_text(template(), encoding="utf-8")
         self.environment = {**ENVIRONMENT, "XDG_RUNTIME_DIR": str(runtime)}
         self.started: list[subprocess.Popen[str]] = []
+
+    def misbehave(self, *faults: str) -> Path:
+        """Have the processes of sessions misbehave; return the file that says what was done."""
+        told = self.folder / "misbehaviour.jsonl"
+        paths = [str(MISBEHAVING), self.environment.get("PYTHONPATH", "")]
+        self.environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        self.environment["MISBEHAVE"] = ",".join(faults)
+        self.environment["MISBEHAVIOUR"] = str(told)
+        return told
+
+    def behave(self) -> None:
+        """Have the processes of later sessions behave again."""
+        self.environment["MISBEHAVE"] = ""
 
     def neuroloop(
         self, *arguments: str, timeout_s: float = 120
@@ -180,10 +195,17 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """A lab whose sessions have left nothing behind when the test is over."""
+    with open_lab(tmp_path) as lab:
+        yield lab
+
+
+@contextmanager
+def open_lab(folder: Path) -> Iterator[Lab]:
+    """Open a lab, and see in the end that its sessions have left nothing behind."""
     # Socket paths must be short, and pytest's folders are long.
     runtime = Path(tempfile.mkdtemp(prefix="nl-"))
     screens = _screens()
-    lab = Lab(tmp_path, runtime)
+    lab = Lab(folder, runtime)
     try:
         yield lab
         for process in lab.started:

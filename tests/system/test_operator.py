@@ -1,12 +1,13 @@
 """What an operator does to a running session: pause, note, resume, stop, interrupt."""
 
 import signal
+import subprocess
 
 import pytest
 
 from controller.control.messages import Pause, Stop
 
-from .conftest import LONG_BLOCKS, VIRTUAL, Lab, wait_for
+from .conftest import LONG_BLOCKS, NEUROLOOP, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -63,6 +64,31 @@ def test_a_detached_session_runs_on_and_can_be_stopped(lab: Lab) -> None:
     lab.wait_for_state("running")
     assert lab.neuroloop("stop").returncode == 0
     wait_for(lambda: lab.card() is None, "the end of the session")
+
+
+def test_who_watches_a_session_sees_its_generations_and_its_end_and_may_leave(lab: Lab) -> None:
+    run = lab.start(*VIRTUAL, "stopping.max_generations=10000")
+    lab.wait_for_state("running")
+    command = [NEUROLOOP, "watch"]
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(command, env=lab.environment, stdout=pipe, stderr=pipe, text=True) as left,
+        subprocess.Popen(
+            command, env=lab.environment, stdout=pipe, stderr=pipe, text=True
+        ) as stays,
+    ):
+        assert left.stderr is not None
+        assert left.stderr.readline().startswith("generation ")
+        left.send_signal(signal.SIGINT)
+        said, _ = left.communicate(timeout=60)
+        assert (said.endswith(" goes on.\n"), left.returncode) == (True, 0)
+        wait_for(lambda: lab.status().state == "running", "the session, unharmed")
+        lab.neuroloop("stop")
+        said, generations = stays.communicate(timeout=60)
+    run.communicate(timeout=60)
+
+    assert said.endswith(" has ended.\n")
+    assert "generation" in generations
 
 
 STATES = ("idle", "preparing", "running", "pausing", "paused", "finishing", "aborting")

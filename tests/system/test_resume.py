@@ -23,6 +23,8 @@ pytestmark = pytest.mark.system
 LONG = (*VIRTUAL, "stopping.max_generations=8", "scoring.repeats=12")
 """Blocks of about a second, so that a kill comes within one."""
 
+FOUR = (*LONG, "stopping.max_generations=4")
+
 
 def codes_of_an_uninterrupted_run_differ(log: LogReader) -> list[str]:
     """Tell fresh optimizers the log, and say where they ask for other codes than were shown."""
@@ -94,6 +96,57 @@ def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
         completed = shown.image_id[(shown.block == block) & (shown.outcome == "completed")]
         assert np.unique(completed, return_counts=True)[1].max() <= 12
     assert len(np.unique(shown.presentation_id)) == len(shown.presentation_id)
+
+
+def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: Lab) -> None:
+    run = lab.start(
+        *FOUR,
+        "scoring.interrupted_block=show_whole",
+        "rig.settings.failed_trial_probability=0.3",
+    )
+    lab.wait_for_state("running")
+    wait_for(lambda: (s := lab.status()) and s.part and s.part.part and s.block, "a second part")
+    os.kill(lab.daemon_pid(), signal.SIGKILL)
+    run.communicate(timeout=60)
+    (path,) = lab.logs()
+
+    assert lab.neuroloop("resume", str(path.parent)).returncode == 0
+    log = lab.the_log()
+
+    shown = log.presentations
+    assert errors_in(log) == []
+    assert (log.scores.n_valid[log.scores.kind == "generated"] <= 12).all()
+    (block,) = set(shown.block[shown.outcome == "set_aside"].tolist())
+    for image_id in np.unique(shown.image_id[shown.block == block]):
+        mine = (shown.block == block) & (shown.image_id == image_id)
+        before = np.count_nonzero(shown.outcome[mine] == "set_aside")
+        # All twelve responses are new, whatever it had before.
+        assert np.count_nonzero(shown.attempt[mine] == 0) >= 12 + before
+    assert {
+        r for r in shown.reason[shown.outcome == "set_aside"] if "whole block" not in r
+    } == set()
+
+
+def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
+    run = lab.start(*FOUR)
+    lab.wait_for_state("running")
+    kill_within_block(lab, "daemon", 2)
+    run.communicate(timeout=60)
+    (path,) = lab.logs()
+    with h5py.File(path, "r") as file:
+        block = int(file.attrs["generations_committed"])
+    assert lab.neuroloop("resume", str(path.parent), "--detach").returncode == 0
+    kill_within_block(lab, "daemon", block)
+    wait_for(lambda: not lab.processes(), "the end of all processes", 30)
+
+    assert lab.neuroloop("resume", str(path.parent)).returncode == 0
+    log = lab.the_log()
+
+    assert errors_in(log) == []
+    shown = log.presentations
+    ids = shown.presentation_id[shown.block <= block]
+    # Ids count on without a hole, so no presentation of any of the three runs is missing.
+    assert np.array_equal(np.sort(ids), np.arange(len(ids)))
 
 
 def test_a_session_killed_while_paused_goes_on(lab: Lab) -> None:

@@ -140,6 +140,36 @@ def test_a_session_where_every_trial_fails_goes_on_without_scores(lab: Lab) -> N
     assert np.isnan(log.scores.score[mine]).all()
 
 
+def test_with_close_incomplete_nothing_is_shown_again_and_codes_without_response_have_no_score(
+    lab: Lab,
+) -> None:
+    log = lab.run(
+        *VIRTUAL,
+        "rig.settings.failed_trial_probability=0.6",
+        "scoring.without_response=close_incomplete",
+        "scoring.max_attempts=1",
+    )
+
+    shown, scores = log.presentations, log.scores
+    assert log.generations_committed == 3
+    assert set(shown.part) == {0}
+    assert set(shown.outcome) == {"completed", "failed_trial"}
+    failed = np.unique(shown.image_id[(shown.outcome == "failed_trial") & (shown.thread_id >= 0)])
+    unscored = scores.image_id[np.isnan(scores.score) & (scores.kind == "generated")]
+    assert set(unscored) == set(failed)
+    assert (log.generations.n_scored < log.generations.n_images).all()
+    assert errors_in(log) == []
+
+
+def test_every_presentation_that_did_not_complete_says_why_in_the_log(lab: Lab) -> None:
+    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=0.6")
+
+    shown = log.presentations
+    completed = shown.outcome == "completed"
+    assert set(shown.reason[completed]) == {""}
+    assert all("the fixation was broken at" in reason for reason in shown.reason[~completed])
+
+
 def _set(*overrides: str) -> list[str]:
     return [word for override in overrides for word in ("--set", override)]
 

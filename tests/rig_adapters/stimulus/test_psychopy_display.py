@@ -1,5 +1,6 @@
 """A real PsychoPy window keeps the contract, and shows the very pixels that were logged."""
 
+import ctypes
 import os
 from collections.abc import Iterator
 
@@ -99,6 +100,30 @@ def test_what_a_flip_shows_is_what_was_read_back(window: PsychoPyDisplay) -> Non
         window.show(shown, 1)
         on_screen = np.asarray(PIL.ImageGrab.grab(xdisplay=os.environ["DISPLAY"]))
         np.testing.assert_array_equal(on_screen[:240, :320], expected)
+
+
+def test_a_window_that_lost_focus_shows_the_same_pixels(window: PsychoPyDisplay) -> None:
+    window.upload(1, asymmetric_image(64))
+    scene = Scene(fixation=True, image=one_to_one(-30, 64))
+    framebuffer = window.read_back(scene)
+
+    take_focus_away()
+    times_s = [window.show(scene, 1)[0] for _ in range(5)]
+
+    on_screen = np.asarray(PIL.ImageGrab.grab(xdisplay=os.environ["DISPLAY"]))
+    np.testing.assert_array_equal(on_screen[:240, :320], framebuffer)
+    assert times_s == sorted(set(times_s))
+
+
+def take_focus_away() -> None:
+    """Have the X server send all input to nobody."""
+    library = ctypes.CDLL("libX11.so.6")
+    library.XOpenDisplay.restype = ctypes.c_void_p
+    display = ctypes.c_void_p(library.XOpenDisplay(os.environ["DISPLAY"].encode()))
+    nobody, revert_to_nobody, now = 0, 0, 0
+    library.XSetInputFocus(display, ctypes.c_ulong(nobody), revert_to_nobody, ctypes.c_ulong(now))
+    library.XSync(display, 0)
+    library.XCloseDisplay(display)
 
 
 def test_an_image_on_the_upper_right_appears_there_and_upright(window: PsychoPyDisplay) -> None:

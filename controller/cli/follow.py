@@ -1,0 +1,55 @@
+"""Shows a running session until it ends: live in a terminal, a line for each generation elsewhere.
+
+Whose session it is and how it is asked is the caller's business; the words are in `watch`.
+"""
+
+import time
+from collections.abc import Callable
+
+from rich.live import Live
+
+from controller.cli.output import err
+from controller.cli.watch import alarm_lines, generation_line, view
+from controller.control.messages import SessionStatus
+
+POLL_S = 0.25
+
+
+def follow(
+    is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None], *, quiet: bool = False
+) -> None:
+    """Show what `ask` returns, None while there is no answer, as long as the session is alive.
+
+    `quiet`: nothing but alarms, for then the session waits for an answer.
+    """
+    if err.is_terminal and not quiet:
+        _follow_live(is_alive, ask)
+    else:
+        _print_lines(is_alive, ask, generations=not quiet)
+
+
+def _follow_live(is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None]) -> None:
+    with Live(view(None), console=err, refresh_per_second=4, transient=True) as live:
+        while is_alive():
+            live.update(view(ask()))
+            time.sleep(POLL_S)
+
+
+def _print_lines(
+    is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None], *, generations: bool
+) -> None:
+    shown = 0
+    told: list[str] = []
+    while is_alive():
+        status = ask()
+        if status is not None and status.block > shown:
+            shown = status.block
+            if generations:
+                err.print(generation_line(status), markup=False)
+        if status is not None:
+            alarms = list(alarm_lines(status))
+            for line in alarms:
+                if line not in told:
+                    err.print(line, markup=False, style="bold red")
+            told = alarms
+        time.sleep(POLL_S)

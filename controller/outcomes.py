@@ -1,0 +1,70 @@
+"""How a presentation ended, and why, in one sentence for the log. Pure.
+
+The order in which the ways to end are asked for is the policy; what is done about a presentation
+that did not complete is in `controller.block`.
+"""
+
+import math
+from dataclasses import dataclass
+
+from controller.config.tables import DisplayTable
+from rig_adapters.recorded import Recording
+from rig_adapters.wire.messages import Presented
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One of `sessions.records.OUTCOMES`, and why it is not completed; "" where it is."""
+
+    outcome: str
+    reason: str
+
+
+def ending(
+    report: Presented | None, display: DisplayTable, broken_rig_s: float, unheard: str
+) -> Ending:
+    """Return how a presentation ended.
+
+    report: of the stimulus process, None without one.
+    display: how long it was to be shown, and how many frames may be dropped.
+    broken_rig_s: when the animal looked away from it, NaN where it did not.
+    unheard: why its windows were not recorded, "" where they were.
+    """
+    if report is None:
+        return Ending("not_shown", "the stimulus process reported no flip of it")
+    if report.dropped_frames > display.max_dropped_frames:
+        return Ending(
+            "late",
+            f"{report.dropped_frames} frames were dropped while it was due, and at most "
+            f"{display.max_dropped_frames} may be",
+        )
+    shown_s = report.flip_off_host_s - report.flip_on_host_s
+    if shown_s < (display.on_frames - 0.5) / display.refresh_hz:
+        return Ending(
+            "late",
+            f"it was on the screen for {1e3 * shown_s:.1f} ms instead of "
+            f"{1e3 * display.on_frames / display.refresh_hz:.1f} ms: flips did not wait for the "
+            "vertical blank, as happens where a window is covered",
+        )
+    if math.isfinite(broken_rig_s):
+        return Ending("failed_trial", f"the fixation was broken at {broken_rig_s:.4f} s (rig time)")
+    return Ending("not_heard", unheard) if unheard else Ending("completed", "")
+
+
+def why_unheard(from_rig_s: float, to_rig_s: float, recording: Recording) -> str:
+    """Return why `[from, to)` was not recorded completely."""
+    for gap in recording.gaps:
+        if gap.from_rig_s < to_rig_s and gap.to_rig_s > from_rig_s:
+            return (
+                f"nothing is known of {gap.from_rig_s:.4f} to {gap.to_rig_s:.4f} s (rig time), "
+                "which the rig lost"
+            )
+    through_rig_s = recording.through_rig_s
+    if through_rig_s is None:
+        return "the rig recorded nothing"
+    if to_rig_s > through_rig_s:
+        return (
+            f"the recording had come to {through_rig_s:.4f} of {to_rig_s:.4f} s (rig time) when "
+            "its deadline was over"
+        )
+    return f"the recording did not hold {from_rig_s:.4f} s (rig time) any more, or not yet"

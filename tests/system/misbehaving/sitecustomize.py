@@ -1,0 +1,183 @@
+"""Makes the real processes of a session misbehave; Python loads it in every one of them.
+
+MISBEHAVE names the faults, separated by commas; MISBEHAVIOUR names a file that is told, one JSON
+object a line, what was done when. Each fault of the rig touches one batch of a trial, or what
+follows it, and comes a block or so after the one before. Nothing of neuroloop is replaced: what a
+process sends, receives or shows is changed at the last moment.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+APART = 24
+"""Batches from one fault to the next; a block without failed trials has half as many."""
+GAP_BATCHES = 3
+STEP_S = 1000.0
+UNKNOWN_UNIT = 999
+LATE_FRAMES = 9
+FAILS_AFTER = 40
+WRONG_AT = 7
+
+
+def note(**told: Any) -> None:
+    with Path(os.environ["MISBEHAVIOUR"]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
+
+
+class MisbehavingRig:
+    """Changes the batches that a rig adapter sends."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self._faults = faults
+        self._quiet = 0
+        self._sequence_shift = 0
+        self._clock_shift_s = 0.0
+        self._held: list[Any] = []
+        self._to_lose = 0
+
+    def change(self, batch: Any) -> Iterator[Any]:
+        """Yield what is sent instead of `batch`; bytes are sent as they are."""
+        self._quiet += 1
+        batch = self._shifted(batch)
+        if self._to_lose:
+            self._to_lose -= 1
+            return
+        if self._held:
+            yield batch
+            yield self._held.pop()
+        elif self._faults and self._quiet > APART and batch.sync_rig_s.size:
+            self._quiet = 0
+            fault = self._faults.pop(0)
+            note(fault=fault, from_rig_s=batch.from_rig_s, through_rig_s=batch.through_rig_s)
+            yield from getattr(self, fault)(batch)
+        else:
+            yield batch
+
+    def duplicate(self, batch: Any) -> Iterator[Any]:
+        yield batch
+        yield batch
+
+    def reordered(self, batch: Any) -> Iterator[Any]:
+        self._held = [batch]
+        yield from ()
+
+    def gap(self, _batch: Any) -> Iterator[Any]:
+        self._to_lose = GAP_BATCHES - 1
+        yield from ()
+
+    def sequence_reset(self, batch: Any) -> Iterator[Any]:
+        # As of an adapter that was started anew: it counts from 0, and one batch is lost.
+        self._sequence_shift = batch.sequence + 1
+        yield from ()
+
+    def unknown_unit(self, batch: Any) -> Iterator[Any]:
+        moment = (batch.from_rig_s + batch.through_rig_s) / 2
+        place = int(np.searchsorted(batch.spike_rig_s, moment))
+        times = np.insert(batch.spike_rig_s, place, moment)
+        units = np.insert(batch.spike_unit_ids, place, UNKNOWN_UNIT).astype(np.int32)
+        yield batch.model_copy(update={"spike_rig_s": times, "spike_unit_ids": units})
+
+    def clock_forward(self, batch: Any) -> Iterator[Any]:
+        self._clock_shift_s = STEP_S
+        yield self._shifted(batch)
+
+    def clock_back(self, batch: Any) -> Iterator[Any]:
+        self._clock_shift_s = -STEP_S
+        yield self._shifted(batch)
+
+    def truncated(self, _batch: Any) -> Iterator[Any]:
+        yield b"half a frame"
+
+    def _shifted(self, batch: Any) -> Any:
+        shift_s = self._clock_shift_s
+        names = ("from_rig_s", "through_rig_s", "clock_rig_s")
+        arrays = ("spike_rig_s", "sync_rig_s", "fixation_broken_rig_s")
+        shifted = {name: getattr(batch, name) + shift_s for name in (*names, *arrays)}
+        if batch.sequence >= self._sequence_shift:
+            shifted["sequence"] = batch.sequence - self._sequence_shift
+        return batch.model_copy(update=shifted)
+
+
+def misbehave_as_rig(faults: list[str]) -> None:
+    from rig_adapters.listener import Listener
+    from rig_adapters.wire.messages import SpikesRecorded
+
+    rig = MisbehavingRig(faults)
+    send = Listener.send
+
+    def send_changed(self: Any, message: Any) -> None:
+        if not isinstance(message, SpikesRecorded):
+            send(self, message)
+            return
+        for changed in rig.change(message):
+            if isinstance(changed, bytes):
+                self._socket.send_multipart([self._daemon, changed])
+            else:
+                send(self, changed)
+
+    Listener.send = send_changed  # type: ignore[method-assign]
+
+
+def misbehave_as_display(fault: str) -> None:
+    from rig_adapters.listener import Listener
+    from rig_adapters.stimulus.virtual_display import VirtualDisplay
+    from rig_adapters.wire.messages import PresentBlock, Presented
+
+    receive, send, show = Listener.receive, Listener.send, VirtualDisplay.show
+    calls = {"show": 0, "presented": 0}
+
+    def receive_and_die(self: Any, timeout_s: float) -> Any:
+        message = receive(self, timeout_s)
+        if isinstance(message, PresentBlock):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return message
+
+    def send_wrong_hash(self: Any, message: Any) -> None:
+        if isinstance(message, Presented):
+            calls["presented"] += 1
+            if calls["presented"] == WRONG_AT:
+                note(fault=fault, image_id=message.image_id)
+                message = message.model_copy(update={"image_sha256": "0" * 64})
+        send(self, message)
+
+    def show_late(self: Any, scene: Any, frames: int) -> Any:
+        calls["show"] += 1
+        if calls["show"] == FAILS_AFTER and scene.image is not None:
+            note(fault=fault, image_id=scene.image.image_id)
+            first = show(self, scene, 1)
+            self._refreshes += LATE_FRAMES
+            return first
+        calls["show"] -= calls["show"] == FAILS_AFTER
+        return show(self, scene, frames)
+
+    def show_and_fail(self: Any, scene: Any, frames: int) -> Any:
+        calls["show"] += 1
+        if calls["show"] > FAILS_AFTER:
+            raise OSError("GL_CONTEXT_LOST: the graphics card was reset")
+        return show(self, scene, frames)
+
+    changes: dict[str, tuple[type, str, Callable[..., Any]]] = {
+        "killed_before_first_flip": (Listener, "receive", receive_and_die),
+        "wrong_hash": (Listener, "send", send_wrong_hash),
+        "dropped_frames": (VirtualDisplay, "show", show_late),
+        "context_lost": (VirtualDisplay, "show", show_and_fail),
+    }
+    if fault in changes:
+        owner, name, function = changes[fault]
+        setattr(owner, name, function)
+
+
+FAULTS = [fault for fault in os.environ.get("MISBEHAVE", "").split(",") if fault]
+RIG_FAULTS = [fault for fault in FAULTS if hasattr(MisbehavingRig, fault)]
+if "rig_adapters.sim" in sys.orig_argv and RIG_FAULTS:
+    misbehave_as_rig(RIG_FAULTS)
+if "rig_adapters.stimulus" in sys.orig_argv:
+    for name in FAULTS:
+        misbehave_as_display(name)
