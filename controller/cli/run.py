@@ -236,7 +236,7 @@ class Daemon:
 
     def _print_lines(self, *, generations: bool) -> None:
         """Print what happens line by line; an alarm always, for the session waits for an answer."""
-        shown = 0
+        shown, message = 0, ""
         told: list[str] = []
         while self._process.poll() is None:
             status = self._status()
@@ -250,6 +250,9 @@ class Daemon:
                     if line not in told:
                         err.print(line, markup=False, style="bold red")
                 told = alarms
+                if generations and status.state != "preparing" and status.message != message:
+                    message = status.message
+                    err.print(message, markup=False)
             time.sleep(POLL_S)
 
 

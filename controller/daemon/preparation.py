@@ -62,13 +62,18 @@ async def prepare(
     logbook: Logbook,
     progress: Progress,
     cut_off: CutOff | None = None,
+    recorder: Recorder | None = None,
 ) -> Session:
     """Configure the rig, build all parts, open the log; SessionRefused where that is no use.
 
-    `cut_off` is the session to go on with; without one, a new log is begun.
+    `cut_off` is the session to go on with; without one, a new log is begun. Within a session that
+    was interrupted the log stays open, and `recorder` is the one that goes on, if it does.
     """
-    progress.message = "opening the screen and the rig"
-    going_on = where_to_go_on(cut_off, config.display) if cut_off else None
+    if not logbook.is_open:
+        progress.message = "opening the screen and the rig"
+    going_on = None
+    if cut_off is not None:
+        going_on = await asyncio.to_thread(where_to_go_on, cut_off, config.display)
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
@@ -79,13 +84,14 @@ async def prepare(
         configured.cancel()
     _refuse_bad_display(display)
     _refuse_unknown_units(config, rig)
-    _refuse_full_disk(config, threads, generators, folder)
+    if not logbook.is_open:
+        _refuse_full_disk(config, threads, generators, folder)
     progress.label = display.label
     if cut_off is not None and going_on is not None:
         start = cut_off.reader.start
         _refuse_another_setup(start, threads, generators, rig)
         session = await _assemble(
-            config, start, threads, generators, processes, rig, logbook, progress
+            config, start, threads, generators, processes, rig, logbook, progress, recorder
         )
         await _go_on(session, cut_off, going_on, folder)
         return session
@@ -120,11 +126,12 @@ async def prepare(
 
 async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path) -> None:
     """Bring a session to where it was cut off, and say so in its log."""
-    logbook, progress = session.logbook, session.progress
-    progress.message = "telling the optimizers what is in the log"
+    logbook = session.logbook
+    if not logbook.is_open:
+        session.progress.message = "telling the optimizers what is in the log"
     differing = await asyncio.to_thread(tell_again, session.threads, cut_off.reader)
-    log = await asyncio.to_thread(SessionLog.resume, folder, session.start)
-    await logbook.opened(log)
+    if not logbook.is_open:
+        await logbook.opened(await asyncio.to_thread(SessionLog.resume, folder, session.start))
     shown = sum(len(part.presentations.outcome) for part in going_on.earlier)
     await logbook.event(
         "resume",
@@ -181,6 +188,7 @@ async def _assemble(
     rig: m.RigConfigured,
     logbook: Logbook,
     progress: Progress,
+    recorder: Recorder | None = None,
 ) -> Session:
     gaps: set[asyncio.Task[None]] = set()
 
@@ -200,8 +208,9 @@ async def _assemble(
     def keep_batch(batch: m.SpikesRecorded) -> None:
         logbook.fact(received_spikes(batch))
 
-    recorder = Recorder(processes.rig, note_gap, keep_batch)
-    await recorder.start(RECORDING_DEADLINE_S)
+    if recorder is None:
+        recorder = Recorder(processes.rig, note_gap, keep_batch)
+        await recorder.start(RECORDING_DEADLINE_S)
     has_sync = "sync" in rig.capabilities
     return Session(
         config=config,

@@ -116,6 +116,7 @@ def test_the_status_is_told_in_lines() -> None:
         "demo-1: running (virtual time: no screen), 4 of 16 generations done",
         "  CMA-ES [a]: evolved 30.0 ± 2.0 sp/s, references 12.0 sp/s",
         "  1:02 elapsed, 5.4 images/s, about 1:00:00 to go",
+        "  the session goes on",
         "  log in /runs/demo-1",
     ]
 
