@@ -30,8 +30,9 @@ from sessions.recover import CutOff, recover
 
 logger = logging.getLogger(__name__)
 
-RETRY_AFTER_S = 2.0
-"""Longer by this after each restart that failed: what it talks to may itself be starting."""
+RETRY_AFTER_S = 5.0
+"""Longer by this after each restart that failed: what it talks to may itself be starting, and an
+adapter that others started notices only after some seconds that its former daemon is silent."""
 
 NAMES = {DISPLAY_NAME: "the stimulus process", RIG_NAME: "the rig adapter"}
 
@@ -135,7 +136,7 @@ class Supervisor:
                 break
             except _CANNOT_GO_ON as error:
                 failures += 1
-                why = f"{self._named()} could not be started anew: {error}"
+                why = f"{self._named()} could not be brought back: {error}"
                 logger.error("%s", why)
                 await self._daemon.note("interruption", why)
         await self._daemon.apply(Event.RESTORED)
@@ -208,7 +209,7 @@ class Supervisor:
         )
         shown = "1 presentation" if again == 1 else f"{again} presentations"
         return (
-            f"{self._named()} {'were' if many else 'was'} started anew after {took_s:.1f} s; "
+            f"{self._named()} {'are' if many else 'is'} back after {took_s:.1f} s; "
             f"{shown} of block {back.block} {'is' if again == 1 else 'are'} shown again"
         )
 

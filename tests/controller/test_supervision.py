@@ -151,7 +151,7 @@ def test_in_real_time_only_what_was_lost_is_started_anew(monkeypatch: pytest.Mon
     assert watched.notes[0] == (
         "interruption: the rig adapter was killed by SIGKILL; block 3, after 12 of 50 presentations"
     )
-    assert watched.notes[1].startswith("restart: the rig adapter was started anew after 0.")
+    assert watched.notes[1].startswith("restart: the rig adapter is back after 0.")
 
     watched = Watched([None])
     watched.lost = {"display": LOST}
@@ -165,7 +165,7 @@ def test_in_virtual_time_both_are_started_anew(monkeypatch: pytest.MonkeyPatch) 
     bring_back(watched, LOST, monkeypatch)
 
     assert watched.replaced == [{"display", "rig"}]
-    assert "the stimulus process and the rig adapter were started anew" in watched.notes[-1]
+    assert "the stimulus process and the rig adapter are back" in watched.notes[-1]
 
 
 def test_a_restart_that_fails_counts_and_in_the_end_leaves_the_session_paused(
@@ -185,7 +185,7 @@ def test_a_restart_that_fails_counts_and_in_the_end_leaves_the_session_paused(
     ]
     (given_up,) = [note for note in watched.notes if "tries again" in note]
     assert given_up == (
-        "interruption: the rig adapter could not be started anew: the rig has other units than "
+        "interruption: the rig adapter could not be brought back: the rig has other units than "
         "when the session began; after 3 restarts within 10 minutes nothing more is done by "
         "itself; nothing is lost: neuroloop resume tries again, neuroloop stop ends the session"
     )

@@ -107,7 +107,7 @@ def test_a_session_goes_on_by_itself_when_a_process_is_lost(
     (back,) = events(log, "restart")
     shown = log.presentations
     again = int((shown.outcome == "not_heard").sum())
-    assert "the stimulus process and the rig adapter were started anew after" in back
+    assert "the stimulus process and the rig adapter are back after" in back
     assert f"{again} presentations of block" in back
     assert back in output
     # In virtual time nothing else is ever not heard or not shown.
@@ -171,7 +171,7 @@ def test_what_the_operator_asked_for_before_an_interruption_still_holds(
     stopped = isinstance(command, Stop)
     assert log.end.reason == ("stopped by the operator" if stopped else "complete")
     is_whole(log, n_generations=1 if stopped else 2)
-    assert any("started anew" in text for text in events(log, "restart"))
+    assert any("are back after" in text for text in events(log, "restart"))
 
 
 def test_a_session_that_is_stopped_before_it_could_go_on_can_be_resumed(lab: Lab) -> None:
