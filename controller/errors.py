@@ -3,6 +3,8 @@
 ControllerError
 ├── ConfigError        the session's configuration cannot be used; one sentence for each problem
 ├── SessionRefused     pre-flight said no
+├── NothingHeard       the rig is there, but recorded nothing of a whole block
+├── SessionStopped     the operator stopped a session that could not go on
 └── ControlError       a running session could not be reached, or refused a command
 
 Errors of the rig, the generators, the optimizers and the log come from their own packages.
@@ -25,6 +27,24 @@ class ConfigError(ControllerError):
 
 class SessionRefused(ControllerError):
     """Pre-flight found a reason not to start."""
+
+
+class NothingHeard(ControllerError):
+    """Not one presentation of a block was recorded."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(
+            f"the rig heard nothing of block {block}, although its adapter answers; check that "
+            "the recording system is on and records"
+        )
+
+
+class SessionStopped(ControllerError):
+    """The operator stopped a session that could not go on; `block_open`: within a block."""
+
+    def __init__(self, reason: str, *, block_open: bool) -> None:
+        super().__init__(reason)
+        self.block_open = block_open
 
 
 class ControlError(ControllerError):

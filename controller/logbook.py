@@ -127,17 +127,26 @@ class Logbook:
         self._pages.append(Page(journal, project))
         await self._persist(partial(self._settle, journal, journal.sync))
 
-    async def quiesce(self) -> None:
+    async def quiesce(self) -> SessionLog:
         """Return when all that happened so far is in the log, and the open block's in its journal.
 
-        The log can be recovered then, and is `opened` again before anything more is written.
+        The log, which is returned, can be recovered then, and is `opened` again before anything
+        more is written. Events wait until it is; facts that come meanwhile, of no block, are not
+        kept.
         """
-        _, journal = self._require_open()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        await self._settle_all()
-        await self._projector.caught_up()
-        journal.close()
+        log, journal = self._require_open()
+        journals = self._journals()
+        # First of all: who writes an event or a fact meanwhile must not write behind the close.
         self._log = self._journal = None
+        try:
+            await asyncio.gather(*self._background, return_exceptions=True)
+            await self._settle_all(journals)
+            await self._projector.caught_up()
+        except BaseException:
+            self._log, self._journal = log, journal
+            raise
+        journal.close()
+        return log
 
     async def finish(self, exit_status: ExitStatus, reason: str) -> None:
         """Write how the session ended, if it ever began; nothing can be written afterwards.
@@ -150,7 +159,7 @@ class Logbook:
             log, journal = self._log, self._journal
             end = SessionEnd(ended_at=wall_time(), exit_status=exit_status, reason=reason)
             await asyncio.gather(*self._background, return_exceptions=True)
-            await self._settle_all()
+            await self._settle_all(self._journals())
             await self._projector.caught_up()
             await asyncio.to_thread(log.finish, end)
             if last_of(journal.records, OpenedBlock) is None:
@@ -172,15 +181,15 @@ class Logbook:
         self._pen.submit(journal.append, numbered)
         await self._settle(journal, journal.sync)
 
-    async def _settle_all(self) -> None:
+    async def _settle_all(self, journals: Sequence[Journal]) -> None:
         """Make durable whatever is not."""
-        await self._mend()
-        for journal in self._journals():
+        await self._mend(journals)
+        for journal in journals:
             await self._settle(journal, journal.sync)
 
-    async def _mend(self) -> None:
+    async def _mend(self, journals: Sequence[Journal]) -> None:
         """Write the journals anew that a fault has spoilt."""
-        for journal in self._journals():
+        for journal in journals:
             if journal.is_spoilt:
                 await self._settle(journal, journal.rewrite)
 
@@ -212,7 +221,7 @@ class Logbook:
         while True:
             try:
                 if fault is not None:
-                    await self._mend()
+                    await self._mend(self._journals())
                 return await attempt()
             except OSError as error:
                 fault = error

@@ -1,8 +1,8 @@
 """Starting, watching and ending the processes of a session.
 
 A child's output goes to a file in the session folder. A child that ends before it was asked to is
-told to its link at once, by name and cause, without waiting for missing heartbeats. Restarting is
-left out.
+told to its link at once, by name and cause, without waiting for missing heartbeats. When one is
+started again is the supervisor's business.
 """
 
 import asyncio
@@ -86,6 +86,16 @@ class ChildProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), GRACE_S)
                 break
+        if self._watcher is not None:
+            await self._watcher
+
+    async def kill(self) -> None:
+        """End the process whatever it is doing, also where it was stopped; return when it has."""
+        self._expected_to_end = True
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
         if self._watcher is not None:
             await self._watcher
 

@@ -25,6 +25,11 @@ class Progress:
     message: str = ""
     alarms: list[str] = field(default_factory=list)
 
+    def begin(self) -> None:
+        """Note that blocks are shown from now on; again, in a session that was interrupted."""
+        if self.first_block_s is None:
+            self.first_block_s, self.message = time.monotonic(), ""
+
     def set_part(self, done: int, planned: int, part: PartStatus) -> None:
         """Note how far the open part of the block is."""
         self.presentations_done, self.presentations_planned = done, planned

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from rig_adapters.clocks import ClockMap
-from rig_adapters.errors import RemoteProtocolError, RigError, RigTimeout
+from rig_adapters.errors import PeerLost, RemoteProtocolError, RigError, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.recorded import Gap, Recording
 from rig_adapters.wire import messages as m
@@ -20,6 +20,9 @@ from rig_adapters.wire import messages as m
 logger = logging.getLogger(__name__)
 
 _FOREVER_S = 3600.0 * 24
+
+CREEPING_PATIENCE = 10
+"""So many times the patience for a recording that stands still, one that creeps is waited for."""
 
 
 class Recorder:
@@ -65,16 +68,23 @@ class Recorder:
         """Wait until everything before `rig_s` is recorded.
 
         Returns False when the recording stands still for `patience_s`. Raises what became of the
-        rig when it is lost.
+        rig when it is lost; one whose recording has been going on more slowly than time for
+        `CREEPING_PATIENCE` times as long is.
         """
-        deadline_s = time.monotonic() + patience_s
-        seen = self.recording.through_rig_s
+        began_s = time.monotonic()
+        deadline_s = began_s + patience_s
+        first = seen = self.recording.through_rig_s
         async with self._news:
             while (through := self.recording.through_rig_s) is None or through < rig_s:
                 if self._link.failure is not None:
                     raise self._link.failure
-                if through != seen:
+                if through is not None and through != seen:
                     seen, deadline_s = through, time.monotonic() + patience_s
+                    first = through if first is None else first
+                    waited_s, advanced_s = time.monotonic() - began_s, through - first
+                    # At the pace of time or faster, it arrives.
+                    if advanced_s < waited_s > CREEPING_PATIENCE * patience_s:
+                        self._link.fail(_creeps(waited_s, advanced_s, rig_s - through))
                 remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
                     return False
@@ -143,3 +153,11 @@ def _refuse_clock_that_went_back(through_rig_s: float | None, batch: m.SpikesRec
             "that new spikes could be taken for earlier ones: the recording system was started "
             "anew or its clock was set; neuroloop resume goes on with the open block"
         )
+
+
+def _creeps(waited_s: float, advanced_s: float, missing_s: float) -> PeerLost:
+    return PeerLost(
+        f"the rig adapter's recording goes on more slowly than time: in {waited_s:.0f} s it came "
+        f"{advanced_s:.1f} s further, and {missing_s:.1f} s are still missing (is the machine or "
+        "the recording system overloaded?)"
+    )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from controller.config.tables import DisplayTable
 from controller.experiments.blocks import Planned
+from rig_adapters.errors import PeerLost, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.wire import messages as m
 from sessions.records import image_sha256
@@ -29,6 +30,7 @@ class Screen:
         self._display = display
         self._loads_under_way = 0
         self._sha256s: dict[int, str] = {}
+        self._on_presented: Callable[[m.Presented], None] | None = None
 
     async def start_loading(
         self,
@@ -53,7 +55,8 @@ class Screen:
     async def loaded(self) -> None:
         """Wait until everything that was sent is on the graphics card."""
         while self._loads_under_way:
-            await self._link.expect(m.ImagesLoaded, LOAD_DEADLINE_S)
+            while not isinstance(await self._receive(LOAD_DEADLINE_S), m.ImagesLoaded):
+                continue
             self._loads_under_way -= 1
 
     async def present(
@@ -66,12 +69,13 @@ class Screen:
     ) -> None:
         """Show one part of a block; every report goes to `on_presented` as it comes."""
         trials = self._trials(planned)
+        self._on_presented = on_presented
         await self._link.send(
             m.PresentBlock(block=block, part=part, trials=trials, tail_frames=tail_frames)
         )
         patience_s = self._longest_trial_s(tail_frames) + SLACK_S
         while True:
-            report = await self._link.receive(patience_s)
+            report = await self._receive(patience_s)
             if isinstance(report, m.Presented):
                 on_presented(report)
             elif isinstance(report, m.BlockPresented):
@@ -79,10 +83,28 @@ class Screen:
                 return
 
     async def go_blank(self) -> None:
-        """Stop whatever is being shown."""
-        if self._link.conversation.state == "presenting":
+        """Stop whatever is being shown; what was over by then is still told to its block.
+
+        Afterwards nothing that was asked before is under way any more.
+        """
+        state = self._link.conversation.state
+        if state not in ("ready", "presenting", "aborting"):
+            return
+        if state != "aborting":
             await self._link.send(m.AbortBlock())
-            await self._link.expect(m.BlockAborted, SLACK_S)
+        while not isinstance(report := await self._receive(SLACK_S), m.BlockAborted):
+            if isinstance(report, m.Presented) and self._on_presented is not None:
+                self._on_presented(report)
+        self._loads_under_way = 0
+
+    async def _receive(self, patience_s: float) -> m.Message:
+        """Return the next report; a process that owes one for so long is lost."""
+        try:
+            return await self._link.receive(patience_s)
+        except RigTimeout as stuck:
+            lost = PeerLost(str(stuck))
+            self._link.fail(lost)
+            raise lost from stuck
 
     def _trials(self, planned: Sequence[Planned]) -> tuple[m.PlannedTrial, ...]:
         display = self._display

@@ -17,6 +17,7 @@ from controller.block import BlockPresenter, Shown
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
 from controller.control.messages import ThreadStatus
+from controller.errors import NothingHeard
 from controller.experiments.blocks import images_of_block
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
@@ -34,6 +35,7 @@ from sessions.analysis.responses import ScoringRule, score_thread
 from sessions.committed import join_parts
 from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock, RenderedImages
 from sessions.records import (
+    NO_COUNT,
     GenerationRecord,
     PresentationTable,
     ReferenceScores,
@@ -85,6 +87,11 @@ class Session:
     timings: list[Mapping[str, float]] = field(default_factory=list)
 
     @property
+    def open_block(self) -> bool:
+        """Whether a block that was begun before waits for its rest."""
+        return self.going_on is not None and self.going_on.interrupted is not None
+
+    @property
     def unit_ids(self) -> list[int]:
         """The rig's units, in the order of the columns of counts."""
         return [unit.unit_id for unit in self.start.units]
@@ -94,9 +101,10 @@ async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]
     """Run generations until a stopping rule applies or `may_go_on` says no.
 
     `may_go_on` is asked before every block; it waits as long as the session is paused.
+
+    Raises NothingHeard as soon as that is true of a block.
     """
-    session.progress.first_block_s = time.monotonic()
-    session.progress.message = ""
+    session.progress.begin()
     session.progress.outcomes = session.presenter.outcomes
     session.stopwatch.lap()
     while not is_complete(session) and await may_go_on():
@@ -104,7 +112,9 @@ async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]
 
 
 def is_complete(session: Session) -> bool:
-    """Whether a stopping rule of the config applies."""
+    """Whether a stopping rule of the config applies; what was begun is completed in any case."""
+    if session.open_block:
+        return False
     rule = session.config.stopping
     if rule.max_generations is not None and session.block >= rule.max_generations:
         return True
@@ -277,10 +287,16 @@ async def show(
     def keep(part: int, shown: Sequence[Shown]) -> None:
         parts.append(finish_part(session, part, shown))
         session.logbook.part_ended(parts[-1])
+        if not any(_was_heard(part.presentations) for part in parts):
+            raise NothingHeard(block)
 
     with session.stopwatch.measure("present"):
         await session.presenter.present(block, waiting, rng, session.logbook.fact, keep, first_part)
     return join_parts(parts)
+
+
+def _was_heard(presentations: PresentationTable) -> bool:
+    return bool((presentations.response_counts != NO_COUNT).any())
 
 
 def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> FinishedPart:

@@ -4,12 +4,17 @@
                                         running ─pause→ pausing ─block_ended→ paused
                                         pausing, paused ─resume→ running
                      running, pausing, finishing ─interrupt→ paused
+                                        running ─lost→ interrupted ─restored→ running
+                                        interrupted ─given_up→ paused ─retry→ interrupted
     any of these ─abort→ aborting ─closed→ finished
     any of these ─fault→ faulted
 
 A pause and a stop take effect at the end of the block; an abort and a fault at once. What
 interrupts a session, such as a disk that takes nothing, holds it where it is until it is resumed.
-An event that the table does not allow raises `TransitionRefused` and changes nothing.
+`interrupted` is a session that goes on by itself once a process that was lost is back; what the
+operator asked for before or meanwhile stands: a pause is then in effect at once, and a stop still
+lets the block end. An event that the table does not allow raises `TransitionRefused` and changes
+nothing.
 """
 
 from collections.abc import Mapping
@@ -24,6 +29,7 @@ class State(StrEnum):
     RUNNING = "running"
     PAUSING = "pausing"
     PAUSED = "paused"
+    INTERRUPTED = "interrupted"
     FINISHING = "finishing"
     FINISHED = "finished"
     ABORTING = "aborting"
@@ -41,6 +47,14 @@ class Event(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     COMPLETE = "complete"
+    LOST = "lost"
+    """A process at the rig was lost, or heard nothing; the screen goes blank."""
+    RESTORED = "restored"
+    """All processes are there again, and the session can go on where it was."""
+    GIVEN_UP = "given_up"
+    """It cannot go on without the operator."""
+    RETRY = "retry"
+    """The operator lets a session that was given up try again."""
     ABORT = "abort"
     FAULT = "fault"
     CLOSED = "closed"
@@ -61,6 +75,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         Event.BLOCK_ENDED: State.RUNNING,
         Event.STOP: State.FINISHING,
         Event.COMPLETE: State.FINISHING,
+        Event.LOST: State.INTERRUPTED,
         **_ENDING,
     },
     State.PAUSING: {
@@ -69,13 +84,33 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         Event.RESUME: State.RUNNING,
         Event.STOP: State.FINISHING,
         Event.COMPLETE: State.FINISHING,
+        Event.LOST: State.PAUSED,
         **_ENDING,
     },
-    State.PAUSED: {Event.RESUME: State.RUNNING, Event.STOP: State.FINISHING, **_ENDING},
+    State.PAUSED: {
+        Event.RESUME: State.RUNNING,
+        Event.STOP: State.FINISHING,
+        Event.LOST: State.PAUSED,
+        Event.RESTORED: State.PAUSED,
+        Event.GIVEN_UP: State.PAUSED,
+        Event.RETRY: State.INTERRUPTED,
+        **_ENDING,
+    },
+    State.INTERRUPTED: {
+        Event.PAUSE: State.PAUSED,
+        Event.STOP: State.FINISHING,
+        Event.LOST: State.INTERRUPTED,
+        Event.RESTORED: State.RUNNING,
+        Event.GIVEN_UP: State.PAUSED,
+        **_ENDING,
+    },
     State.FINISHING: {
         Event.BLOCK_ENDED: State.FINISHING,
         Event.INTERRUPT: State.PAUSED,
         Event.COMPLETE: State.FINISHING,
+        Event.LOST: State.FINISHING,
+        Event.RESTORED: State.FINISHING,
+        Event.GIVEN_UP: State.FINISHING,
         Event.CLOSED: State.FINISHED,
         **_ENDING,
     },

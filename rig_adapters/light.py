@@ -1,9 +1,10 @@
 """The light between a display and a simulated rig: one sends, the other watches.
 
 A display shines only where somebody is meant to watch (a session with a simulated rig). Uploads
-wait for the watcher, because a session without eyes is a mistake; the frame loop never waits:
-what cannot be sent at once is lost, counted, and ends as "not heard". The two are an exclusive
-pair on one machine: whoever else connects is turned away, and gets none of the light.
+wait for the watcher to come, because a session without eyes is a mistake. From then on, and in the
+frame loop always, nobody waits: what cannot be sent at once is lost, counted, and ends as "not
+heard". The two are an exclusive pair on one machine: whoever else connects is turned away, and gets
+none of the light. For another watcher, the light is opened anew.
 """
 
 import zmq
@@ -25,6 +26,7 @@ class LightSource:
         endpoint = _on_this_machine(endpoint)
         self.lost = 0
         """Changes of light that nobody was there to see."""
+        self._watched = False
         self._codec = Codec(LIGHT_MESSAGES)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PAIR)
@@ -36,23 +38,33 @@ class LightSource:
         self._socket.bind(endpoint)
 
     def upload(self, message: Message) -> None:
-        """Send pixels (or that they are forgotten); waits for a watcher, else RigTimeout."""
+        """Send pixels (or that they are forgotten).
+
+        Waits for a watcher who has not come yet, else RigTimeout; for one who left, nobody waits.
+        """
+        if self._watched:
+            self._send_at_once(message)
+            return
         try:
             self._socket.send_multipart(self._codec.encode(message), copy=True)
         except zmq.Again as error:
             raise RigTimeout("no simulated rig came to watch the screen within 10 s") from error
+        self._watched = True
 
     def change(self, change: LightChanged) -> None:
         """Send one change of light without ever waiting."""
-        try:
-            self._socket.send_multipart(self._codec.encode(change), zmq.NOBLOCK, copy=True)
-        except zmq.Again:
-            self.lost += 1
+        self._send_at_once(change)
 
     def close(self) -> None:
         """Close; nobody waits for light that is still under way."""
         self._socket.close()
         self._context.term()
+
+    def _send_at_once(self, message: Message) -> None:
+        try:
+            self._socket.send_multipart(self._codec.encode(message), zmq.NOBLOCK, copy=True)
+        except zmq.Again:
+            self.lost += 1
 
 
 class LightWatcher:

@@ -181,9 +181,9 @@ class Link:
         """Stop listening and close the socket; never raises."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        if self._tasks:
+            # Not awaited one by one: a caller that is cancelled meanwhile must be told.
+            await asyncio.wait(self._tasks)
         self._handshakes.close()
         self._socket.close()
 

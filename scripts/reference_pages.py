@@ -48,6 +48,7 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[references]", tables.ReferencesTable),
     ("[scoring]", tables.ScoringTable),
     ("[stopping]", tables.StoppingTable),
+    ("[supervision]", tables.SupervisionTable),
     ("[rig.settings], adapter sim", SimRigSettings),
     ("[[rig.settings.units]], adapter sim", UnitSettings),
 )
@@ -300,8 +301,9 @@ def states_page() -> str:
 # The states of a session
 
 `neuroloop status` shows the state. A pause and a stop take effect at the end of the block, an abort
-and a fault at once. A command that the table does not allow is refused in one sentence and changes
-nothing. Both `finished` and `faulted` leave a closed log behind.
+and a fault at once. A session that is `interrupted` goes on by itself once the process that was
+lost is back; one that was given up is `paused`. A command that the table does not allow is refused
+in one sentence and changes nothing. Both `finished` and `faulted` leave a closed log behind.
 
 ```mermaid
 stateDiagram-v2

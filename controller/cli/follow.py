@@ -1,4 +1,4 @@
-"""Shows a running session until it ends: live in a terminal, a line for each generation elsewhere.
+"""Shows a running session until it ends: live in a terminal, a line for each news elsewhere.
 
 Whose session it is and how it is asked is the caller's business; the words are in `watch`.
 """
@@ -38,7 +38,7 @@ def _follow_live(is_alive: Callable[[], bool], ask: Callable[[], SessionStatus |
 def _print_lines(
     is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None], *, generations: bool
 ) -> None:
-    shown = 0
+    shown, message = 0, ""
     told: list[str] = []
     while is_alive():
         status = ask()
@@ -52,4 +52,7 @@ def _print_lines(
                 if line not in told:
                     err.print(line, markup=False, style="bold red")
             told = alarms
+            if generations and status.state != "preparing" and status.message != message:
+                message = status.message
+                err.print(message, markup=False)
         time.sleep(POLL_S)

@@ -26,6 +26,8 @@ def status_lines(status: SessionStatus) -> Iterator[str]:
     yield f"  {pace(status)}"
     for alarm in alarm_lines(status):
         yield f"  {alarm}"
+    if status.message:
+        yield f"  {status.message}"
     yield f"  log in {status.folder}"
 
 

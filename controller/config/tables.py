@@ -103,6 +103,21 @@ class RigTable(Table):
     settings: dict[str, Any] = Field(default_factory=dict, description="the adapter's own settings")
 
 
+class SupervisionTable(Table):
+    """What happens when the stimulus process or the rig adapter is lost within a session.
+
+    It is started anew, and the session goes on by itself. Beyond `max_restarts` within
+    `restart_window_min` the session stays paused until the operator has looked.
+    """
+
+    max_restarts: int = Field(
+        default=3, ge=0, le=100, description="restarts without being asked; 0: stay paused"
+    )
+    restart_window_min: float = Field(
+        default=10.0, gt=0, description="minutes after which a restart no longer counts"
+    )
+
+
 class GaussianTable(Table):
     """The embedded linear-Gaussian generator; needs no weights."""
 
@@ -297,3 +312,4 @@ class SessionConfig(Table):
     references: ReferencesTable
     scoring: ScoringTable
     stopping: StoppingTable
+    supervision: SupervisionTable = SupervisionTable()

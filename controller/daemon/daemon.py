@@ -2,7 +2,8 @@
 
 Whatever ends the session (completion, an operator, a signal, a fault), the same closing follows:
 the screen goes blank, the processes end, the log is closed with a reason, and no socket, process or
-folder stays behind. The science is in `controller.session`.
+folder stays behind. The loss of a process at the rig ends nothing: that is the supervisor's. The
+science is in `controller.session`.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import errno
 import logging
 import signal
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,12 @@ from controller.control.server import ControlServer
 from controller.daemon.audit import RunningAudit
 from controller.daemon.preparation import prepare
 from controller.daemon.rig_processes import RigProcesses
-from controller.errors import ControllerError
+from controller.daemon.supervision import Supervisor
+from controller.errors import ControllerError, NothingHeard, SessionStopped
 from controller.logbook import Logbook
 from controller.optimizers import OptimizerError
 from controller.progress import Progress
+from controller.recorder import Recorder
 from controller.runtime import endpoint
 from controller.session import Session, run_session
 from controller.states import Event, State, TransitionRefused, next_state
@@ -104,6 +108,8 @@ class Daemon:
         self._work: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._audit: RunningAudit | None = None
+        self._interrupted = False
+        """Whether the session is being brought back, by itself or when the operator says so."""
 
     async def run(self) -> tuple[ExitStatus, str]:
         """Run the session; return its exit status and the reason, in words."""
@@ -125,9 +131,24 @@ class Daemon:
         return status, reason
 
     async def _run_session(self, processes: RigProcesses) -> None:
-        await self._apply(Event.PREPARE)
+        await self.apply(Event.PREPARE)
         await processes.start(self._folder)
-        self._session = await prepare(
+        session = self._session = await self._prepare(processes, self._cut_off)
+        # What it was resumed with is of use only once, and large.
+        self._cut_off = None
+        self._audit = RunningAudit(self._folder, self._audit_alarm, self._audit_trouble)
+        await self.apply(Event.PREPARED)
+
+        rebuild = partial(self._prepare, processes)
+        supervisor = Supervisor(self, self._config, self._folder, processes, self._logbook, rebuild)
+        while cause := await self._run_until_lost(run_session(session, self._may_go_on), processes):
+            session = self._session = await supervisor.bring_back(session, cause)
+        await self.apply(Event.COMPLETE)
+
+    async def _prepare(
+        self, processes: RigProcesses, cut_off: CutOff | None, recorder: Recorder | None = None
+    ) -> Session:
+        return await prepare(
             self._config,
             self._config_toml,
             self._session_id,
@@ -135,33 +156,35 @@ class Daemon:
             processes,
             self._logbook,
             self._progress,
-            self._cut_off,
+            cut_off,
+            recorder,
         )
-        self._audit = RunningAudit(self._folder, self._audit_alarm, self._audit_trouble)
-        await self._apply(Event.PREPARED)
 
-        await self._while_all_live(run_session(self._session, self._may_go_on), processes)
-        await self._apply(Event.COMPLETE)
-
-    async def _while_all_live(
+    async def _run_until_lost(
         self, loop: Coroutine[Any, Any, None], processes: RigProcesses
-    ) -> None:
-        """Run `loop` to its end, or end it as soon as a process at the rig is lost."""
+    ) -> Exception | None:
+        """Run `loop` to its end, or end it as soon as a process at the rig is lost.
+
+        Returns why it cannot go on for now; None where it is complete.
+        """
         running = asyncio.create_task(loop, name="loop")
-        failure = asyncio.create_task(processes.wait_for_failure(), name="failure")
-        both: set[asyncio.Task[None]] = {running, failure}
+        loss = asyncio.create_task(processes.wait_for_loss(), name="loss")
+        both: set[asyncio.Task[None]] = {running, loss}
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            lost = not running.done()
         finally:
             for task in both:
                 task.cancel()
             # Not awaited one by one: their end by cancelling must not be taken for the session's.
             await asyncio.wait(both)
-            reason = None if failure.cancelled() else failure.exception()
-        if lost and reason is not None:
-            raise reason
+        error = None if running.cancelled() else running.exception()
+        if isinstance(error, NothingHeard):
+            return error
+        lost = list(processes.lost.values())
+        if lost and (running.cancelled() or isinstance(error, RigError)):
+            return lost[0]
         running.result()
+        return None
 
     async def _outcome(self, work: asyncio.Task[None]) -> tuple[ExitStatus, str]:
         """Wait for the session's end, whatever it is, and say what it was."""
@@ -169,6 +192,8 @@ class Daemon:
             await work
         except asyncio.CancelledError:
             return "abort", self._abort_reason
+        except SessionStopped as stopped:
+            return "abort" if stopped.block_open else "success", str(stopped)
         except OSError as error:
             return await self._faulted(storage_fault(error, self._folder))
         except _EXPECTED as error:
@@ -182,18 +207,27 @@ class Daemon:
 
     async def _faulted(self, reason: str) -> tuple[ExitStatus, str]:
         logger.error("%s", reason)
-        await self._apply(Event.FAULT, reason)
+        await self.apply(Event.FAULT, reason)
         return "fail", reason
 
     async def _may_go_on(self) -> bool:
-        """Answer, at the end of a block, whether another one may begin; waits while paused."""
+        """Answer, at the end of a block, whether another one may begin; waits while paused.
+
+        One that was interrupted has not ended, and has to before the session is paused or stopped.
+        """
         if self._audit is not None and self._session is not None:
             await self._audit.keep_up(self._session.block)
-        await self._apply(Event.BLOCK_ENDED)
+        open_block = self._session is not None and self._session.open_block
+        if not open_block:
+            await self.apply(Event.BLOCK_ENDED)
+        await self.while_paused()
+        return open_block or self.state is State.RUNNING
+
+    async def while_paused(self) -> None:
+        """Return when the session is not paused, or not any more."""
         while self.state is State.PAUSED:
             self._changed.clear()
             await self._changed.wait()
-        return self.state is State.RUNNING
 
     async def _hold(self, error: OSError) -> None:
         """Pause while the disk takes nothing, until the operator says that it can be tried again.
@@ -205,13 +239,11 @@ class Daemon:
         wish = {State.PAUSING: Event.PAUSE, State.FINISHING: Event.STOP}.get(self.state)
         reason = storage_fault(error, self._folder)
         self._progress.message = reason
-        await self._apply(Event.INTERRUPT, reason)
-        while self.state is State.PAUSED:
-            self._changed.clear()
-            await self._changed.wait()
+        await self.apply(Event.INTERRUPT, reason)
+        await self.while_paused()
         self._given_up = self.state is State.FINISHING
         if wish is not None and self.state is State.RUNNING:
-            await self._apply(wish)
+            await self.apply(wish)
 
     async def _close(
         self, processes: RigProcesses, control: ControlServer, status: ExitStatus, reason: str
@@ -233,14 +265,14 @@ class Daemon:
         except (SessionLogError, OSError):
             logger.exception("the log could not be closed")
         if self.state in (State.FINISHING, State.ABORTING):
-            await self._apply(Event.CLOSED, log=False)
+            await self.apply(Event.CLOSED, log=False)
 
     async def _audit_alarm(self, text: str) -> None:
         """Pause at the end of the block: the scores of this session cannot be trusted."""
         logger.error("%s", text)
         self._progress.alarms.append(text)
         with contextlib.suppress(TransitionRefused):
-            await self._apply(Event.PAUSE, "the audit found a difference")
+            await self.apply(Event.PAUSE, "the audit found a difference")
         with contextlib.suppress(SessionLogError, OSError):
             await self._logbook.event("audit alarm", text)
 
@@ -259,10 +291,20 @@ class Daemon:
         with contextlib.suppress(SessionLogError, OSError):
             await self._logbook.event("audit trouble", text)
 
-    async def _apply(self, event: Event, why: str = "", *, log: bool = True) -> None:
+    async def note(self, kind: str, text: str) -> None:
+        """Write an event into the log, and tell it to whoever asks how the session is going."""
+        self._progress.message = text
+        logger.info("%s", text)
+        with contextlib.suppress(SessionLogError, OSError):
+            await self._logbook.event(kind, text)
+
+    async def apply(self, event: Event, why: str = "", *, log: bool = True) -> None:
+        """Let `event` happen to the session; TransitionRefused where it cannot."""
         before, self.state = self.state, next_state(self.state, event)
         # Before anything is awaited: the session may end while the log is written.
         self._stopped = self._stopped or event is Event.STOP
+        if event in (Event.LOST, Event.RESTORED):
+            self._interrupted = event is Event.LOST
         self._changed.set()
         if self.state is before:
             return
@@ -314,7 +356,9 @@ class Daemon:
                 return c.CommandAccepted(what="the session is being aborted")
             case _:
                 event, what = _COMMANDS[type(command)]  # the codec lets no other command through
-                await self._apply(event, "asked by the operator")
+                if self._interrupted and self.state is State.PAUSED and event is Event.RESUME:
+                    event, what = Event.RETRY, "what was lost is started anew"
+                await self.apply(event, "asked by the operator")
                 self._progress.message = "stopped by the operator" if event is Event.STOP else what
                 if event is Event.RESUME:
                     self._progress.alarms.clear()

@@ -61,13 +61,18 @@ async def prepare(
     logbook: Logbook,
     progress: Progress,
     cut_off: CutOff | None = None,
+    recorder: Recorder | None = None,
 ) -> Session:
     """Configure the rig, build all parts, open the log; SessionRefused where that is no use.
 
-    `cut_off` is the session to go on with; without one, a new log is begun.
+    `cut_off` is the session to go on with; without one, a new log is begun. Within a session that
+    was interrupted the log stays open, and `recorder` is the one that goes on, if it does.
     """
-    progress.message = "opening the screen and the rig"
-    going_on = where_to_go_on(cut_off, config) if cut_off else None
+    if not logbook.is_open:
+        progress.message = "opening the screen and the rig"
+    going_on = None
+    if cut_off is not None:
+        going_on = await asyncio.to_thread(where_to_go_on, cut_off, config)
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
@@ -78,13 +83,14 @@ async def prepare(
         configured.cancel()
     _refuse_bad_display(display)
     _refuse_unknown_units(config, rig)
-    _refuse_full_disk(config, threads, generators, folder)
+    if not logbook.is_open:
+        _refuse_full_disk(config, threads, generators, folder)
     progress.label = display.label
     if cut_off is not None and going_on is not None:
         start = cut_off.reader.start
         _refuse_another_setup(start, threads, generators, rig)
         session = await _assemble(
-            config, start, threads, generators, processes, rig, logbook, progress
+            config, start, threads, generators, processes, rig, logbook, progress, recorder
         )
         await _go_on(session, cut_off, going_on, folder)
         return session
@@ -119,11 +125,12 @@ async def prepare(
 
 async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path) -> None:
     """Bring a session to where it was cut off, and say so in its log."""
-    logbook, progress = session.logbook, session.progress
-    progress.message = "telling the optimizers what is in the log"
+    logbook = session.logbook
+    if not logbook.is_open:
+        session.progress.message = "telling the optimizers what is in the log"
     differing = await asyncio.to_thread(tell_again, session.threads, cut_off.reader)
-    log = await asyncio.to_thread(SessionLog.resume, folder, session.start)
-    await logbook.opened(log)
+    if not logbook.is_open:
+        await logbook.opened(await asyncio.to_thread(SessionLog.resume, folder, session.start))
     shown = sum(len(part.presentations.outcome) for part in going_on.earlier)
     await logbook.event(
         "resume",
@@ -180,8 +187,8 @@ async def _assemble(
     rig: m.RigConfigured,
     logbook: Logbook,
     progress: Progress,
+    recorder: Recorder | None = None,
 ) -> Session:
-    notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
     screen = Screen(processes.display, config.display)
     references = start.references
     if len(references.image_ids):
@@ -189,8 +196,10 @@ async def _assemble(
         await screen.start_loading(references.image_ids, pixels, keep=True)
         await screen.loaded()
 
-    recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
-    await recorder.start(RECORDING_DEADLINE_S)
+    if recorder is None:
+        notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
+        recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
+        await recorder.start(RECORDING_DEADLINE_S)
     has_sync = "sync" in rig.capabilities
     return Session(
         config=config,

@@ -1,12 +1,14 @@
-"""The stimulus process and the rig adapter: started, connected, watched and ended together.
+"""The stimulus process and the rig adapter: started, connected, watched, replaced and ended.
 
 A rig adapter whose endpoint stands in the config was started by others, perhaps on another machine:
-it is connected and watched, and at the end told that the session is over, but not ended. What they
-are asked to do is the session's business; restarting one that died is left out.
+it is connected and watched, and at the end told that the session is over, but not ended; it is
+replaced by connecting anew. What they are asked to do is the session's business, and when one is
+replaced the supervisor's.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,25 +21,34 @@ from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
 from controller.runtime import endpoint
-from rig_adapters.errors import RigError
+from rig_adapters.errors import PeerFaulted, PeerLost, RigError, RigTimeout
 from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link, MessageT
 from rig_adapters.refusals import Refusals
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.conversation import RIG, STIMULUS
+from rig_adapters.wire.conversation import RIG, STIMULUS, Script
 
+DISPLAY_NAME, RIG_NAME = "display", "rig"
 OPENING_DEADLINE_S = 60.0
 """For importing PsychoPy and opening a window on a slow machine."""
 REACHING_DEADLINE_S = 10.0
 """For an adapter that runs already to answer."""
 
 
+RENEWAL_DEADLINE_S = 15.0
+
+
 @dataclass(eq=False)
 class Peer:
-    """One process and the link to it; `child` is None where others have started it."""
+    """One process, the link to it, and whether it has been configured.
 
+    `child` is None where others have started it.
+    """
+
+    script: Script
     child: ChildProcess | None
     link: Link
+    configured: bool = False
 
 
 class RigProcesses:
@@ -48,56 +59,118 @@ class RigProcesses:
         self._config = config
         self._runtime = runtime
         self._peers: dict[str, Peer] = {}
+        self._former_refusals: tuple[Refusals, ...] = ()
+        self._display_is: m.DisplayConfigured | None = None
+        self._rig_is: m.RigConfigured | None = None
 
     async def start(self, folder: Path) -> None:
         """Start both processes, their output going to files in `folder`, and connect to them."""
+        for name in (DISPLAY_NAME, RIG_NAME):
+            await self._start(name, folder)
+
+    @property
+    def display(self) -> Link:
+        """The link to the stimulus process."""
+        return self._peers[DISPLAY_NAME].link
+
+    @property
+    def rig(self) -> Link:
+        """The link to the rig adapter."""
+        return self._peers[RIG_NAME].link
+
+    @property
+    def lost(self) -> dict[str, RigError]:
+        """What became of each process that cannot be talked to any more."""
+        failures = {name: peer.link.failure for name, peer in self._peers.items()}
+        return {name: failure for name, failure in failures.items() if failure is not None}
+
+    @property
+    def refusals(self) -> tuple[Refusals, ...]:
+        """What was refused of what the peers said."""
+        return (*self._former_refusals, *(peer.link.refusals for peer in self._peers.values()))
+
+    async def replace(self, names: Collection[str], folder: Path) -> None:
+        """End these processes for certain and start them anew."""
+        await asyncio.gather(*(self._replace(name, folder) for name in names))
+
+    async def configure(self, going_on: GoOn | None) -> tuple[m.DisplayConfigured, m.RigConfigured]:
+        """Open the screen and the recording system; returns what they turned out to be.
+
+        One that is open already, since only the other was replaced, stays as it is.
+        """
+        light = endpoint(self._runtime, "light") if self._config.rig.adapter == "sim" else None
+        display, rig = self._peers[DISPLAY_NAME], self._peers[RIG_NAME]
+        if display.configured and not rig.configured and light is not None:
+            await display.link.send(m.RenewLight())
+            await _answer(display, m.LightRenewed, RENEWAL_DEADLINE_S)
+        opening = [self._open_display(going_on, light)] if not display.configured else []
+        opening += [self._open_rig(going_on, light)] if not rig.configured else []
+        await asyncio.gather(*opening)
+        if self._display_is is None or self._rig_is is None:
+            raise RuntimeError("the processes at the rig were not configured")
+        return self._display_is, self._rig_is
+
+    async def wait_for_loss(self) -> None:
+        """Return when one of them is lost."""
+        waits = [asyncio.ensure_future(peer.link.failed.wait()) for peer in self._peers.values()]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def close(self) -> None:
+        """Ask both to shut down, and see to it that they do; never raises."""
+        peers, self._peers = list(self._peers.values()), {}
+        self._former_refusals += tuple(peer.link.refusals for peer in peers)
+        await asyncio.gather(*(self._close(peer) for peer in peers))
+
+    async def _replace(self, name: str, folder: Path) -> None:
+        peer = self._peers[name]
+        failure = peer.link.failure
+        if failure is None:
+            await self._close(peer)
+            # Nobody shall wait for it any more.
+            peer.link.fail(PeerLost(f"the {peer.script.peer} is started anew"))
+        elif peer.child is not None and isinstance(failure, PeerFaulted):
+            # It said so itself, and is putting its things in order.
+            await peer.child.end(asked=True)
+        elif peer.child is not None:
+            await peer.child.kill()
+        await peer.link.close()
+        await self._start(name, folder)
+        self._former_refusals += (peer.link.refusals,)
+
+    async def _start(self, name: str, folder: Path) -> None:
         heartbeat = Heartbeat(interval_s=self._config.rig.heartbeat_s)
-        scripts = {
-            "display": (STIMULUS, STIMULUS_MODULE, "stimulus.log"),
-            "rig": (RIG, RIG_MODULES[self._config.rig.adapter], "rig.log"),
-        }
-        for name, (script, module, log_name) in scripts.items():
-            if name == "rig" and self._config.rig.endpoint != "local":
-                await self._connect_rig(heartbeat)
-                continue
-            where = endpoint(self._runtime, name)
-            silence_limit_s = 3 * heartbeat.interval_s + 5.0
-            child = await ChildProcess.start(
-                script.peer, module, where, silence_limit_s, folder / log_name
-            )
-            link = Link(self._context, where, script, heartbeat)
-            self._peers[name] = Peer(child, link)
-            link.start()
-            child.watch(link)
+        if name == RIG_NAME and self._config.rig.endpoint != "local":
+            await self._connect_rig(heartbeat)
+            return
+        script, module, log_name = {
+            DISPLAY_NAME: (STIMULUS, STIMULUS_MODULE, "stimulus.log"),
+            RIG_NAME: (RIG, RIG_MODULES[self._config.rig.adapter], "rig.log"),
+        }[name]
+        where = endpoint(self._runtime, name)
+        silence_limit_s = 3 * heartbeat.interval_s + 5.0
+        child = await ChildProcess.start(
+            script.peer, module, where, silence_limit_s, folder / log_name
+        )
+        link = Link(self._context, where, script, heartbeat)
+        self._peers[name] = Peer(script, child, link)
+        link.start()
+        child.watch(link)
 
     async def _connect_rig(self, heartbeat: Heartbeat) -> None:
         rig = self._config.rig
         keys = await asyncio.to_thread(connecting_keys, rig.keys) if rig.keys else None
         link = Link(self._context, rig.endpoint, RIG, heartbeat, keys)
-        self._peers["rig"] = Peer(None, link)
+        self._peers[RIG_NAME] = Peer(RIG, None, link)
         link.start()
         await link.reach(REACHING_DEADLINE_S)
 
-    @property
-    def display(self) -> Link:
-        """The link to the stimulus process."""
-        return self._peers["display"].link
-
-    @property
-    def rig(self) -> Link:
-        """The link to the rig adapter."""
-        return self._peers["rig"].link
-
-    @property
-    def refusals(self) -> tuple[Refusals, ...]:
-        """What was refused of what the peers said."""
-        return tuple(peer.link.refusals for peer in self._peers.values())
-
-    async def configure(self, going_on: GoOn | None) -> tuple[m.DisplayConfigured, m.RigConfigured]:
-        """Open the screen and the recording system; returns what they turned out to be."""
-        config = self._config
-        light = endpoint(self._runtime, "light") if config.rig.adapter == "sim" else None
-        await self.display.send(
+    async def _open_display(self, going_on: GoOn | None, light: str | None) -> None:
+        config, peer = self._config, self._peers[DISPLAY_NAME]
+        await peer.link.send(
             m.ConfigureDisplay(
                 kind=config.display.kind,
                 geometry=geometry_of(config),
@@ -108,35 +181,25 @@ class RigProcesses:
                 clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
+        self._display_is = await _answer(peer, m.DisplayConfigured, OPENING_DEADLINE_S)
+        peer.link.watch()
+        peer.configured = True
+
+    async def _open_rig(self, going_on: GoOn | None, light: str | None) -> None:
+        config, peer = self._config, self._peers[RIG_NAME]
         resumed = going_on.next_presentation_id if going_on else 0
-        await self.rig.send(
+        await peer.link.send(
             m.ConfigureRig(
                 settings=config.rig.settings,
                 seed=seed_for(config.session.seed, Purpose.RIG, resumed),
                 time=config.session.time,
                 light_endpoint=light,
+                clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
-        return await asyncio.gather(
-            _opened(self.display, m.DisplayConfigured), _opened(self.rig, m.RigConfigured)
-        )
-
-    async def wait_for_failure(self) -> None:
-        """Return when one of them is lost; raise what became of it."""
-        waits = [asyncio.ensure_future(peer.link.failed.wait()) for peer in self._peers.values()]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        for peer in self._peers.values():
-            if peer.link.failure is not None:
-                raise peer.link.failure
-
-    async def close(self) -> None:
-        """Ask both to shut down, and see to it that they do; never raises."""
-        peers, self._peers = list(self._peers.values()), {}
-        await asyncio.gather(*(self._close(peer) for peer in peers))
+        self._rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        peer.link.watch()
+        peer.configured = True
 
     async def _close(self, peer: Peer) -> None:
         asked = peer.link.failure is None
@@ -151,8 +214,11 @@ class RigProcesses:
         await peer.link.close()
 
 
-async def _opened(link: Link, report: type[MessageT]) -> MessageT:
-    """Wait for the end of a peer's slow opening. From then on each wants, and gives, heartbeats."""
-    opened = await link.expect(report, OPENING_DEADLINE_S)
-    link.watch()
-    return opened
+async def _answer(peer: Peer, kind: type[MessageT], deadline_s: float) -> MessageT:
+    """Return what a process answers; one that does not is lost."""
+    try:
+        return await peer.link.expect(kind, deadline_s)
+    except RigTimeout as late:
+        lost = PeerLost(str(late))
+        peer.link.fail(lost)
+        raise lost from late

@@ -44,7 +44,9 @@ def run(listener: Listener) -> None:
         simulation = Simulation(settings, command.seed)
         with _watching(command.light_endpoint) as watcher:
             listener.send(_configured(settings, simulation))
-            SimulatedRig(listener, watcher, simulation, command.time).run()
+            SimulatedRig(
+                listener, watcher, simulation, command.time, clock_start_s=command.clock_start_s
+            ).run()
     if listener.conversation.state == "closing":
         listener.send(m.ShutDown())
 
@@ -59,13 +61,14 @@ class SimulatedRig:
         simulation: Simulation,
         session_time: Literal["real", "virtual"],
         host_clock: Callable[[], float] = time.monotonic,
+        clock_start_s: float = 0.0,
     ) -> None:
         self._listener = listener
         self._watcher = watcher
         self._simulation = simulation
         self._virtual = session_time == "virtual"
         self._host_clock = host_clock
-        self._light_host_s = 0.0
+        self._light_host_s = clock_start_s
         self._recording = False
         self._sequence = -1
         self._reported_host_s = 0.0

@@ -68,6 +68,9 @@ class _Presenter:
                 return self._present(command)
             case m.AbortBlock():
                 self._stage.wire.send(m.BlockAborted(presented=self._presented))
+            case m.RenewLight():
+                self._stage.shine.renew()
+                self._stage.wire.send(m.LightRenewed())
             case _:
                 raise DisplayError(f"{command.wire_name} is no command for an open display")
         return None

@@ -18,7 +18,13 @@ class Shine:
     """The light of one screen; `endpoint` is None where nobody watches it."""
 
     def __init__(self, endpoint: str | None) -> None:
+        self._endpoint = endpoint
         self._source = None if endpoint is None else LightSource(endpoint)
+
+    def renew(self) -> None:
+        """Shine for another watcher, who has seen nothing yet."""
+        self.close()
+        self._source = None if self._endpoint is None else LightSource(self._endpoint)
 
     def uploaded(self, sha256s: Sequence[str], images: Images) -> None:
         """Hand over the pixels `(n, h, w, 3)` that may appear; waits for a watcher."""

@@ -81,6 +81,8 @@ STIMULUS: tuple[Message, ...] = (
     m.BlockPresented(block=0, part=0, host_time_s=2.0, busy_s=0.1),
     m.AbortBlock(),
     m.BlockAborted(presented=1),
+    m.RenewLight(),
+    m.LightRenewed(),
 )
 RIG: tuple[Message, ...] = (
     *COMMON,

@@ -76,6 +76,8 @@ STIMULUS = Script(
         m.BlockPresented: "peer",
         m.AbortBlock: "daemon",
         m.BlockAborted: "peer",
+        m.RenewLight: "daemon",
+        m.LightRenewed: "peer",
     },
     transitions={
         "connected": {m.ConfigureDisplay: "configuring"},
@@ -85,6 +87,8 @@ STIMULUS = Script(
             m.ImagesLoaded: "ready",
             m.PresentBlock: "presenting",
             m.AbortBlock: "aborting",
+            m.RenewLight: "ready",
+            m.LightRenewed: "ready",
         },
         "presenting": {
             m.Presented: "presenting",

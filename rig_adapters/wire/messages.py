@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised whenever a message changes; both sides refuse another version."""
 
 
@@ -228,6 +228,14 @@ class BlockAborted(Message):
     presented: int
 
 
+class RenewLight(Message):
+    """A simulated rig was started anew: shine for it, and no more for the one before."""
+
+
+class LightRenewed(Message):
+    """The light is there for another watcher; what it may see has to be loaded again."""
+
+
 # The rig adapter process.
 
 
@@ -247,6 +255,8 @@ class ConfigureRig(Message):
     """For simulated randomness; a real rig ignores it."""
     time: Literal["real", "virtual"]
     light_endpoint: str | None
+    clock_start_s: float = Field(default=0.0, ge=0)
+    """Where a virtual clock begins: at that of the display."""
 
 
 class RigConfigured(Message):

@@ -16,7 +16,7 @@ from controller.control import messages as c
 from controller.control.client import ControlClient
 from controller.control.server import MAX_COMMAND_BYTES, ControlServer
 from controller.errors import ControlError, SessionRefused
-from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.codec import TAG, Codec
 from rig_adapters.wire.messages import Message, Ping
 
 from .conftest import run_clean
@@ -107,12 +107,12 @@ def test_a_refusal_is_raised_as_the_daemon_said_it(endpoint: str) -> None:
 @pytest.mark.parametrize(
     ("frames", "why"),
     [
-        ([b"hello"], "not a neuroloop/1 message"),
-        ([b"neuroloop/0", b"{}"], "not a neuroloop/1 message"),
+        ([b"hello"], f"not a {TAG.decode()} message"),
+        ([b"neuroloop/0", b"{}"], f"not a {TAG.decode()} message"),
         (Codec([Ping]).encode(Ping(token=1)), "unknown message type 'Ping'"),
         (REPLIES.encode(c.CommandAccepted(what="x")), "unknown message type 'CommandAccepted'"),
-        ([b"neuroloop/1", b"{"], "header is not JSON"),
-        ([b"neuroloop/1", b'{"type": "Pause", "body": {"x": 1}, "arrays": []}'], "Pause.x"),
+        ([TAG, b"{"], "header is not JSON"),
+        ([TAG, b'{"type": "Pause", "body": {"x": 1}, "arrays": []}'], "Pause.x"),
     ],
 )
 def test_what_is_no_command_is_refused_and_logged_and_the_next_one_is_heard(
@@ -154,7 +154,7 @@ def test_an_oversize_message_costs_its_sender_the_connection_and_nobody_else(
             other = socket.context.socket(zmq.DEALER)
             other.setsockopt(zmq.LINGER, 0)
             other.connect(endpoint)
-            await other.send_multipart([b"neuroloop/1", b"x" * (MAX_COMMAND_BYTES + 1)])
+            await other.send_multipart([TAG, b"x" * (MAX_COMMAND_BYTES + 1)])
             reply = await ask(socket, *COMMANDS.encode(c.Pause()))
             assert not await other.poll(0)
             other.close()

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,8 +16,10 @@ from controller.control import messages as c
 from controller.daemon import __main__ as daemon_program
 from controller.daemon.daemon import Daemon
 from controller.daemon.rig_processes import RigProcesses
+from controller.errors import NothingHeard, SessionStopped
 from controller.optimizers import DivergedError
-from controller.states import State
+from controller.session import Session
+from controller.states import Event, State
 from rig_adapters.errors import PeerLost, RigError
 from sessions.errors import LogBusyError
 
@@ -27,22 +30,20 @@ class Processes:
     """Both processes at the rig, as far as a pausing daemon watches them."""
 
     def __init__(self) -> None:
-        self.lost = asyncio.Event()
-        self.failure: RigError | None = None
+        self.lost: dict[str, RigError] = {}
+        self.any_lost = asyncio.Event()
         self.let_go = asyncio.Event()
         self.let_go.set()
 
     def lose(self, failure: RigError) -> None:
-        self.failure = failure
-        self.lost.set()
+        self.lost["rig"] = failure
+        self.any_lost.set()
 
-    async def wait_for_failure(self) -> None:
+    async def wait_for_loss(self) -> None:
         try:
-            await self.lost.wait()
+            await self.any_lost.wait()
         finally:
             await self.let_go.wait()
-        if self.failure is not None:
-            raise self.failure
 
 
 def daemon_in(state: State) -> Daemon:
@@ -68,8 +69,10 @@ def go_on(daemon: Daemon) -> "asyncio.Task[bool]":
     return asyncio.create_task(daemon._may_go_on())
 
 
-async def watched(daemon: Daemon, processes: Processes, loop: Coroutine[Any, Any, None]) -> None:
-    await daemon._while_all_live(loop, cast(RigProcesses, processes))
+async def watched(
+    daemon: Daemon, processes: Processes, loop: Coroutine[Any, Any, None]
+) -> Exception | None:
+    return await daemon._run_until_lost(loop, cast(RigProcesses, processes))
 
 
 def test_a_running_session_may_go_on() -> None:
@@ -96,14 +99,14 @@ def test_a_pause_takes_effect_at_the_end_of_the_block_and_lasts_until_resumed() 
     playing(scene)
 
 
-def test_a_process_that_is_lost_during_a_pause_ends_the_session() -> None:
+def test_a_process_that_is_lost_during_a_pause_is_noticed_at_once() -> None:
     async def scene() -> None:
         daemon, processes = daemon_in(State.PAUSING), Processes()
         waiting = asyncio.create_task(watched(daemon, processes, pause_through(daemon)))
         await soon()
-        processes.lose(PeerLost("the rig adapter was killed by SIGKILL"))
-        with pytest.raises(PeerLost, match="was killed by SIGKILL"):
-            await waiting
+        lost = PeerLost("the rig adapter was killed by SIGKILL")
+        processes.lose(lost)
+        assert await waiting is lost
 
     playing(scene)
 
@@ -124,10 +127,10 @@ async def pause_through(daemon: Daemon) -> None:
 
 
 async def wait_through_a_pause(daemon: Daemon, processes: Processes) -> None:
-    await watched(daemon, processes, pause_through(daemon))
+    assert await watched(daemon, processes, pause_through(daemon)) is None
 
 
-def test_a_process_that_is_lost_within_a_block_ends_the_session_at_once() -> None:
+def test_a_process_that_is_lost_within_a_block_ends_the_block_at_once() -> None:
     async def scene() -> None:
         daemon, processes = daemon_in(State.RUNNING), Processes()
         cancelled = asyncio.Event()
@@ -140,11 +143,9 @@ def test_a_process_that_is_lost_within_a_block_ends_the_session_at_once() -> Non
 
         work = asyncio.create_task(watched(daemon, processes, block()))
         await soon()
-        processes.lose(PeerLost("the stimulus process was killed by SIGKILL"))
-        assert await daemon._outcome(work) == (
-            "fail",
-            "the stimulus process was killed by SIGKILL",
-        )
+        lost = PeerLost("the stimulus process was killed by SIGKILL")
+        processes.lose(lost)
+        assert await work is lost
         assert cancelled.is_set()
 
     playing(scene)
@@ -160,7 +161,20 @@ def test_a_loop_that_ends_by_itself_keeps_its_own_ending() -> None:
         async def ends() -> None:
             return
 
-        await watched(daemon, processes, ends())
+        async def misses_the_rig() -> None:
+            raise lost
+
+        async def hears_nothing() -> None:
+            raise NothingHeard(3)
+
+        assert await watched(daemon, processes, ends()) is None
+        assert isinstance(await watched(daemon, processes, hears_nothing()), NothingHeard)
+        lost = PeerLost("the rig adapter was killed by SIGKILL")
+        with pytest.raises(PeerLost):
+            # Nobody knows of a process that would have to be brought back.
+            await watched(daemon, processes, misses_the_rig())
+        processes.lose(lost)
+        assert await watched(daemon, processes, misses_the_rig()) is lost
         with pytest.raises(ValueError, match="from the loop"):
             await watched(daemon, processes, fails())
 
@@ -200,6 +214,51 @@ def test_a_stop_is_the_reason_although_the_log_is_still_being_written() -> None:
         assert await daemon._outcome(work) == ("success", "stopped by the operator")
         written.set()
         assert isinstance(await stop, c.CommandAccepted)
+
+    playing(scene)
+
+
+@pytest.mark.parametrize(("block_open", "status"), [(True, "abort"), (False, "success")])
+def test_a_session_stopped_while_it_cannot_go_on_is_complete_only_between_blocks(
+    block_open: bool, status: str
+) -> None:
+    async def stops() -> None:
+        raise SessionStopped("stopped by the operator; the rig is gone", block_open=block_open)
+
+    async def scene() -> None:
+        outcome = await daemon_in(State.FINISHING)._outcome(asyncio.create_task(stops()))
+        assert outcome == (status, "stopped by the operator; the rig is gone")
+
+    playing(scene)
+
+
+def test_a_block_that_was_interrupted_ends_before_a_stop_takes_effect() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.FINISHING)
+        session = SimpleNamespace(open_block=True)
+        daemon._session = cast(Session, session)
+        assert await go_on(daemon)
+        session.open_block = False
+        assert not await go_on(daemon)
+
+    playing(scene)
+
+
+def test_a_resume_lets_a_session_that_was_given_up_try_again() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+        await daemon.apply(Event.LOST, "the rig adapter was killed by SIGKILL")
+        await daemon.apply(Event.GIVEN_UP)
+        assert daemon.state is State.PAUSED
+        answer = await daemon._handle(c.Resume())
+        assert answer == c.CommandAccepted(what="what was lost is started anew")
+        assert daemon.state is State.INTERRUPTED
+        await daemon.apply(Event.RESTORED)
+        await daemon._handle(c.Pause())
+        await daemon.apply(Event.BLOCK_ENDED)
+        answer = await daemon._handle(c.Resume())
+        assert answer == c.CommandAccepted(what="the session goes on")
+        assert daemon.state is State.RUNNING
 
     playing(scene)
 
@@ -302,12 +361,11 @@ def test_a_session_that_must_not_begin_ends_with_a_sentence(
     config.write_text(session_config().model_dump_json())
     arguments = ["--config", str(config), "--session-id", "demo-1", "--folder", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["daemon", *arguments])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         status = daemon_program.main()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     assert status == 4
     told = json.loads(capsys.readouterr().out)

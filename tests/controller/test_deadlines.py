@@ -18,7 +18,7 @@ from controller import screen as screen_module
 from controller.daemon import rig_processes
 from controller.daemon.rig_processes import RigProcesses
 from rig_adapters import light
-from rig_adapters.errors import RigTimeout
+from rig_adapters.errors import PeerLost, RigTimeout
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.light import ImagesForgotten
 
@@ -50,7 +50,7 @@ def test_processes_that_do_not_open_in_time_end_the_beginning(
         processes = RigProcesses(context, session_config(), short_folder)
         try:
             await processes.start(short_folder)
-            with pytest.raises(RigTimeout, match=r"sent nothing for 0\.0 s although more was due"):
+            with pytest.raises(PeerLost, match=r"sent nothing for 0\.0 s although more was due"):
                 await processes.configure(None)
         finally:
             await processes.close()
@@ -77,7 +77,7 @@ def test_images_that_are_not_loaded_are_not_waited_for(
     async def scene(stage: Stage) -> None:
         stage.display.say = heard_by_nobody.__get__(stage.display)  # type: ignore[method-assign]
         await stage.screen.start_loading(np.arange(1), np.zeros((1, 2, 2, 3), np.uint8))
-        with pytest.raises(RigTimeout, match="stimulus process sent nothing"):
+        with pytest.raises(PeerLost, match="stimulus process sent nothing"):
             await stage.screen.loaded()
 
     play(scene)
@@ -96,7 +96,7 @@ def test_a_display_that_falls_silent_within_a_block_is_not_waited_for(
                 await said(message)
 
         stage.display.say = say_no_end  # type: ignore[method-assign]
-        with pytest.raises(RigTimeout, match=r"sent nothing for \d\.\d s although more was due"):
+        with pytest.raises(PeerLost, match=r"sent nothing for \d\.\d s although more was due"):
             await stage.present(images(*range(7)))
         monkeypatch.setattr(screen_module, "SLACK_S", 5.0)
         return len([fact for fact in stage.facts if type(fact).__name__ == "PresentedRow"])
@@ -113,7 +113,7 @@ def test_a_display_that_does_not_go_blank_is_not_waited_for(
     async def scene(stage: Stage) -> None:
         stage.display.say = heard_by_nobody.__get__(stage.display)  # type: ignore[method-assign]
         await stage.display_link.send(m.PresentBlock(block=0, part=0, trials=(), tail_frames=0))
-        with pytest.raises(RigTimeout):
+        with pytest.raises(PeerLost):
             await stage.screen.go_blank()
 
     play(scene)

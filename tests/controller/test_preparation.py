@@ -93,6 +93,7 @@ class Loop:
 
     config: SessionConfig
     block: int = 0
+    open_block: bool = False
     progress: Progress = field(default_factory=Progress)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     recorder: Any = field(default_factory=lambda: SimpleNamespace(busy_s=0.0))
@@ -125,6 +126,8 @@ def test_a_session_is_complete_after_its_time_whatever_comes_first(now: Clock) -
     assert not is_complete(as_session(loop))
     now.now_s += 1.0
     assert is_complete(as_session(loop))
+    loop.open_block = True
+    assert not is_complete(as_session(loop))
 
 
 @pytest.mark.parametrize(

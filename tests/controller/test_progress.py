@@ -139,6 +139,7 @@ def test_the_status_is_told_in_lines() -> None:
         "  generation 5: 10 of 50 presentations shown",
         "  presentations of the session: 200 completed, 30 failed trial, 1 late",
         "  1:02 elapsed, 5.4 images/s, about 1:00:00 to go",
+        "  the session goes on",
         "  log in /runs/demo-1",
     ]
 

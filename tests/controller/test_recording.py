@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from rig_adapters.errors import PeerLost, RemoteProtocolError
 from rig_adapters.recorded import Recording
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule, score_thread
+from sessions.open_block import PresentedRow
 from sessions.records import NO_COUNT, SpikeTable, ThreadInfo
 
-from .conftest import OFFSET_S, Batches, Stage, images
+from .conftest import OFFSET_S, Batches, Clock, Stage, images
 
 HERE, THERE = Placement(0.0, 0.0, 4.0), Placement(2.0, -1.0, 3.0)
 SHA256 = "a" * 64
@@ -287,15 +289,89 @@ def test_images_are_loaded_before_waiting_ends_and_kept_ones_are_marked(play: Pl
     assert len(first) == 64
 
 
-def test_going_blank_is_asked_for_only_while_something_is_shown(play: Play) -> None:
+def test_going_blank_leaves_nothing_under_way(play: Play) -> None:
     async def scene(stage: Stage) -> tuple[str, str]:
+        await stage.screen.start_loading(np.arange(1), np.zeros((1, 4, 4, 3), np.uint8))
         await stage.screen.go_blank()
+        await stage.screen.loaded()
         quiet = stage.display_link.conversation.state
         await stage.display_link.send(m.PresentBlock(block=0, part=0, trials=(), tail_frames=0))
         await stage.screen.go_blank()
         return quiet, stage.display_link.conversation.state
 
     assert play(scene) == ("ready", "ready")
+
+
+def test_what_was_over_before_the_screen_went_blank_is_still_reported(play: Play) -> None:
+    async def scene(stage: Stage) -> int:
+        presenting = asyncio.create_task(stage.present(images(*range(5))))
+        while not stage.blocks:
+            await asyncio.sleep(0)
+        presenting.cancel()
+        await asyncio.wait({presenting})
+        await stage.screen.go_blank()
+        return sum(isinstance(fact, PresentedRow) for fact in stage.facts)
+
+    assert play(scene) == 5
+
+
+def test_a_stimulus_process_that_owes_an_answer_too_long_is_lost(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.screen.LOAD_DEADLINE_S", 0.01)
+
+    async def scene(stage: Stage) -> None:
+        await stage.display_link.send(m.PresentBlock(block=0, part=0, trials=(), tail_frames=0))
+        stage.screen._loads_under_way = 1
+        with pytest.raises(PeerLost, match="the stimulus process sent nothing"):
+            await stage.screen.loaded()
+        assert isinstance(stage.display_link.failure, PeerLost)
+        stage.display_link.conversation.state = "ready"
+
+    play(scene)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Have the recorder's clock alone stand still until it is told to go on."""
+    clock = Clock()
+    monkeypatch.setattr("controller.recorder.time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+async def wait_while(stage: Stage, now: Clock, advance_s: float) -> bool:
+    """Wait for 90 s of recording that comes in steps of `advance_s`, each after 0.9 s."""
+    waiting = asyncio.create_task(stage.recorder.wait_through(OFFSET_S + 90.0, 1.0))
+    k = 0
+    while not waiting.done() and stage.rig_link.failure is None:
+        through_s = OFFSET_S + (k + 1) * advance_s
+        await stage.rig.say(batch(k, OFFSET_S + k * advance_s, through_s))
+        while stage.recorder.recording.last_sequence != k:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        now.now_s += 0.9
+        k += 1
+    return await waiting
+
+
+def test_a_recording_that_creeps_is_not_waited_for_without_limit(
+    play: Play, patience: Clock
+) -> None:
+    async def scene(stage: Stage) -> str:
+        with pytest.raises(PeerLost) as lost:
+            await wait_while(stage, patience, 0.5)
+        assert stage.rig_link.failure is lost.value
+        return str(lost.value)
+
+    assert "recording goes on more slowly than time: in 11 s it came 6." in play(scene)
+
+
+def test_a_recording_that_lags_but_keeps_pace_is_waited_for(play: Play, patience: Clock) -> None:
+    async def scene(stage: Stage) -> bool:
+        return await wait_while(stage, patience, 1.0)
+
+    assert play(scene)
 
 
 def test_a_block_can_follow_one_that_was_given_up(play: Play) -> None:

@@ -75,7 +75,41 @@ def test_a_session_only_runs_after_it_was_prepared() -> None:
         (State.PREPARING, Event.PREPARED),
         (State.PAUSING, Event.RESUME),
         (State.PAUSED, Event.RESUME),
+        (State.INTERRUPTED, Event.RESTORED),
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "meanwhile", "restored", "given_up"),
+    [
+        (State.RUNNING, State.INTERRUPTED, State.RUNNING, State.PAUSED),
+        (State.PAUSING, State.PAUSED, State.PAUSED, State.PAUSED),
+        (State.PAUSED, State.PAUSED, State.PAUSED, State.PAUSED),
+        (State.FINISHING, State.FINISHING, State.FINISHING, State.FINISHING),
+    ],
+)
+def test_what_the_operator_asked_for_outlasts_an_interruption(
+    state: State, meanwhile: State, restored: State, given_up: State
+) -> None:
+    assert next_state(state, Event.LOST) is meanwhile
+    assert next_state(meanwhile, Event.LOST) is meanwhile
+    assert next_state(meanwhile, Event.RESTORED) is restored
+    assert next_state(meanwhile, Event.GIVEN_UP) is given_up
+
+
+def test_what_the_operator_asks_for_during_an_interruption_holds_afterwards() -> None:
+    for command, meanwhile in ((Event.PAUSE, State.PAUSED), (Event.STOP, State.FINISHING)):
+        assert next_state(State.INTERRUPTED, command) is meanwhile
+        assert next_state(meanwhile, Event.RESTORED) is meanwhile
+    assert next_state(State.PAUSED, Event.RETRY) is State.INTERRUPTED
+    with pytest.raises(TransitionRefused, match="a session that is interrupted cannot resume"):
+        next_state(State.INTERRUPTED, Event.RESUME)
+
+
+def test_before_it_runs_and_while_it_ends_nothing_is_brought_back() -> None:
+    for state in (State.IDLE, State.PREPARING, State.ABORTING, *FINAL):
+        with pytest.raises(TransitionRefused):
+            next_state(state, Event.LOST)
 
 
 def test_no_block_can_end_in_a_session_that_is_paused() -> None:

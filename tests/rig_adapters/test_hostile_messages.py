@@ -16,12 +16,13 @@ from rig_adapters.errors import PeerLost, Reason, RemoteProtocolError, RigTimeou
 from rig_adapters.light import LightSource, LightWatcher
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.listener import Listener
+from rig_adapters.stimulus.shine import Shine
 from rig_adapters.testing import examples
 from rig_adapters.testing.hostile import Frames, Hostile, frames_of
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.conversation import RIG, STIMULUS
-from rig_adapters.wire.light import LIGHT_MESSAGES, LightChanged
+from rig_adapters.wire.light import LIGHT_MESSAGES, ImagesUploaded, LightChanged
 
 CODEC = Codec(RIG.vocabulary)
 LIGHT_CODEC = Codec(LIGHT_MESSAGES)
@@ -195,6 +196,26 @@ def test_light_that_is_none_is_refused_and_what_follows_is_seen(tmp_path: Path) 
     assert watcher.refusals.total == len(thrown)
     watcher.close()
     context.destroy(linger=0)
+
+
+def test_another_watcher_gets_the_light_once_it_is_renewed_and_nobody_waits_for_the_one_before(
+    tmp_path: Path,
+) -> None:
+    endpoint = f"ipc://{tmp_path / 'light'}"
+    shine = Shine(endpoint)
+    pixels = np.zeros((1, 4, 4, 3), np.uint8)
+    for sha256 in ("a" * 64, "b" * 64):
+        watcher = LightWatcher(endpoint)
+        shine.uploaded([sha256], pixels)
+        seen = watcher.receive(5000)
+        assert isinstance(seen, ImagesUploaded)
+        assert seen.sha256s == (sha256,)
+        # Whoever is gone without a word is missed, not waited for.
+        watcher.close()
+        for _ in range(100):
+            shine.uploaded([sha256], pixels)
+        shine.renew()
+    shine.close()
 
 
 @pytest.mark.parametrize("kind", [zmq.PAIR, zmq.PULL, zmq.PUSH, zmq.DEALER, zmq.SUB])

@@ -132,7 +132,11 @@ class Lab:
         """The process ids of the running stimulus process and rig adapter."""
         found = {}
         for child in psutil.Process(self.daemon_pid()).children():
-            words = " ".join(child.cmdline())
+            try:
+                words = " ".join(child.cmdline())
+            except psutil.Error:
+                # It has just ended.
+                continue
             for name in ("rig_adapters.stimulus", "rig_adapters.sim"):
                 if name in words:
                     found[name] = child.pid

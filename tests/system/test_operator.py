@@ -1,5 +1,6 @@
 """What an operator does to a running session: pause, note, resume, stop, interrupt."""
 
+import os
 import signal
 import subprocess
 
@@ -91,7 +92,17 @@ def test_who_watches_a_session_sees_its_generations_and_its_end_and_may_leave(la
     assert "generation" in generations
 
 
-STATES = ("idle", "preparing", "running", "pausing", "paused", "finishing", "aborting")
+STATES = (
+    "idle",
+    "preparing",
+    "running",
+    "pausing",
+    "paused",
+    "interrupted",
+    "given up",
+    "finishing",
+    "aborting",
+)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +112,14 @@ STATES = ("idle", "preparing", "running", "pausing", "paused", "finishing", "abo
 def test_an_interrupt_in_any_state_leaves_nothing_behind(
     lab: Lab, state: str, number: signal.Signals
 ) -> None:
-    run = lab.start(*VIRTUAL, *LONG_BLOCKS)
+    given_up = ("supervision.max_restarts=0",) if state == "given up" else ()
+    # A process that is stopped by the test shall not be missed on its own.
+    run = lab.start(*VIRTUAL, *LONG_BLOCKS, *given_up, "rig.heartbeat_s=30")
     bring_to(lab, state)
 
     run.send_signal(number)
+    if state == "interrupted":
+        os.kill(lab.children()["rig_adapters.stimulus"], signal.SIGCONT)
     if state == "aborting":
         run.send_signal(number)
     output, _ = run.communicate(timeout=60)
@@ -135,6 +150,13 @@ def bring_to(lab: Lab, state: str) -> None:
     if state in ("pausing", "paused"):
         lab.command(Pause())
         lab.wait_for_state(state)
+    if state in ("interrupted", "given up"):
+        children = lab.children()
+        if state == "interrupted":
+            # Until it goes on, the session waits for it to blank the screen.
+            os.kill(children["rig_adapters.stimulus"], signal.SIGSTOP)
+        os.kill(children["rig_adapters.sim"], signal.SIGKILL)
+        lab.wait_for_state("interrupted" if state == "interrupted" else "paused")
     if state == "finishing":
         lab.command(Stop())
         lab.wait_for_state("finishing")

@@ -117,18 +117,21 @@ def test_a_daemon_that_is_killed_can_go_on_with_the_same_adapter(lab: Lab) -> No
         there.interrupt()
 
 
-def test_a_rig_that_is_lost_on_the_way_ends_the_session_like_one_that_died(lab: Lab) -> None:
+def test_a_rig_that_was_lost_on_the_way_is_connected_to_anew(lab: Lab) -> None:
     with adapter(lab) as there:
         run = lab.start(*VIRTUAL, *LONG_BLOCKS, there.override, "rig.heartbeat_s=0.5")
         lab.wait_for_state("running")
         lab.wait_until_presenting()
         there.process.send_signal(signal.SIGSTOP)
-        output, _ = run.communicate(timeout=60)
-        assert run.returncode == 4, output
-        assert "the rig adapter gave no sign of life for" in output
-        end = lab.the_log().end
-        assert end is not None
-        assert end.exit_status == "fail"
-        # It was not this session's to end.
+        lab.wait_for_state("interrupted")
+        # It was not this session's to end; it finds its daemon gone, and waits for another.
         there.process.send_signal(signal.SIGCONT)
+        lab.wait_for_state("running")
+        lab.wait_until_presenting()
+        assert lab.neuroloop("stop", "--now").returncode == 0
+        output, _ = run.communicate(timeout=60)
+        assert run.returncode == 3, output
+        text = " ".join(lab.the_log().events.text)
+        assert "the rig adapter gave no sign of life for" in text
+        assert "the stimulus process and the rig adapter are back after" in text
         there.interrupt()

@@ -83,6 +83,28 @@ def test_a_virtual_session_hears_all_that_was_shown_without_waiting_for_the_scre
 
 
 @pytest.mark.system
+def test_a_virtual_session_can_go_on_after_any_time(
+    light: LightSource, light_endpoint: str
+) -> None:
+    begin_s = 100_000.0
+    with started(MODULE, RIG) as driver:
+        driver.send(
+            m.ConfigureRig(
+                settings={"clock_offset_s": 0.0, "clock_drift_ppm": 0.0},
+                seed=7,
+                time="virtual",
+                light_endpoint=light_endpoint,
+                clock_start_s=begin_s,
+            )
+        )
+        driver.expect(m.RigConfigured)
+        driver.send(m.StartRecording())
+        assert driver.expect(m.RecordingStarted).rig_time_s == begin_s
+        light.upload(LightChanged(what="dark_until", host_time_s=begin_s + 1.0))
+        assert driver.expect(m.SpikesRecorded).through_rig_s == begin_s + 1.0
+
+
+@pytest.mark.system
 def test_an_image_that_was_never_uploaded_is_the_displays_fault(
     light: LightSource, light_endpoint: str
 ) -> None:

@@ -131,6 +131,16 @@ def test_a_ping_and_an_abort_are_heard_in_the_middle_of_a_block(
     assert daemon.hear(m.BlockAborted).presented == 1
 
 
+def test_the_light_is_renewed_when_the_daemon_says_so(
+    daemon: Daemon, rng: np.random.Generator
+) -> None:
+    daemon.configure()
+    daemon.say(m.RenewLight())
+    daemon.hear(m.LightRenewed)
+    daemon.say(load([5], rng))
+    daemon.hear(m.ImagesLoaded)
+
+
 def test_a_wrong_hash_is_a_fault_that_names_the_image(
     daemon: Daemon, rng: np.random.Generator
 ) -> None:
