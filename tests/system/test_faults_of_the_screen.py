@@ -15,55 +15,52 @@ pytestmark = pytest.mark.system
 STEADY = (*VIRTUAL, "rig.settings.failed_trial_probability=0", "stopping.max_generations=2")
 
 
-def faulted(lab: Lab, fault: str) -> str:
-    """Run a session whose stimulus process misbehaves; return what its operator reads."""
+def outlived(lab: Lab, fault: str) -> tuple[str, LogReader]:
+    """Run a session whose stimulus process misbehaves once; return what is said, and its log."""
     lab.misbehave(fault)
-    sets = [word for override in STEADY for word in ("--set", override)]
-    done = lab.neuroloop("run", str(lab.config), *sets)
-    assert done.returncode == 4, done.stderr
-    return done.stderr
+    log = lab.run(*STEADY)
+    is_whole(log)
+    (said,) = log.events.text[log.events.kind == "interruption"]
+    return str(said), log
 
 
-def gone_on(lab: Lab) -> LogReader:
-    """Go on with the session, now with processes that behave, to its good end."""
-    lab.behave()
-    done = lab.neuroloop("resume", str(lab.the_log().path.parent))
-    assert done.returncode == 0, done.stderr
-    log = lab.the_log()
+def is_whole(log: LogReader) -> None:
     assert log.generations_committed == 2
     assert [f.message for f in run_checks(log) if f.severity == "error"] == []
     assert set(log.scores.n_valid.tolist()) == {1}
-    return log
 
 
 def test_a_stimulus_process_killed_between_upload_and_first_flip_has_shown_nothing(
     lab: Lab,
 ) -> None:
-    said = faulted(lab, "killed_before_first_flip")
+    said, log = outlived(lab, "killed_before_first_flip")
 
     assert "the stimulus process was killed by SIGKILL" in said
-    shown = gone_on(lab).presentations
+    shown = log.presentations
     before = shown.part == 0
     assert set(shown.outcome[before & (shown.block == 0)]) == {"not_shown"}
     assert set(shown.outcome[~before | (shown.block > 0)]) == {"completed"}
 
 
-def test_graphics_that_fail_within_a_block_end_the_session_in_a_sentence(lab: Lab) -> None:
-    said = faulted(lab, "context_lost")
+def test_graphics_that_fail_within_a_block_are_started_anew(lab: Lab) -> None:
+    said, _ = outlived(lab, "context_lost")
 
     assert "the stimulus process cannot go on: unexpected OSError: GL_CONTEXT_LOST" in said
-    end = lab.the_log().end
-    assert end is not None
-    assert end.exit_status == "fail"
 
 
 def test_pixels_with_a_wrong_hash_are_never_scored(lab: Lab) -> None:
-    said = faulted(lab, "wrong_hash")
+    lab.misbehave("wrong_hash")
+    sets = [word for override in STEADY for word in ("--set", override)]
+    done = lab.neuroloop("run", str(lab.config), *sets)
+    assert done.returncode == 4, done.stderr
 
     told = (lab.folder / "misbehaviour.jsonl").read_text(encoding="utf-8")
     image_id = json.loads(told)["image_id"]
-    assert f"showed other pixels than it was sent for image {image_id}" in said
-    log = gone_on(lab)
+    assert f"showed other pixels than it was sent for image {image_id}" in done.stderr
+    again = lab.neuroloop("resume", str(lab.the_log().path.parent))
+    assert again.returncode == 0, again.stderr
+    log = lab.the_log()
+    is_whole(log)
     shown = log.presentations
     wrong = shown.outcome == "wrong_image"
     assert shown.image_id[wrong].tolist() == [image_id]

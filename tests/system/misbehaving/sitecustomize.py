@@ -136,6 +136,7 @@ def misbehave_as_display(fault: str) -> None:
     def receive_and_die(self: Any, timeout_s: float) -> Any:
         message = receive(self, timeout_s)
         if isinstance(message, PresentBlock):
+            note(fault=fault)
             os.kill(os.getpid(), signal.SIGKILL)
         return message
 
@@ -160,6 +161,7 @@ def misbehave_as_display(fault: str) -> None:
     def show_and_fail(self: Any, scene: Any, frames: int) -> Any:
         calls["show"] += 1
         if calls["show"] > FAILS_AFTER:
+            note(fault=fault)
             raise OSError("GL_CONTEXT_LOST: the graphics card was reset")
         return show(self, scene, frames)
 
@@ -174,7 +176,14 @@ def misbehave_as_display(fault: str) -> None:
         setattr(owner, name, function)
 
 
-FAULTS = [fault for fault in os.environ.get("MISBEHAVE", "").split(",") if fault]
+def done_before() -> set[str]:
+    """Return the faults that came already: a process that is started anew behaves."""
+    told = Path(os.environ.get("MISBEHAVIOUR", ""))
+    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
+    return {json.loads(line)["fault"] for line in lines}
+
+
+FAULTS = [f for f in os.environ.get("MISBEHAVE", "").split(",") if f and f not in done_before()]
 RIG_FAULTS = [fault for fault in FAULTS if hasattr(MisbehavingRig, fault)]
 if "rig_adapters.sim" in sys.orig_argv and RIG_FAULTS:
     misbehave_as_rig(RIG_FAULTS)
