@@ -287,7 +287,7 @@ async def show(
     def keep(part: int, shown: Sequence[Shown]) -> None:
         parts.append(finish_part(session, part, shown))
         session.logbook.part_ended(parts[-1])
-        if not any(_was_heard(part.presentations) for part in parts):
+        if _is_silent(parts[-1]) and not any(_was_heard(part) for part in parts):
             raise NothingHeard(block)
 
     with session.stopwatch.measure("present"):
@@ -295,8 +295,13 @@ async def show(
     return join_parts(parts)
 
 
-def _was_heard(presentations: PresentationTable) -> bool:
-    return bool((presentations.response_counts != NO_COUNT).any())
+def _was_heard(part: FinishedPart) -> bool:
+    return bool((part.presentations.response_counts != NO_COUNT).any())
+
+
+def _is_silent(part: FinishedPart) -> bool:
+    """Whether nothing was recorded of what was shown; a clock that stepped is another matter."""
+    return bool(np.isfinite(part.presentations.onset_rig_s).any()) and not _was_heard(part)
 
 
 def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> FinishedPart:

@@ -272,3 +272,17 @@ def test_a_block_of_which_nothing_was_heard_is_not_shown_over_and_over(
 
     n_parts = play(scene, "rig.response_deadline_s=0.01", batches=batches, dropped=dropped)
     assert n_parts == (1 if silent_parts == {0} else 3)
+
+
+def test_a_clock_that_stepped_is_not_taken_for_a_rig_that_hears_nothing(
+    play: Callable[..., Any],
+) -> None:
+    def rig_s(host_s: float) -> float:
+        # After the only trial of the first part, and before its end.
+        return host_s + (1000.0 if host_s < 0.46 else 1500.0)
+
+    async def scene(stage: Stage) -> int:
+        await shown_by(stage)
+        return len(stage.blocks)
+
+    assert play(scene, rig_s=rig_s) == 2
