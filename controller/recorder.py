@@ -151,7 +151,7 @@ def _refuse_clock_that_went_back(through_rig_s: float | None, batch: m.SpikesRec
         raise RemoteProtocolError(
             f"the rig's clock went back from {through_rig_s:.4f} to {batch.from_rig_s:.4f} s, so "
             "that new spikes could be taken for earlier ones: the recording system was started "
-            "anew or its clock was set; neuroloop resume goes on with the open block"
+            "anew or its clock was set"
         )
 
 

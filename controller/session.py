@@ -284,13 +284,10 @@ async def show(
     seed, block = session.config.session.seed, session.block
     rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=block)
 
-    # Once can be a jump of the rig's clock, which is over when all is shown again.
-    patience = len(earlier) + min(2, session.config.scoring.attempts)
-
     def keep(part: int, shown: Sequence[Shown]) -> None:
         parts.append(finish_part(session, part, shown))
         session.logbook.part_ended(parts[-1])
-        if len(parts) >= patience and not any(_was_heard(part.presentations) for part in parts):
+        if _is_silent(parts[-1]) and not any(_was_heard(part) for part in parts):
             raise NothingHeard(block)
 
     with session.stopwatch.measure("present"):
@@ -298,8 +295,13 @@ async def show(
     return join_parts(parts)
 
 
-def _was_heard(presentations: PresentationTable) -> bool:
-    return bool((presentations.response_counts != NO_COUNT).any())
+def _was_heard(part: FinishedPart) -> bool:
+    return bool((part.presentations.response_counts != NO_COUNT).any())
+
+
+def _is_silent(part: FinishedPart) -> bool:
+    """Whether nothing was recorded of what was shown; a clock that stepped is another matter."""
+    return bool(np.isfinite(part.presentations.onset_rig_s).any()) and not _was_heard(part)
 
 
 def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> FinishedPart:

@@ -20,7 +20,7 @@ def follow(
 ) -> None:
     """Show what `ask` returns, None while there is no answer, as long as the session is alive.
 
-    `quiet`: nothing but alarms, for then the session waits for an answer.
+    `quiet`: nothing but alarms and pauses, for then the session waits for an answer.
     """
     if err.is_terminal and not quiet:
         _follow_live(is_alive, ask)
@@ -52,7 +52,8 @@ def _print_lines(
                 if line not in told:
                     err.print(line, markup=False, style="bold red")
             told = alarms
-            if generations and status.state != "preparing" and status.message != message:
+            tell = generations or status.state == "paused"
+            if tell and status.state != "preparing" and status.message != message:
                 message = status.message
                 err.print(message, markup=False)
         time.sleep(POLL_S)

@@ -251,7 +251,7 @@ async def shown_by(stage: Stage) -> None:
     await show(cast(Session, session), {0: cast(Rendered, images)}, ())
 
 
-@pytest.mark.parametrize("silent_parts", [{0, 1}, {0}, {1}])
+@pytest.mark.parametrize("silent_parts", [{0}, {1}])
 def test_a_block_of_which_nothing_was_heard_is_not_shown_over_and_over(
     play: Callable[..., Any], silent_parts: set[int]
 ) -> None:
@@ -262,13 +262,27 @@ def test_a_block_of_which_nothing_was_heard_is_not_shown_over_and_over(
         return 4 if part == 0 and planned.image_id == 4 else 0
 
     async def scene(stage: Stage) -> int:
-        if silent_parts == {0, 1}:
+        if silent_parts == {0}:
             with pytest.raises(NothingHeard, match="the rig heard nothing of block 7"):
                 await shown_by(stage)
         else:
-            # Something was heard, before or when all was shown again: it is shown as often as any.
+            # What came before was heard, so it is shown as often as any.
             await shown_by(stage)
         return len(stage.blocks)
 
     n_parts = play(scene, "rig.response_deadline_s=0.01", batches=batches, dropped=dropped)
-    assert n_parts == (3 if silent_parts == {1} else 2)
+    assert n_parts == (1 if silent_parts == {0} else 3)
+
+
+def test_a_clock_that_stepped_is_not_taken_for_a_rig_that_hears_nothing(
+    play: Callable[..., Any],
+) -> None:
+    def rig_s(host_s: float) -> float:
+        # After the only trial of the first part, and before its end.
+        return host_s + (1000.0 if host_s < 0.46 else 1500.0)
+
+    async def scene(stage: Stage) -> int:
+        await shown_by(stage)
+        return len(stage.blocks)
+
+    assert play(scene, rig_s=rig_s) == 2
