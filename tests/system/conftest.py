@@ -92,8 +92,15 @@ class Lab:
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
         """Start a session and return while it runs."""
+        return self._started("run", str(self.config), *_sets(overrides))
+
+    def go_on(self, folder: Path) -> subprocess.Popen[str]:
+        """Go on with a session that was cut off, and return while it runs."""
+        return self._started("resume", str(folder))
+
+    def _started(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [NEUROLOOP, "run", str(self.config), *_sets(overrides)],
+            [NEUROLOOP, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
