@@ -190,7 +190,11 @@ class Lab:
 
     def is_clean(self) -> None:
         """Assert that no process and no socket of these sessions is left."""
-        wait_for(lambda: not self.processes(), "the end of all processes", 30)
+        try:
+            wait_for(lambda: not self.processes(), "the end of all processes", 30)
+        except AssertionError as error:
+            left = [(process.pid, process.cmdline()) for process in self.processes()]
+            raise AssertionError(f"processes left behind: {left}") from error
         assert not list(self.runtime.iterdir()), list(self.runtime.rglob("*"))
 
     def processes(self) -> list[psutil.Process]:
