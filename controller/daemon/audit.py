@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -118,6 +119,7 @@ class RunningAudit:
     async def _listen(self) -> int:
         """Run the process once and take in what it says; return its exit status."""
         command = ["-m", "sessions.audit", str(self._folder), "--first-block", str(self.audited)]
+        command += ["--parent", str(os.getpid())]
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with (self._folder / "audit.log").open("ab") as log:
             self._process = process = await asyncio.create_subprocess_exec(

@@ -39,7 +39,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     # Ctrl-C may reach all processes of a session; the daemon says when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent(ending)
+    _end_with_parent(ending, arguments.parent or os.getppid())
     try:
         for audited in follow(arguments.folder, ending):
             if audited.block >= arguments.first_block:
@@ -66,16 +66,17 @@ def line(audited: BlockAudit) -> str:
     )
 
 
-def _end_with_parent(ending: threading.Event) -> None:
+def _end_with_parent(ending: threading.Event, parent: int) -> None:
     """Have Linux send SIGTERM when the parent dies; elsewhere, look every second."""
-    parent = os.getppid()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def watch() -> None:
-        while not ending.wait(1.0):
-            if os.getppid() != parent:
-                ending.set()
+        # First of all at once: it may have died before this process could ask for any signal.
+        while os.getppid() == parent:
+            if ending.wait(1.0):
+                return
+        ending.set()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
@@ -88,6 +89,9 @@ def _parse() -> argparse.Namespace:
         type=int,
         default=0,
         help="first block to report; earlier ones are only learned from",
+    )
+    parser.add_argument(
+        "--parent", type=int, help="process with which to end; default: whoever started this one"
     )
     return parser.parse_args()
 

@@ -92,8 +92,15 @@ class Lab:
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
         """Start a session and return while it runs."""
+        return self._started("run", str(self.config), *_sets(overrides))
+
+    def go_on(self, folder: Path) -> subprocess.Popen[str]:
+        """Go on with a session that was cut off, and return while it runs."""
+        return self._started("resume", str(folder))
+
+    def _started(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [NEUROLOOP, "run", str(self.config), *_sets(overrides)],
+            [NEUROLOOP, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -183,7 +190,11 @@ class Lab:
 
     def is_clean(self) -> None:
         """Assert that no process and no socket of these sessions is left."""
-        wait_for(lambda: not self.processes(), "the end of all processes", 30)
+        try:
+            wait_for(lambda: not self.processes(), "the end of all processes", 30)
+        except AssertionError as error:
+            left = [(process.pid, process.cmdline()) for process in self.processes()]
+            raise AssertionError(f"processes left behind: {left}") from error
         assert not list(self.runtime.iterdir()), list(self.runtime.rglob("*"))
 
     def processes(self) -> list[psutil.Process]:

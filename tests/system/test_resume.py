@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import h5py
 import numpy as np
@@ -123,25 +124,27 @@ def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: 
     } == set()
 
 
-def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
-    run = lab.start(*FOUR)
-    lab.wait_for_state("running")
-    kill_within_block(lab, "daemon", 2)
+def kill_daemon_within_block(lab: Lab, run: subprocess.Popen[str]) -> None:
+    """Kill the daemon when the block is just being shown, and wait for the end of everybody."""
+    wait_for(lambda: (s := lab.status()) and s.presentations_done > 0, "the first presentation")
+    os.kill(lab.daemon_pid(), signal.SIGKILL)
     run.communicate(timeout=60)
+    wait_for(lambda: not lab.processes(), "the end of all processes", 60)
+
+
+def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
+    # A block long enough to be killed in twice.
+    run = lab.start(*LONG, "stopping.max_generations=1", "scoring.repeats=60")
+    kill_daemon_within_block(lab, run)
     (path,) = lab.logs()
-    with h5py.File(path, "r") as file:
-        block = int(file.attrs["generations_committed"])
-    assert lab.neuroloop("resume", str(path.parent), "--detach").returncode == 0
-    kill_within_block(lab, "daemon", block)
-    wait_for(lambda: not lab.processes(), "the end of all processes", 30)
+    kill_daemon_within_block(lab, lab.go_on(path.parent))
 
     assert lab.neuroloop("resume", str(path.parent)).returncode == 0
     log = lab.the_log()
 
     assert errors_in(log) == []
-    shown = log.presentations
-    ids = shown.presentation_id[shown.block <= block]
     # Ids count on without a hole, so no presentation of any of the three runs is missing.
+    ids = log.presentations.presentation_id
     assert np.array_equal(np.sort(ids), np.arange(len(ids)))
 
 
