@@ -4,7 +4,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from controller.control.messages import PartStatus, ThreadStatus
+from sessions.analysis.evolution import describe
+from sessions.records import GenerationRecord, ThreadGeneration
 
 
 @dataclass
@@ -67,3 +71,26 @@ class Progress:
         if max_minutes is not None:
             estimates.append(max(0.0, 60.0 * max_minutes - running_s))
         return min(estimates, default=None)
+
+
+def thread_status(record: GenerationRecord, told: ThreadGeneration, name: str) -> ThreadStatus:
+    """Return how a thread stands after a generation."""
+    references = record.reference_scores
+    score_mean, score_sem, _, n_scored = describe(told.scores)
+    reference_mean, _, _, _ = describe(references.score[references.thread_id == told.thread_id])
+    return ThreadStatus(
+        thread_id=told.thread_id,
+        name=name,
+        generation=told.generation,
+        n_images=len(told.image_ids),
+        n_scored=n_scored,
+        score_mean=_if_known(score_mean),
+        score_sem=_if_known(score_sem),
+        reference_mean=_if_known(reference_mean),
+        sigma=told.optimizer_summary.get("sigma"),
+        code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
+    )
+
+
+def _if_known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

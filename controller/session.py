@@ -8,7 +8,7 @@ daemon's; retries and outcomes are in `controller.block`.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,12 @@ import numpy.typing as npt
 from controller.block import BlockPresenter, Shown
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
-from controller.control.messages import ThreadStatus
 from controller.errors import NothingHeard
 from controller.experiments.blocks import images_of_block
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
 from controller.optimizers.base import Population
-from controller.progress import Progress
+from controller.progress import Progress, thread_status
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
 from controller.recording import clock_fit, presentation_table, spike_table
@@ -30,15 +29,13 @@ from controller.resume import OTHER_IMAGES, GoOn, same_codes, still_waiting, wit
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
-from sessions.analysis.evolution import describe
-from sessions.analysis.responses import ScoringRule, score_thread
+from sessions.analysis.responses import ScoringRule, score_references, score_thread
 from sessions.committed import join_parts
 from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock, RenderedImages
 from sessions.records import (
     NO_COUNT,
     GenerationRecord,
     PresentationTable,
-    ReferenceScores,
     SessionStart,
     SpikeTable,
     ThreadGeneration,
@@ -84,7 +81,6 @@ class Session:
     spikes_from_rig_s: float = -np.inf
     going_on: GoOn | None = None
     """Of a session that was cut off: where it goes on; None from its first block on."""
-    timings: list[Mapping[str, float]] = field(default_factory=list)
 
     @property
     def open_block(self) -> bool:
@@ -151,7 +147,9 @@ async def run_generation(session: Session) -> None:
         started_wall=started_wall,
         ended_wall=wall_time(),
         threads=generations,
-        reference_scores=score_references(session, presentations),
+        reference_scores=score_references(
+            session.start, presentations, session.unit_ids, session.rule
+        ),
         presentations=presentations,
         spikes=spikes,
         clock=clock_fit(session.presenter.clock),
@@ -344,24 +342,6 @@ def score_generation(
     )
 
 
-def score_references(session: Session, presentations: PresentationTable) -> ReferenceScores:
-    """Score the reference images once for each thread, with its driver units at its place."""
-    ids = session.start.references.image_ids
-    scored = [
-        (info, score_thread(info, ids, presentations, session.unit_ids, session.rule))
-        for info in session.start.threads
-    ]
-    empty = np.zeros(0, np.int64)
-    return ReferenceScores(
-        image_id=np.concatenate([empty, *(scores.image_ids for _, scores in scored)]),
-        thread_id=np.concatenate(
-            [empty, *(np.full(len(ids), info.thread_id) for info, _ in scored)]
-        ),
-        score=np.concatenate([np.zeros(0), *(scores.scores for _, scores in scored)]),
-        n_valid=np.concatenate([empty, *(scores.n_valid for _, scores in scored)]),
-    )
-
-
 async def commit(session: Session, record: GenerationRecord) -> None:
     """Return when the generation is durable; tells the operator of a disk that takes long."""
     began_s = time.monotonic()
@@ -406,7 +386,6 @@ def lap(session: Session) -> dict[str, float]:
         stages["neuron"] = min(neuron_s, waiting_s)
         stages["display"] = min(display_s, waiting_s - stages["neuron"])
         stages["wire"] = waiting_s - stages["neuron"] - stages["display"]
-    session.timings.append(stages)
     return stages
 
 
@@ -414,28 +393,5 @@ def report(session: Session, record: GenerationRecord) -> None:
     """Bring the monitors up to date after a committed generation."""
     progress = session.progress
     progress.block_done(session.block)
-    progress.threads = tuple(_thread_status(session, record, told) for told in record.threads)
-
-
-def _thread_status(
-    session: Session, record: GenerationRecord, told: ThreadGeneration
-) -> ThreadStatus:
-    references = record.reference_scores
-    score_mean, score_sem, _, n_scored = describe(told.scores)
-    reference_mean, _, _, _ = describe(references.score[references.thread_id == told.thread_id])
-    return ThreadStatus(
-        thread_id=told.thread_id,
-        name=session.threads[told.thread_id].name,
-        generation=told.generation,
-        n_images=len(told.image_ids),
-        n_scored=n_scored,
-        score_mean=_if_known(score_mean),
-        score_sem=_if_known(score_sem),
-        reference_mean=_if_known(reference_mean),
-        sigma=told.optimizer_summary.get("sigma"),
-        code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
-    )
-
-
-def _if_known(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    names = [thread.name for thread in session.threads]
+    progress.threads = tuple(thread_status(record, t, names[t.thread_id]) for t in record.threads)

@@ -21,6 +21,8 @@ from sessions.records import (
     Floats,
     Ints,
     PresentationTable,
+    ReferenceScores,
+    SessionStart,
     ThreadInfo,
     Window,
 )
@@ -203,6 +205,28 @@ def score_thread(
         presentations.response_counts[:, columns],
         None if rule.baseline_mode == "none" else presentations.baseline_counts[:, columns],
         rule,
+    )
+
+
+def score_references(
+    start: SessionStart,
+    presentations: PresentationTable,
+    unit_ids: Sequence[int],
+    rule: ScoringRule,
+) -> ReferenceScores:
+    """Score the reference images once for each thread, with its driver units at its place."""
+    ids = start.references.image_ids
+    scored = [
+        (info, score_thread(info, ids, presentations, unit_ids, rule)) for info in start.threads
+    ]
+    empty = np.zeros(0, np.int64)
+    return ReferenceScores(
+        image_id=np.concatenate([empty, *(scores.image_ids for _, scores in scored)]),
+        thread_id=np.concatenate(
+            [empty, *(np.full(len(ids), info.thread_id) for info, _ in scored)]
+        ),
+        score=np.concatenate([np.zeros(0), *(scores.scores for _, scores in scored)]),
+        n_valid=np.concatenate([empty, *(scores.n_valid for _, scores in scored)]),
     )
 
 

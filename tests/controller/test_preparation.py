@@ -1,7 +1,6 @@
 """Reasons not to start a session, and what the loop adds up: stopping rules, times, scores."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,7 +97,6 @@ class Loop:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     recorder: Any = field(default_factory=lambda: SimpleNamespace(busy_s=0.0))
     screen: Any = field(default_factory=lambda: SimpleNamespace(busy_s=0.0))
-    timings: list[Mapping[str, float]] = field(default_factory=list)
 
 
 def as_session(loop: Loop) -> Session:
@@ -152,7 +150,6 @@ def test_waiting_in_virtual_time_is_split_by_what_the_processes_report(
     assert {stage: stages[stage] for stage in split} == split
     assert set(stages) <= set(TIMING_STAGES)
     assert (loop.recorder.busy_s, loop.screen.busy_s) == (0.0, 0.0)
-    assert loop.timings == [stages]
 
 
 @pytest.mark.usefixtures("now")
