@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,13 +36,14 @@ def main() -> int:
     """Audit the log that the command line names."""
     arguments = _parse()
     os.nice(NICENESS)
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    over: list[str] = []
+    # Not an Event: its lock may be held by the very thread that is interrupted here.
+    signal.signal(signal.SIGTERM, lambda *_: over.append("asked to end"))
     # Ctrl-C may reach all processes of a session; the daemon says when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent(ending, arguments.parent or os.getppid())
+    _end_with_parent(over, arguments.parent or os.getppid())
     try:
-        for audited in follow(arguments.folder, ending):
+        for audited in follow(arguments.folder, lambda: bool(over)):
             if audited.block >= arguments.first_block:
                 print(line(audited), flush=True)  # noqa: T201 - the interface
     except BrokenPipeError:
@@ -66,7 +68,7 @@ def line(audited: BlockAudit) -> str:
     )
 
 
-def _end_with_parent(ending: threading.Event, parent: int) -> None:
+def _end_with_parent(over: list[str], parent: int) -> None:
     """Have Linux send SIGTERM when the parent dies; elsewhere, look every second."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -74,9 +76,8 @@ def _end_with_parent(ending: threading.Event, parent: int) -> None:
     def watch() -> None:
         # First of all at once: it may have died before this process could ask for any signal.
         while os.getppid() == parent:
-            if ending.wait(1.0):
-                return
-        ending.set()
+            time.sleep(1.0)
+        over.append("the parent died")
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 

@@ -6,8 +6,8 @@ only then, and only for as long as the rows of one block take to read.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sessions.audit.auditor import Auditor, BlockAudit
@@ -18,8 +18,8 @@ from sessions.schema import FILE_NAME
 POLL_S = 0.05
 
 
-def follow(folder: Path, ending: threading.Event) -> Iterator[BlockAudit]:
-    """Audit the log in `folder` from its first block on, until it has an end or `ending` is set.
+def follow(folder: Path, is_over: Callable[[], bool]) -> Iterator[BlockAudit]:
+    """Audit the log in `folder` from its first block on, until it has an end or `is_over`.
 
     Raises:
         LogFormatError: it is no session log, or was damaged.
@@ -29,13 +29,13 @@ def follow(folder: Path, ending: threading.Event) -> Iterator[BlockAudit]:
     auditor: Auditor | None = None
     seen: tuple[int, int] | None = None
     next_block = 0
-    while not ending.is_set():
+    while not is_over():
         found = _state(path)
         if found != seen and found is not None:
             try:
                 reader = open_log(path)
                 auditor = auditor or Auditor(reader.start)
-                while next_block < reader.generations_committed and not ending.is_set():
+                while next_block < reader.generations_committed and not is_over():
                     yield auditor.audit(reader.block(next_block))
                     next_block += 1
             except LogBusyError:
@@ -45,7 +45,7 @@ def follow(folder: Path, ending: threading.Event) -> Iterator[BlockAudit]:
                 if reader.end is not None:
                     return
             seen = found
-        ending.wait(POLL_S)
+        time.sleep(POLL_S)
 
 
 def _state(path: Path) -> tuple[int, int] | None:
