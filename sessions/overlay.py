@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 PAGE_BYTES = 2**16
+HEAD_BYTES = 2**20
+"""Read before HDF5 sees the file, since h5py crashes later where it fails to open one."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,16 @@ class Pages:
 
 
 class Overlay(io.RawIOBase):
-    """A seekable file: the one open at `base` (None: an empty one), with what is written on top."""
+    """A seekable file: the one open at `base` (None: an empty one), with what is written on top.
+
+    Raises OSError where the beginning of the file cannot be read.
+    """
 
     def __init__(self, base: int | None) -> None:
         self.fault: OSError | None = None
         """What the disk answered where it could not be read."""
         self._base = base
+        self._head = b"" if base is None else os.pread(base, HEAD_BYTES, 0)
         self._pages: dict[int, bytearray] = {}
         self._size = 0 if base is None else os.fstat(base).st_size
         self._position = 0
@@ -115,6 +121,8 @@ class Overlay(io.RawIOBase):
     def _on_disk(self, start: int, n_bytes: int) -> bytes:
         if self._base is None:
             return bytes(n_bytes)
+        if start + n_bytes <= len(self._head):
+            return self._head[start : start + n_bytes]
         try:
             found = os.pread(self._base, n_bytes, start)
         except OSError as error:
