@@ -33,6 +33,17 @@ def child_environment() -> dict[str, str]:
     }
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For processes that compute little, beside others that compute much."""
+
+
+def ending(code: int) -> str:
+    """Return in words how a process ended, from the exit status that Python gives."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended by itself with exit status {code}"
+
+
 class ChildProcess:
     """One process at the rig, started by the daemon as `python -m <module>`."""
 
@@ -48,7 +59,7 @@ class ChildProcess:
         cls, name: str, module: str, endpoint: str, silence_limit_s: float, log_path: Path
     ) -> "ChildProcess":
         """Start `module` listening at `endpoint`."""
-        environment = {**child_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**child_environment(), **ONE_THREAD}
         arguments = ["--endpoint", endpoint, "--silence-limit-s", str(silence_limit_s)]
         with log_path.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -108,10 +119,10 @@ class ChildProcess:
 
     def _cause(self, code: int) -> str:
         if code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
+            return ending(code)
         last = self._last_line()
         told = f": {last}" if last else ""
-        return f"ended by itself with exit status {code}{told} (see {self._log_path})"
+        return f"{ending(code)}{told} (see {self._log_path})"
 
     def _last_line(self) -> str:
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from controller.processes import GRACE_S, child_environment
+from controller.processes import GRACE_S, ONE_THREAD, child_environment, ending
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class RunningAudit:
                     return
                 again = start < MAX_STARTS
                 await self._on_trouble(
-                    f"the audit process {_ending(code)} (see {self._folder / 'audit.log'}); "
+                    f"the audit process {ending(code)} (see {self._folder / 'audit.log'}); "
                     + ("it is started anew" if again else "the session goes on without an audit")
                 )
         except Exception:
@@ -120,7 +120,6 @@ class RunningAudit:
         """Run the process once and take in what it says; return its exit status."""
         command = ["-m", "sessions.audit", str(self._folder), "--first-block", str(self.audited)]
         command += ["--parent", str(os.getpid())]
-        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with (self._folder / "audit.log").open("ab") as log:
             self._process = process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -128,7 +127,7 @@ class RunningAudit:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**child_environment(), **one_thread},
+                env={**child_environment(), **ONE_THREAD},
                 limit=_MAX_LINE_BYTES,
             )
         if self._closing:
@@ -159,9 +158,3 @@ class RunningAudit:
             # Not before the differences are told, so that nobody goes on without them.
             self.audited = block + 1
             self._news.notify_all()
-
-
-def _ending(code: int) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"ended by itself with exit status {code}"

@@ -269,12 +269,7 @@ class Daemon:
 
     async def _audit_alarm(self, text: str) -> None:
         """Pause at the end of the block: the scores of this session cannot be trusted."""
-        logger.error("%s", text)
-        self._progress.alarms.append(text)
-        with contextlib.suppress(TransitionRefused):
-            await self.apply(Event.PAUSE, "the audit found a difference")
-        with contextlib.suppress(SessionLogError, OSError):
-            await self._logbook.event("audit alarm", text)
+        await self._alarm("audit alarm", text, pause=True)
 
     async def _conclude_audit(self) -> None:
         if self._audit is None or self._session is None:
@@ -286,10 +281,16 @@ class Daemon:
             await self._logbook.event("audit", text)
 
     async def _audit_trouble(self, text: str) -> None:
+        await self._alarm("audit trouble", text)
+
+    async def _alarm(self, kind: str, text: str, *, pause: bool = False) -> None:
         logger.error("%s", text)
         self._progress.alarms.append(text)
+        if pause:
+            with contextlib.suppress(TransitionRefused):
+                await self.apply(Event.PAUSE, "the audit found a difference")
         with contextlib.suppress(SessionLogError, OSError):
-            await self._logbook.event("audit trouble", text)
+            await self._logbook.event(kind, text)
 
     async def note(self, kind: str, text: str) -> None:
         """Write an event into the log, and tell it to whoever asks how the session is going."""

@@ -94,7 +94,26 @@ async def prepare(
         )
         await _go_on(session, cut_off, going_on, folder)
         return session
-    start = SessionStart(
+    references = _references(names, images)
+    start = _session_start(
+        session_id, config, config_toml, threads, generators, references, display, rig
+    )
+    log = await asyncio.to_thread(SessionLog.create, folder, start)
+    await logbook.opened(log)
+    return await _assemble(config, start, threads, generators, processes, rig, logbook, progress)
+
+
+def _session_start(
+    session_id: str,
+    config: SessionConfig,
+    config_toml: str,
+    threads: tuple[EvolutionThread, ...],
+    generators: Mapping[str, Generator],
+    references: ReferenceImages,
+    display: m.DisplayConfigured,
+    rig: m.RigConfigured,
+) -> SessionStart:
+    return SessionStart(
         session_id=session_id,
         subject_id=config.subject.id,
         started_at=wall_time(),
@@ -111,16 +130,13 @@ async def prepare(
         baseline_mode=_baseline_mode(config),
         threads=tuple(_thread_info(config, thread, generators) for thread in threads),
         units=tuple(UnitInfo(u.unit_id, u.channel_id, u.label) for u in rig.units),
-        references=_references(names, images),
+        references=references,
         versions=_versions(display.versions, rig.versions),
         extra={
             "display": display.model_dump_json(),
             "rig": rig.model_dump_json(),
         },
     )
-    log = await asyncio.to_thread(SessionLog.create, folder, start)
-    await logbook.opened(log)
-    return await _assemble(config, start, threads, generators, processes, rig, logbook, progress)
 
 
 async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path) -> None:

@@ -29,16 +29,22 @@ def small_disk(lab: Lab) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_session_on_a_full_disk_waits_and_goes_on_when_there_is_room(
-    lab: Lab, small_disk: Path
-) -> None:
+def run_and_fill(lab: Lab, disk: Path) -> tuple["subprocess.Popen[str]", Path]:
+    """Start a session, and fill its disk after some generations by the file that is returned."""
     run = lab.start(*VIRTUAL, "stopping.max_generations=60", "session.store_images=false")
     lab.wait_for_state("running")
     wait_for(lambda: lab.status().block >= 3, "three generations")
-    filler = small_disk / "filler"
+    filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
-        while shutil.disk_usage(small_disk).free > LEFT_MIB * 2**20:
+        while shutil.disk_usage(disk).free > LEFT_MIB * 2**20:
             file.write(bytes(2**16))
+    return run, filler
+
+
+def test_a_session_on_a_full_disk_waits_and_goes_on_when_there_is_room(
+    lab: Lab, small_disk: Path
+) -> None:
+    run, filler = run_and_fill(lab, small_disk)
 
     held = lab.wait_for_state("paused")
     assert "No space left on device" in held.message
@@ -57,13 +63,7 @@ def test_a_session_on_a_full_disk_waits_and_goes_on_when_there_is_room(
 def test_a_session_that_is_stopped_on_a_full_disk_can_be_resumed_later(
     lab: Lab, small_disk: Path
 ) -> None:
-    run = lab.start(*VIRTUAL, "stopping.max_generations=60", "session.store_images=false")
-    lab.wait_for_state("running")
-    wait_for(lambda: lab.status().block >= 3, "three generations")
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        while shutil.disk_usage(small_disk).free > LEFT_MIB * 2**20:
-            file.write(bytes(2**16))
+    run, filler = run_and_fill(lab, small_disk)
     lab.wait_for_state("paused")
 
     assert lab.neuroloop("stop").returncode == 0
