@@ -226,7 +226,7 @@ def open_lab(folder: Path) -> Iterator[Lab]:
         for process in lab.started:
             process.communicate(timeout=60)
         lab.is_clean()
-        assert _screens() <= screens, "an X server's socket was left behind"
+        wait_for(lambda: not _left_behind(screens), "X servers to take their sockets along")
     finally:
         for process in lab.started:
             if process.poll() is None:
@@ -255,6 +255,18 @@ def _sets(overrides: tuple[str, ...]) -> list[str]:
 
 def _screens() -> set[str]:
     return {path.name for path in X_SOCKETS.iterdir()} if X_SOCKETS.is_dir() else set()
+
+
+def _left_behind(before: set[str]) -> set[str]:
+    """The sockets that have come since, and that no living X server of anybody's answers for."""
+    return {name for name in _screens() - before if not _is_served(name)}
+
+
+def _is_served(socket: str) -> bool:
+    try:
+        return psutil.pid_exists(int((X_SOCKETS.parent / f".{socket}-lock").read_text("utf-8")))
+    except (OSError, ValueError):
+        return False
 
 
 def _has_environment(process: psutil.Process, marker: str) -> bool:

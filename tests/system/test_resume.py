@@ -2,7 +2,7 @@
 
 import os
 import signal
-import subprocess
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -37,33 +37,26 @@ def errors_in(log: LogReader) -> list[str]:
     return [finding.message for finding in run_checks(log) if finding.severity == "error"]
 
 
-def kill_within_block(lab: Lab, block: int) -> None:
-    """Kill the daemon of the session while that block is being shown."""
-
-    def within() -> bool:
-        status = lab.status()
-        if status is None or status.block < block:
-            return False
-        # Between two blocks it still says how far the former one had come.
-        return 20 < status.presentations_done < status.presentations_planned / 2
-
-    wait_for(within, f"the middle of block {block}")
-    os.kill(lab.daemon_pid(), signal.SIGKILL)
+def cut_off(lab: Lab, *overrides: str, at: str) -> Path:
+    """Run a session whose daemon is killed at `BLOCK:PART:N`; return its folder."""
+    told = lab.misbehave(*(f"killed_at={place}" for place in at.split()))
+    run = lab.start(*overrides)
+    run.communicate(timeout=120)
+    lab.started.remove(run)
+    assert told.is_file(), lab.daemon_log()
+    (log,) = lab.logs()
+    return log.parent
 
 
 def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: Lab) -> None:
-    run = lab.start(*LONG)
-    lab.wait_for_state("running")
-    kill_within_block(lab, 3)
-    run.communicate(timeout=60)
-    (log,) = lab.logs()
-    with h5py.File(log, "r") as file:
+    folder = cut_off(lab, *LONG, at="3:0:30")
+    with h5py.File(folder / "session.h5", "r") as file:
         committed = int(file.attrs["generations_committed"])
-    cut_off = recover(log.parent)
-    assert cut_off.interrupted is not None
-    asked = cut_off.interrupted.opened.threads[0]
+    recovered = recover(folder)
+    assert recovered.interrupted is not None
+    asked = recovered.interrupted.opened.threads[0]
 
-    done = lab.neuroloop("resume", str(log.parent))
+    done = lab.neuroloop("resume", str(folder))
 
     assert done.returncode == 0, done.stderr + lab.daemon_log()
     after = lab.the_log()
@@ -75,17 +68,13 @@ def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: 
     np.testing.assert_array_equal(codes.image_id[rows], asked.image_ids)
     np.testing.assert_array_equal(codes.code[rows], asked.codes)
     assert any("goes on with block" in text for text in after.events.text)
-    assert blocks_with_journals(log.parent) == []
+    assert blocks_with_journals(folder) == []
 
 
 def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
-    run = lab.start(*LONG, "rig.settings.failed_trial_probability=0.3")
-    lab.wait_for_state("running")
-    kill_within_block(lab, 2)
-    run.communicate(timeout=60)
-    (log,) = lab.logs()
+    folder = cut_off(lab, *LONG, "rig.settings.failed_trial_probability=0.3", at="2:0:100")
 
-    assert lab.neuroloop("resume", str(log.parent)).returncode == 0
+    assert lab.neuroloop("resume", str(folder)).returncode == 0
     shown = lab.the_log().presentations
 
     # Twelve responses were asked for of each image, and no image got more.
@@ -96,18 +85,10 @@ def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
 
 
 def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: Lab) -> None:
-    run = lab.start(
-        *FOUR,
-        "scoring.interrupted_block=show_whole",
-        "rig.settings.failed_trial_probability=0.3",
-    )
-    lab.wait_for_state("running")
-    wait_for(lambda: (s := lab.status()) and s.part and s.part.part and s.block, "a second part")
-    os.kill(lab.daemon_pid(), signal.SIGKILL)
-    run.communicate(timeout=60)
-    (path,) = lab.logs()
+    whole = ("scoring.interrupted_block=show_whole", "rig.settings.failed_trial_probability=0.3")
+    folder = cut_off(lab, *FOUR, *whole, at="1:1:5")
 
-    assert lab.neuroloop("resume", str(path.parent)).returncode == 0
+    assert lab.neuroloop("resume", str(folder)).returncode == 0
     log = lab.the_log()
 
     shown = log.presentations
@@ -124,22 +105,14 @@ def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: 
     } == set()
 
 
-def kill_daemon_within_block(lab: Lab, run: subprocess.Popen[str]) -> None:
-    """Kill the daemon when the block is just being shown, and wait for the end of everybody."""
-    wait_for(lambda: (s := lab.status()) and s.presentations_done > 0, "the first presentation")
-    os.kill(lab.daemon_pid(), signal.SIGKILL)
-    run.communicate(timeout=60)
+def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
+    one = (*LONG, "stopping.max_generations=1")
+    folder = cut_off(lab, *one, at="0:0:100 0:1:100")
+    again = lab.go_on(folder)
+    again.communicate(timeout=60)
     wait_for(lambda: not lab.processes(), "the end of all processes", 60)
 
-
-def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
-    # A block long enough to be killed in twice.
-    run = lab.start(*LONG, "stopping.max_generations=1", "scoring.repeats=60")
-    kill_daemon_within_block(lab, run)
-    (path,) = lab.logs()
-    kill_daemon_within_block(lab, lab.go_on(path.parent))
-
-    assert lab.neuroloop("resume", str(path.parent)).returncode == 0
+    assert lab.neuroloop("resume", str(folder)).returncode == 0
     log = lab.the_log()
 
     assert errors_in(log) == []

@@ -3,7 +3,8 @@
 MISBEHAVE names the faults, separated by commas; MISBEHAVIOUR names a file that is told, one JSON
 object a line, what was done when. Each fault of the rig touches one batch of a trial, or what
 follows it, and comes a block or so after the one before. Nothing of neuroloop is replaced: what a
-process sends, receives or shows is changed at the last moment.
+process sends, receives or shows is changed at the last moment. `killed_at=BLOCK:PART:N` kills the
+daemon when N presentations of that part were shown, so that no test depends on how fast it is.
 """
 
 import json
@@ -24,6 +25,7 @@ UNKNOWN_UNIT = 999
 LATE_FRAMES = 9
 FAILS_AFTER = 40
 WRONG_AT = 7
+KILLED_AT = "killed_at="
 
 
 def note(**told: Any) -> None:
@@ -176,6 +178,21 @@ def misbehave_as_display(fault: str) -> None:
         setattr(owner, name, function)
 
 
+def misbehave_as_daemon(fault: str) -> None:
+    from controller.progress import Progress
+
+    set_part = Progress.set_part
+    place = tuple(int(number) for number in fault.removeprefix(KILLED_AT).split(":"))
+
+    def set_part_and_die(self: Any, done: int, planned: int, part: Any) -> None:
+        set_part(self, done, planned, part)
+        if (self.block, part.part, done) == place:
+            note(fault=fault)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Progress.set_part = set_part_and_die  # type: ignore[method-assign]
+
+
 def done_before() -> set[str]:
     """Return the faults that came already: a process that is started anew behaves."""
     told = Path(os.environ.get("MISBEHAVIOUR", ""))
@@ -187,6 +204,10 @@ FAULTS = [f for f in os.environ.get("MISBEHAVE", "").split(",") if f and f not i
 RIG_FAULTS = [fault for fault in FAULTS if hasattr(MisbehavingRig, fault)]
 if "rig_adapters.sim" in sys.orig_argv and RIG_FAULTS:
     misbehave_as_rig(RIG_FAULTS)
+if "controller.daemon" in sys.orig_argv:
+    for name in FAULTS:
+        if name.startswith(KILLED_AT):
+            misbehave_as_daemon(name)
 if "rig_adapters.stimulus" in sys.orig_argv:
     for name in FAULTS:
         misbehave_as_display(name)
