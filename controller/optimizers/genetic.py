@@ -13,8 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.options import (
+    NotNegative,
+    PopulationSize,
+    Positive,
+    Share,
+    Whole,
+    check_options,
+    refusal,
+)
 from controller.optimizers.saved_state import StateReader
 
 _MIN_TEMPERATURE = 1e-8
@@ -32,20 +40,18 @@ class GeneticOptions:
     parental_skew: probability that a gene comes from the first parent.
     """
 
-    population_size: int = 40
-    n_elites: int = 10
-    mutation_rate: float = 0.25
-    mutation_sd: float = 0.75
-    temperature_per_sd: float = 2.0
-    parental_skew: float = 0.75
+    population_size: PopulationSize = 40
+    n_elites: Whole = 10
+    mutation_rate: Share = 0.25
+    mutation_sd: NotNegative = 0.75
+    temperature_per_sd: Positive = 2.0
+    parental_skew: Share = 0.75
 
     def __post_init__(self) -> None:
-        _require(self.population_size >= 1, "population_size must be positive")
-        _require(0 <= self.n_elites < self.population_size, "n_elites lies in [0, population_size)")
-        _require(0 <= self.mutation_rate <= 1, "mutation_rate lies in [0, 1]")
-        _require(self.mutation_sd >= 0, "mutation_sd must not be negative")
-        _require(self.temperature_per_sd > 0, "temperature_per_sd must be positive")
-        _require(0 <= self.parental_skew <= 1, "parental_skew lies in [0, 1]")
+        check_options(self)
+        if self.n_elites >= self.population_size:
+            told = f"must be smaller than the population of {self.population_size}"
+            raise refusal("n_elites", self.n_elites, told)
 
 
 def parent_probabilities(scores: Floats, temperature_per_sd: float) -> Floats:
@@ -205,8 +211,3 @@ def _best_first(scores: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
     shuffled = rng.permutation(scores.size)
     best_first: NDArray[np.intp] = shuffled[np.argsort(-scores[shuffled], kind="stable")]
     return best_first
-
-
-def _require(met: bool, problem: str) -> None:
-    if not met:
-        raise OptimizerOptionError(f"the genetic algorithm cannot run: {problem}; fix the options")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
+from controller.optimizers.options import PopulationSize, Positive, check_options
 from controller.optimizers.saved_state import StateReader
 
 
@@ -22,15 +22,11 @@ class RandomSearchOptions:
     scale: standard deviation of a gene; 1 gives codes of norm sqrt(code_dim).
     """
 
-    population_size: int = 40
-    scale: float = 1.0
+    population_size: PopulationSize = 40
+    scale: Positive = 1.0
 
     def __post_init__(self) -> None:
-        if self.population_size < 1 or not self.scale > 0:
-            raise OptimizerOptionError(
-                f"random search cannot run with population_size {self.population_size} and scale "
-                f"{self.scale}: both must be positive; fix the options"
-            )
+        check_options(self)
 
 
 class RandomSearch:

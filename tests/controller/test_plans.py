@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.experiments.blocks import ImageToShow, images_of_block, plan_part
 from controller.experiments.evolution import EvolutionThread, Placement
-from controller.optimizers import RandomSearch, RandomSearchOptions
+from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.randomness import Purpose, rng_for, seed_for
 
 HERE, THERE = Placement(0.0, 0.0, 4.0), Placement(2.0, -1.0, 3.0)

@@ -5,13 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.optimizers import (
-    CholeskyCmaEs,
-    CholeskyCmaEsOptions,
-    DivergedError,
-    OptimizerOptionError,
-)
-from controller.optimizers.cholesky_cma_es import constants
+from controller.optimizers import DivergedError, OptimizerOptionError
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions, constants
 from controller.testing.optimizer_runs import advance, rng_of, tell_all
 
 

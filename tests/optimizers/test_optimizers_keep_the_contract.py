@@ -2,14 +2,9 @@
 
 import pytest
 
-from controller.optimizers import (
-    CholeskyCmaEs,
-    CholeskyCmaEsOptions,
-    Genetic,
-    GeneticOptions,
-    RandomSearch,
-    RandomSearchOptions,
-)
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions
+from controller.optimizers.genetic import Genetic, GeneticOptions
+from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.testing.optimizer_contract import (
     LearningOptimizerContract,
     OptimizerContract,

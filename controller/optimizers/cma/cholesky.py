@@ -9,15 +9,22 @@ What is left out: bounds per gene, restarts, negative weights.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.cholesky_factor import CholeskyFactor
-from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.options import (
+    Limits,
+    PopulationSize,
+    Positive,
+    Rate,
+    Whole,
+    check_options,
+)
 from controller.optimizers.ranking import effective_parents, rank_weights, share_by_rank
 from controller.optimizers.saved_state import StateReader
 
@@ -30,36 +37,30 @@ class CholeskyCmaEsOptions:
     """Settings; the defaults are those of the 2022 study.
 
     sigma0: first step size, standard deviation along one axis of the code.
-    population_size: lambda; None means int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
+    population_size: lambda; without it int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
     update_period: the covariance learns once more than this many populations were scored since the
         last time, which for 10 is generations 11, 22, 33, … counted from 1.
     covariance: "rank_one", or "none" to keep it at the identity.
     max_norm: proposals beyond this Euclidean norm are scaled back to it.
     max_sigma: ceiling of the step size.
-    c_c, c_sigma, c_1: learning rates of the covariance path, the step-size path and the covariance;
-        None means the value that follows from the dimension.
+    c_c: learning rate of the covariance path; without it 4 / (code_dim + 4).
+    c_sigma: learning rate of the step-size path; without it sqrt(mu_eff) / (sqrt(mu_eff) +
+        sqrt(code_dim)).
+    c_1: learning rate of the covariance; without it 2 / (code_dim + sqrt(2))².
     """
 
-    sigma0: float = 3.0
-    population_size: int | None = None
-    update_period: int = 10
+    sigma0: Positive = 3.0
+    population_size: PopulationSize | None = None
+    update_period: Whole = 10
     covariance: Literal["rank_one", "none"] = "rank_one"
-    max_norm: float | None = None
-    max_sigma: float | None = None
-    c_c: float | None = None
-    c_sigma: float | None = None
-    c_1: float | None = None
+    max_norm: Positive | None = None
+    max_sigma: Positive | None = None
+    c_c: Rate | None = None
+    c_sigma: Rate | None = None
+    c_1: Annotated[float, Limits(at_least=0, below=1)] | None = None
 
     def __post_init__(self) -> None:
-        _require(self.sigma0 > 0, "sigma0 must be positive")
-        _require(self.population_size is None or self.population_size >= 2, "population_size < 2")
-        _require(self.update_period >= 0, "update_period must not be negative")
-        _require(self.covariance in ("rank_one", "none"), "covariance is 'rank_one' or 'none'")
-        _require(self.max_norm is None or self.max_norm > 0, "max_norm must be positive")
-        _require(self.max_sigma is None or self.max_sigma > 0, "max_sigma must be positive")
-        for rate in (self.c_c, self.c_sigma):
-            _require(rate is None or 0 < rate <= 1, "c_c and c_sigma lie in (0, 1]")
-        _require(self.c_1 is None or 0 <= self.c_1 < 1, "c_1 lies in [0, 1)")
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -285,8 +286,3 @@ def _within(codes: Floats, max_norm: float | None) -> Floats:
 
 def _at_most(sigma: float, ceiling: float | None) -> float:
     return sigma if ceiling is None else min(sigma, ceiling)
-
-
-def _require(met: bool, problem: str) -> None:
-    if not met:
-        raise OptimizerOptionError(f"Cholesky CMA-ES cannot run: {problem}; fix the configuration")
