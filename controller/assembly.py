@@ -24,6 +24,7 @@ from controller.experiments.evolution import EvolutionThread, Placement
 from controller.optimizers.base import Direction, Optimizer
 from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.registry import KINDS
+from controller.optimizers.wrappers.norm_limits import NormLimits
 from controller.randomness import Purpose, rng_for
 from generators.base import Generator
 from generators.gaussian import GaussianGenerator
@@ -83,7 +84,9 @@ def build_optimizer(
         OptimizerOptionError: its options do not go with each other or with the codes.
 
     """
-    return KINDS[table.kind].make(initial_codes, table.options(), direction)
+    optimizer = KINDS[table.kind].make(initial_codes, table.options(), direction)
+    limited = any(limit is not None for limit in table.norm_limits)
+    return NormLimits(optimizer, *table.norm_limits) if limited else optimizer
 
 
 def load_references(table: ReferencesTable) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
@@ -127,7 +130,7 @@ def _initial_codes(
         return np.zeros((1, generator.code_dim), np.float32)
     if initial == "random":
         rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
-        return generator.initial_codes(kind.population(options, generator.code_dim), rng)
+        return generator.initial_codes(kind.n_initial(options, generator.code_dim), rng)
     return _load_codes(initial, f"threads.{thread_id}.optimizer.initial", generator.code_dim)
 
 

@@ -14,6 +14,7 @@ from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import DeepSimFc6Table, GaussianTable, SessionConfig, ThreadTable
 from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms
 from rig_adapters import endpoints
 from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
@@ -127,7 +128,23 @@ def _optimizers_can_run(config: SessionConfig) -> list[str]:
     return [
         problem
         for index, thread in enumerate(config.threads)
-        for problem in _problems_of_optimizer(thread.optimizer, f"threads.{index}.optimizer")
+        for problem in (
+            *_problems_of_optimizer(thread.optimizer, f"threads.{index}.optimizer"),
+            *_norm_out_of_reach(config, thread, f"threads.{index}.optimizer"),
+        )
+    ]
+
+
+def _norm_out_of_reach(config: SessionConfig, thread: ThreadTable, key: str) -> list[str]:
+    sigma0, max_norm = getattr(thread.optimizer, "sigma0", None), thread.optimizer.max_norm
+    if sigma0 is None or max_norm is None or thread.generator not in config.generators:
+        return []
+    reach = sigma0 * code_dim(config, thread) ** 0.5
+    if max_norm >= reach / 10:
+        return []
+    return [
+        f"{key}.max_norm {max_norm:g} is far below the {reach:.0f} that the first steps of sigma0 "
+        f"{sigma0:g} reach, so no step could be taken."
     ]
 
 
@@ -137,6 +154,7 @@ def _problems_of_optimizer(table: OptimizerTable, key: str) -> list[str]:
         found.append(f"{key}.initial: there is no file {table.initial}.")
     try:
         table.options()
+        refuse_crossed_norms(*table.norm_limits)
     except OptimizerOptionError as error:
         found.append(problems.of_option(error, key))
     return found

@@ -23,6 +23,13 @@ class OptimizerBase(Table):
         description='first codes: "random", "zeros", or an .npy file of shape (m, code_dim)',
     )
 
+    min_norm: float | None = Field(
+        default=None, gt=0, description="shorter codes are lengthened to this Euclidean norm"
+    )
+    max_norm: float | None = Field(
+        default=None, gt=0, description="longer codes are shortened to this Euclidean norm"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _null_is_not_set(cls, table: Any) -> Any:
@@ -30,6 +37,12 @@ class OptimizerBase(Table):
         if not isinstance(table, dict):
             return table
         return {key: value for key, value in table.items() if value is not None}
+
+    @property
+    def norm_limits(self) -> tuple[float | None, float | None]:
+        """Smallest and largest norm that codes are kept between, where the kind has no own ones."""
+        own = {field.name for field in option_fields(KINDS[self.kind].options)}
+        return (None, None) if "max_norm" in own else (self.min_norm, self.max_norm)
 
     def options(self) -> Any:
         """Return the optimizer's own options; OptimizerOptionError where they do not go."""

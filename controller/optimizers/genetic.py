@@ -88,7 +88,6 @@ class _Parents:
     scores: Floats
     unscored: Codes
     mean: Floats
-    step_norm: float
 
 
 class Genetic:
@@ -128,13 +127,14 @@ class Genetic:
         """Number of completed `tell` calls."""
         return self._guard.generation
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Return elites, then codes carried over, then new children; see `Optimizer.ask`."""
-        self._guard.require_ask(first_id)
+        self._guard.require_ask(first_id, n)
         if self._parents is None:
             return self._guard.open(self._initial_codes, first_id)
-        parents, size = self._parents, self.population_size
-        elites = parents.codes[_best_first(parents.scores, rng)[: self._options.n_elites]]
+        parents, size = self._parents, n or self.population_size
+        n_elites = min(self._options.n_elites, size)
+        elites = parents.codes[_best_first(parents.scores, rng)[:n_elites]]
         carried = parents.unscored[: size - len(elites)]
         children = self._children(parents, size - len(elites) - len(carried), rng)
         return self._guard.open(np.concatenate([elites, carried, children]), first_id)
@@ -143,15 +143,13 @@ class Genetic:
         """Keep the scored codes for the next mating; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
         if told.valid.any():
-            self._parents = _as_parents(told, self._parents)
+            before = None if self._parents is None else self._parents.mean
+            self._parents = _as_parents(told)
+            self._guard.moved(before, self._parents.mean)
 
     def summary(self) -> dict[str, float]:
         """Figures for the operator; see `Optimizer.summary`."""
-        figures = self._guard.summary()
-        if self._parents is not None:
-            figures["mean_norm"] = float(np.linalg.norm(self._parents.mean))
-            figures["step_norm"] = self._parents.step_norm
-        return figures
+        return self._guard.summary()
 
     def stop_reasons(self) -> tuple[str, ...]:
         """Nothing: mutation keeps every generation new."""
@@ -192,18 +190,15 @@ class Genetic:
             scores=scores,
             unscored=reader.array("unscored", (None, self.code_dim), np.float32),
             mean=reader.array("mean", (self.code_dim,), np.float64),
-            step_norm=reader.number("step_norm"),
         )
 
 
-def _as_parents(told: Told, previous: _Parents | None) -> _Parents:
-    mean = told.codes.mean(axis=0, dtype=np.float64)
+def _as_parents(told: Told) -> _Parents:
     return _Parents(
         codes=told.codes[told.valid],
         scores=told.scores[told.valid],
         unscored=told.codes[~told.valid],
-        mean=mean,
-        step_norm=0.0 if previous is None else float(np.linalg.norm(mean - previous.mean)),
+        mean=told.codes.mean(axis=0, dtype=np.float64),
     )
 
 

@@ -66,12 +66,14 @@ class RandomSearch:
         """(code_dim,) float32, read-only: the best code so far; None before the first score."""
         return self._best_code
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Draw N(0, scale² I); see `Optimizer.ask`."""
-        self._guard.require_ask(first_id)
+        self._guard.require_ask(first_id, n)
         if self._best_code is None:
             return self._guard.open(self._initial_codes, first_id)
-        codes = self._options.scale * rng.standard_normal((self.population_size, self.code_dim))
+        codes = self._options.scale * rng.standard_normal(
+            (n or self.population_size, self.code_dim)
+        )
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:

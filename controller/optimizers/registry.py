@@ -19,17 +19,22 @@ from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 
 
+def _population_size(options: Any, code_dim: int) -> int:
+    """Return the option `population_size`, or what the 2022 study takes where it is None."""
+    size: int | None = options.population_size
+    return usual_population_size(code_dim) if size is None else size
+
+
 @dataclass(frozen=True)
 class OptimizerKind:
     """One optimizer: its kind in a config, its options, how it is made, and what to say of it.
 
     name: as `kind` names it.
-    options: frozen dataclass of its settings (see `controller.optimizers.options`), among them
-        `population_size`.
+    options: frozen dataclass of its settings (see `controller.optimizers.options`).
     make: its class, called with initial codes (m, code_dim), options and direction.
     about: what it is, in one sentence.
     citation: where it comes from; empty where there is nothing to cite.
-    usual_population: from code_dim to the population when the options leave it None.
+    n_initial: from options and code_dim to how many codes it usually starts from.
     """
 
     name: str
@@ -37,16 +42,7 @@ class OptimizerKind:
     make: Callable[..., Optimizer]
     about: str
     citation: str = ""
-    usual_population: Callable[[int], int] | None = None
-
-    def population(self, options: Any, code_dim: int) -> int:
-        """Return the population size with these options, in `code_dim` dimensions."""
-        size: int | None = options.population_size
-        if size is None and self.usual_population is not None:
-            size = self.usual_population(code_dim)
-        if size is None:
-            raise TypeError(f"the registry has no usual population for {self.name!r}")
-        return size
+    n_initial: Callable[[Any, int], int] = _population_size
 
 
 _KINDS = (
@@ -56,7 +52,6 @@ _KINDS = (
         CholeskyCmaEs,
         "Cholesky CMA-ES, the evolution strategy of closed-loop work in visual cortex.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
-        usual_population_size,
     ),
     OptimizerKind(
         "genetic",

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from controller import assembly
@@ -38,7 +39,8 @@ def test_every_kind_can_be_configured_by_its_name_alone_and_built(name: str) -> 
     (thread,) = assembly.build_threads(config, assembly.build_generators(config))
 
     assert type(thread.optimizer) is KINDS[name].make
-    assert len(thread.ask(0).ids) == thread.optimizer.population_size
+    n_initial = KINDS[name].n_initial(KINDS[name].options(), 8)
+    assert len(thread.ask(0).ids) == n_initial
 
 
 def test_the_keys_of_a_table_reach_the_options() -> None:
@@ -63,6 +65,36 @@ def test_limits_of_options_are_limits_of_keys(override: str, told: str) -> None:
         parse_config(template(), [f"threads.0.optimizer.{override}"])
 
     assert refused.value.problems == (f"threads.0.optimizer.{told}",)
+
+
+@pytest.mark.parametrize("name", ["genetic", "random", "cholesky_cma"])
+def test_the_norms_of_any_kind_can_be_bounded(name: str) -> None:
+    # Random codes have a norm near 300.
+    config = session_config(
+        *SMALL, f'threads.0.optimizer={{kind="{name}", min_norm=350.0, max_norm=350.0}}'
+    )
+    (thread,) = assembly.build_threads(config, assembly.build_generators(config))
+
+    assert np.linalg.norm(thread.ask(0).codes, axis=1) == pytest.approx(350.0)
+
+
+def test_norms_that_leave_nothing_between_them_are_a_config_error() -> None:
+    with pytest.raises(ConfigError) as refused:
+        session_config("threads.0.optimizer.min_norm=50", "threads.0.optimizer.max_norm=40")
+
+    assert refused.value.problems == (
+        "threads.0.optimizer.min_norm must not exceed max_norm, which is 40, but it is 50.0.",
+    )
+
+
+def test_a_norm_that_the_first_steps_leave_far_behind_is_a_config_error() -> None:
+    with pytest.raises(ConfigError) as refused:
+        session_config("threads.0.optimizer.max_norm=19")
+
+    assert refused.value.problems == (
+        "threads.0.optimizer.max_norm 19 is far below the 192 that the first steps of sigma0 3 "
+        "reach, so no step could be taken.",
+    )
 
 
 def test_a_config_from_a_log_that_holds_null_where_nothing_was_set_is_read() -> None:

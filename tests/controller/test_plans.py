@@ -131,6 +131,13 @@ def test_a_shuffled_control_is_told_a_permutation_that_can_be_drawn_again(
     assert order.tolist() == thread(thread_id, seed).told_order(n, shuffled=True).tolist()
 
 
+def test_a_generation_can_be_asked_in_another_size() -> None:
+    evolution = thread()
+    next_generation(evolution)
+
+    assert evolution.ask(100, n=4).ids.tolist() == [100, 101, 102, 103]
+
+
 def test_a_shuffled_control_is_shuffled_anew_in_each_generation() -> None:
     evolution = thread()
     orders = []

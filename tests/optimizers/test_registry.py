@@ -40,17 +40,17 @@ def test_its_options_are_frozen(name: str) -> None:
 
 
 @EACH_KIND
-def test_the_population_that_is_told_is_the_one_that_is_asked(name: str) -> None:
+def test_it_starts_from_as_many_codes_as_the_registry_says(name: str) -> None:
     kind = KINDS[name]
-    codes = np.random.default_rng(0).standard_normal((6, 20)).astype(np.float32)
-    options = kind.options()
-    optimizer = kind.make(codes, options, "maximise")
+    codes = np.random.default_rng(0).standard_normal((kind.n_initial(kind.options(), 20), 20))
+    optimizer = kind.make(codes.astype(np.float32), kind.options(), "maximise")
 
-    assert kind.population(options, 20) == optimizer.population_size
+    assert optimizer.ask(np.random.default_rng(0), 0).codes.shape == codes.shape
+    assert 0 <= optimizer.population_size - len(codes) <= 1
 
 
-def test_a_kind_without_a_usual_population_is_a_fault_of_the_registry() -> None:
-    kind = KINDS["random"]
-    options = type("Nothing", (), {"population_size": None})()
-    with pytest.raises(TypeError, match="'random'"):
-        kind.population(options, 20)
+def test_without_a_population_size_it_is_that_of_the_2022_study() -> None:
+    kind = KINDS["cholesky_cma"]
+
+    assert kind.n_initial(kind.options(), 4096) == 40
+    assert kind.n_initial(kind.options(population_size=12), 4096) == 12
