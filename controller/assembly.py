@@ -1,6 +1,7 @@
 """The composition root: from the config to generators, optimizers, threads and reference images.
 
-The only file that names concrete classes. Nothing is started here.
+The only file that names concrete classes, but for those of optimizers, which are named in
+`controller.optimizers.registry`. Nothing is started here.
 """
 
 from collections.abc import Mapping
@@ -9,36 +10,27 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from controller.config import problems
+from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
-    CholeskyCmaTable,
     DeepSimFc6Table,
     GaussianTable,
-    GeneticTable,
-    OptimizerTable,
     ReferencesTable,
     SessionConfig,
     ThreadTable,
 )
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread, Placement
-from controller.optimizers import (
-    CholeskyCmaEs,
-    CholeskyCmaEsOptions,
-    Direction,
-    Genetic,
-    GeneticOptions,
-    Optimizer,
-    RandomSearch,
-    RandomSearchOptions,
-    usual_population_size,
-)
+from controller.optimizers.base import Direction, Optimizer
+from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.registry import KINDS
+from controller.optimizers.wrappers.norm_limits import NormLimits
 from controller.randomness import Purpose, rng_for
 from generators.base import Generator
 from generators.gaussian import GaussianGenerator
 from generators.images import load_folder
 from generators.procedural import natural_references
 
-DEFAULT_POPULATION = 40
 REFERENCE_SEED = 2022
 """The embedded references are the same pictures in every session, so that sessions compare."""
 
@@ -86,29 +78,15 @@ def build_threads(
 def build_optimizer(
     table: OptimizerTable, initial_codes: npt.NDArray[np.float32], direction: Direction
 ) -> Optimizer:
-    """Return the optimizer that one table describes, starting from `initial_codes` (m, d)."""
-    size = table.population_size
-    if isinstance(table, CholeskyCmaTable):
-        options = CholeskyCmaEsOptions(
-            sigma0=table.sigma0,
-            population_size=size,
-            update_period=table.update_period,
-            covariance=table.covariance,
-            max_norm=table.max_norm,
-        )
-        return CholeskyCmaEs(initial_codes, options, direction)
-    if isinstance(table, GeneticTable):
-        genetic = GeneticOptions(
-            population_size=size or DEFAULT_POPULATION,
-            n_elites=table.n_elites,
-            mutation_rate=table.mutation_rate,
-            mutation_sd=table.mutation_sd,
-            temperature_per_sd=table.temperature_per_sd,
-            parental_skew=table.parental_skew,
-        )
-        return Genetic(initial_codes, genetic, direction)
-    search = RandomSearchOptions(population_size=size or DEFAULT_POPULATION, scale=table.scale)
-    return RandomSearch(initial_codes, search, direction)
+    """Return the optimizer that one table describes, starting from `initial_codes` (m, d).
+
+    Raises:
+        OptimizerOptionError: its options do not go with each other or with the codes.
+
+    """
+    optimizer = KINDS[table.kind].make(initial_codes, table.options(), direction)
+    limited = any(limit is not None for limit in table.norm_limits)
+    return NormLimits(optimizer, *table.norm_limits) if limited else optimizer
 
 
 def load_references(table: ReferencesTable) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
@@ -136,25 +114,23 @@ def _build_thread_optimizer(
     generators: Mapping[str, Generator],
 ) -> Optimizer:
     codes = _initial_codes(config, thread_id, thread, generators[thread.generator])
-    return build_optimizer(thread.optimizer, codes, thread.direction)
-
-
-def _usual_population(table: OptimizerTable, code_dim: int) -> int:
-    if isinstance(table, CholeskyCmaTable):
-        return usual_population_size(code_dim)
-    return DEFAULT_POPULATION
+    try:
+        return build_optimizer(thread.optimizer, codes, thread.direction)
+    except OptimizerOptionError as error:
+        told = problems.of_option(error, f"threads.{thread_id}.optimizer")
+        raise SessionRefused(told.removesuffix(".")) from error
 
 
 def _initial_codes(
     config: SessionConfig, thread_id: int, thread: ThreadTable, generator: Generator
 ) -> npt.NDArray[np.float32]:
     initial = thread.optimizer.initial
-    n = thread.optimizer.population_size or _usual_population(thread.optimizer, generator.code_dim)
+    kind, options = KINDS[thread.optimizer.kind], thread.optimizer.options()
     if initial == "zeros":
         return np.zeros((1, generator.code_dim), np.float32)
     if initial == "random":
         rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
-        return generator.initial_codes(n, rng)
+        return generator.initial_codes(kind.n_initial(options, generator.code_dim), rng)
     return _load_codes(initial, f"threads.{thread_id}.optimizer.initial", generator.code_dim)
 
 

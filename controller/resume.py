@@ -100,7 +100,7 @@ def tell_again(threads: Sequence[EvolutionThread], reader: LogReader) -> list[st
     for block in range(reader.generations_committed):
         record = read_record(reader, block, with_pixels=False)
         for thread, told in zip(threads, record.threads, strict=True):
-            asked = thread.ask(int(told.image_ids[0]))
+            asked = thread.ask(int(told.image_ids[0]), len(told.image_ids))
             if not same_codes(asked, told.image_ids, told.codes):
                 differing.append(f"thread {thread.thread_id}, generation {told.generation}")
             order = thread.told_order(len(told.image_ids), shuffled=shuffled)

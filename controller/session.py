@@ -176,9 +176,10 @@ async def ask(
         None,
     )
     first_id = session.next_image_id if known is None else int(known.image_ids[0])
+    size = None if known is None else len(known.image_ids)
     with session.stopwatch.measure("optimizer"):
         summary = thread.optimizer.summary()
-        population = await asyncio.to_thread(thread.ask, first_id)
+        population = await asyncio.to_thread(thread.ask, first_id, size)
     if known is None:
         session.next_image_id += len(population.ids)
         return population, summary

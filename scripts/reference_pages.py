@@ -23,6 +23,7 @@ from controller.cli.app import app
 from controller.cli.exits import Exit
 from controller.cli.exits import __doc__ as exits_text
 from controller.config import tables
+from controller.config.optimizers import OPTIMIZER_TABLES
 from controller.states import TRANSITIONS
 from rig_adapters.errors import Reason
 from rig_adapters.sim.settings import SimRigSettings, UnitSettings
@@ -42,9 +43,7 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[generators.NAME], kind gaussian", tables.GaussianTable),
     ("[generators.NAME], kind deepsim_fc6", tables.DeepSimFc6Table),
     ("[[threads]]", tables.ThreadTable),
-    ("[threads.optimizer], kind cholesky_cma", tables.CholeskyCmaTable),
-    ("[threads.optimizer], kind genetic", tables.GeneticTable),
-    ("[threads.optimizer], kind random", tables.RandomTable),
+    *((f"[threads.optimizer], kind {name}", table) for name, table in OPTIMIZER_TABLES.items()),
     ("[references]", tables.ReferencesTable),
     ("[scoring]", tables.ScoringTable),
     ("[stopping]", tables.StoppingTable),

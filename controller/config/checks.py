@@ -11,14 +11,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from controller.config import problems
-from controller.config.tables import (
-    CholeskyCmaTable,
-    DeepSimFc6Table,
-    GaussianTable,
-    GeneticTable,
-    SessionConfig,
-    ThreadTable,
-)
+from controller.config.optimizers import OptimizerTable
+from controller.config.tables import DeepSimFc6Table, GaussianTable, SessionConfig, ThreadTable
+from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms
 from rig_adapters import endpoints
 from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
@@ -129,23 +125,38 @@ def _rig_can_be_reached(config: SessionConfig) -> list[str]:
 
 
 def _optimizers_can_run(config: SessionConfig) -> list[str]:
+    return [
+        problem
+        for index, thread in enumerate(config.threads)
+        for problem in (
+            *_problems_of_optimizer(thread.optimizer, f"threads.{index}.optimizer"),
+            *_norm_out_of_reach(config, thread, f"threads.{index}.optimizer"),
+        )
+    ]
+
+
+def _norm_out_of_reach(config: SessionConfig, thread: ThreadTable, key: str) -> list[str]:
+    sigma0, max_norm = getattr(thread.optimizer, "sigma0", None), thread.optimizer.max_norm
+    if sigma0 is None or max_norm is None or thread.generator not in config.generators:
+        return []
+    reach = sigma0 * code_dim(config, thread) ** 0.5
+    if max_norm >= reach / 10:
+        return []
+    return [
+        f"{key}.max_norm {max_norm:g} is far below the {reach:.0f} that the first steps of sigma0 "
+        f"{sigma0:g} reach, so no step could be taken."
+    ]
+
+
+def _problems_of_optimizer(table: OptimizerTable, key: str) -> list[str]:
     found = []
-    for index, thread in enumerate(config.threads):
-        table, key = thread.optimizer, f"threads.{index}.optimizer"
-        if isinstance(table, GeneticTable) and table.n_elites >= (table.population_size or 40):
-            found.append(
-                f"{key}.n_elites {table.n_elites} must be smaller than the population of "
-                f"{table.population_size or 40}."
-            )
-        if table.initial not in ("random", "zeros") and not Path(table.initial).is_file():
-            found.append(f"{key}.initial: there is no file {table.initial}.")
-        if isinstance(table, CholeskyCmaTable) and table.max_norm is not None:
-            reach = table.sigma0 * code_dim(config, thread) ** 0.5
-            if thread.generator in config.generators and table.max_norm < reach / 10:
-                found.append(
-                    f"{key}.max_norm {table.max_norm:g} is far below the {reach:.0f} that the "
-                    f"first steps of sigma0 {table.sigma0:g} reach, so no step could be taken."
-                )
+    if table.initial not in ("random", "zeros") and not Path(table.initial).is_file():
+        found.append(f"{key}.initial: there is no file {table.initial}.")
+    try:
+        table.options()
+        refuse_crossed_norms(*table.norm_limits)
+    except OptimizerOptionError as error:
+        found.append(problems.of_option(error, key))
     return found
 
 
@@ -190,5 +201,5 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _references_exist,
     _windows_fit_the_timing,
     _baseline_lies_in_the_trial,
-    lambda config: _optimizers_can_run(config) if not _generators_are_known(config) else [],
+    _optimizers_can_run,
 )

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from controller.config import checks, problems
-from controller.config.tables import GeneratorTable, OptimizerTable, SessionConfig
+from controller.config.optimizers import OptimizerTable
+from controller.config.tables import GeneratorTable, SessionConfig
 from controller.errors import ConfigError
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from controller.optimizers.errors import OptimizerOptionError
+
 _MARKED_KEY = re.compile(r"@(\w+)@")
 _SUBJECT = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) should")
 _LONGEST_BITS = 64
@@ -76,6 +78,11 @@ def _sentence(item: dict[str, Any], model: type[BaseModel], prefix: tuple[str, .
         case _:
             told = _SUBJECT.sub("must", item["msg"], count=1).split(", unable to", 1)[0]
             return f"{key} {told}, but it is {_short(item['input'])}."
+
+
+def of_option(error: OptimizerOptionError, table: str) -> str:
+    """Return the sentence for an option of an optimizer that its `table` of the config sets."""
+    return f"{table}.{error}." if error.option else f"{table}: {error}."
 
 
 def dotted(location: tuple[Any, ...]) -> str:

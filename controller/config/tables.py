@@ -2,23 +2,21 @@
 
 Unknown keys are refused. What only the scientist can decide (response window, baseline window,
 driver units, geometry) has no default. What follows from more than one table is checked in
-`controller.config.checks`; reading files and wording problems are in `controller.config.load`.
+`controller.config.checks`; reading files and wording problems are in `controller.config.load`; the
+optimizers' tables are in `controller.config.optimizers`.
 """
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from controller.config.base import Table
+from controller.config.optimizers import OptimizerTable
 
 Window = tuple[float, float]
 PositiveInt = Annotated[int, Field(ge=1)]
 Degrees = Annotated[float, Field(ge=-90, le=90)]
-
-
-class Table(BaseModel):
-    """Base of all tables: frozen, and nothing unknown in it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SessionTable(Table):
@@ -137,62 +135,6 @@ class DeepSimFc6Table(Table):
 
 
 GeneratorTable = Annotated[GaussianTable | DeepSimFc6Table, Field(discriminator="kind")]
-
-
-class OptimizerBase(Table):
-    """What all optimizers have."""
-
-    population_size: int | None = Field(
-        default=None,
-        ge=2,
-        le=10_000,
-        description="images per generation; default: the method's own",
-    )
-    initial: str = Field(
-        default="random",
-        description='first codes: "random", "zeros", or an .npy file of shape (m, code_dim)',
-    )
-
-
-class CholeskyCmaTable(OptimizerBase):
-    """Cholesky CMA-ES (Wang & Ponce 2022)."""
-
-    kind: Literal["cholesky_cma"] = Field(description="Cholesky CMA-ES")
-    sigma0: float = Field(default=3.0, gt=0, description="initial step size")
-    update_period: int = Field(
-        default=10, ge=0, description="generations between updates of the covariance"
-    )
-    covariance: Literal["rank_one", "none"] = Field(
-        default="rank_one", description="none: keep it at the identity"
-    )
-    max_norm: float | None = Field(default=None, gt=0, description="longer codes are shortened")
-
-
-class GeneticTable(OptimizerBase):
-    """The classic genetic algorithm of the field."""
-
-    kind: Literal["genetic"] = Field(description="genetic algorithm")
-    n_elites: int = Field(default=10, ge=0, description="best codes that are shown again")
-    mutation_rate: float = Field(default=0.25, ge=0, le=1, description="share of genes that mutate")
-    mutation_sd: float = Field(default=0.75, ge=0, description="standard deviation of a mutation")
-    temperature_per_sd: float = Field(
-        default=2.0, gt=0, description="selection temperature, in standard deviations of the scores"
-    )
-    parental_skew: float = Field(
-        default=0.75, ge=0, le=1, description="share of genes from the first parent"
-    )
-
-
-class RandomTable(OptimizerBase):
-    """Random search, the floor of every comparison."""
-
-    kind: Literal["random"] = Field(description="random search")
-    scale: float = Field(default=1.0, gt=0, description="standard deviation of each gene")
-
-
-OptimizerTable = Annotated[
-    CholeskyCmaTable | GeneticTable | RandomTable, Field(discriminator="kind")
-]
 
 
 class ThreadTable(Table):

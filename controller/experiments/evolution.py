@@ -39,10 +39,13 @@ class EvolutionThread:
         """How many generations the optimizer has been told of."""
         return self.optimizer.generation
 
-    def ask(self, first_image_id: int) -> Population:
-        """Return the next population, its ids counting from `first_image_id`."""
+    def ask(self, first_image_id: int, n: int | None = None) -> Population:
+        """Return the next population, its ids counting from `first_image_id`.
+
+        It has `n` codes; None: as many as the optimizer usually proposes.
+        """
         rng = rng_for(self.seed, Purpose.ASK, self.thread_id, self.generation)
-        return self.optimizer.ask(rng, first_image_id)
+        return self.optimizer.ask(rng, first_image_id, n)
 
     def told_order(self, n: int, *, shuffled: bool) -> npt.NDArray[np.int64]:
         """Return whose score `(n,)` each code is told: its own, unless `shuffled`.

@@ -5,6 +5,7 @@ There is no base class with shared logic: an optimizer is read in its own file. 
 `controller.testing.optimizer_contract` checks every promise below on any implementation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -16,6 +17,20 @@ Floats: TypeAlias = NDArray[np.float64]
 Ids: TypeAlias = NDArray[np.int64]
 State: TypeAlias = dict[str, NDArray[Any]]
 Direction: TypeAlias = Literal["maximise", "minimise"]
+
+
+SUMMARY_KEYS: Mapping[str, str] = {
+    "best_score": "best valid score so far, in the caller's direction",
+    "n_missing": "missing scores in the last generation",
+    "code_norm": "mean Euclidean norm of the codes last told",
+    "mean_norm": "Euclidean norm of the mean code, the centre of the search",
+    "step_norm": "Euclidean distance that the last `tell` moved the mean code",
+    "step_angle_deg": "angle between the mean code before and after the last `tell`",
+    "sigma": "standard deviation of the proposals along one axis",
+    "exploration_angle_deg": "angle to expect between the mean code and the next proposals",
+    "expected_step_deg": "angle by which scores of pure noise would now move the mean code",
+}
+"""Every figure that a summary may hold, and what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +58,15 @@ class Optimizer(Protocol):
       resumed by replaying `ask` and `tell` over the committed generations of the log.
     - A missing score (NaN, or `n_valid` 0) is never ranked best and carries no weight. When no
       score of a generation is valid the search stays where it was and the next `ask` proposes
-      afresh.
+      afresh. So a block that was cut short is told in full, with NaN for what was not shown.
+    - Each score is the mean of `n_valid` valid presentations. Counts may differ from code to code.
+      An optimizer may ignore them, or take the variance of a score to be in proportion to
+      1 / `n_valid`; it may not rank by the count itself.
+    - Tied scores give no code an advantage by its id or its row.
     - Arguments are never changed, and arrays handed out are read-only.
-    - The first `ask` returns the initial codes as they were given, however many. They are shown
-      again until one has a score, unless the optimizer needs none of theirs.
+    - The first `ask` returns the initial codes as they were given, however many; where all codes
+      are kept on a sphere, within norms or in a subspace, it returns the nearest ones there. They
+      are shown again until one has a score, unless the optimizer needs none of theirs.
     """
 
     @property
@@ -64,11 +84,19 @@ class Optimizer(Protocol):
         """Number of completed `tell` calls."""
         ...
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Propose the next population, with ids `first_id`, `first_id + 1`, ….
 
+        Args:
+            rng: source of all randomness.
+            first_id: id of row 0.
+            n: how many codes to propose this once, 1 or more; `population_size` if None. It
+                changes nothing else: not `population_size`, and none of the constants that follow
+                from it. Initial codes are shown as they are, whatever `n` is.
+
         Raises:
-            AskTellError: the last population has not been told yet, or `first_id` is negative.
+            AskTellError: the last population has not been told yet, `first_id` is negative, or `n`
+                is below 1.
             DivergedError: the search has left the range of float32.
 
         """
@@ -86,7 +114,7 @@ class Optimizer(Protocol):
         Args:
             ids: (n,) int64, each id that was asked, once.
             codes: (n, code_dim) float32, the codes that were shown.
-            scores: (n,) float64, NaN where missing.
+            scores: (n,) float64, means over the valid presentations, NaN where there was none.
             n_valid: (n,) int64, number of valid presentations behind each score; 0 means missing.
 
         Raises:
@@ -97,15 +125,7 @@ class Optimizer(Protocol):
         ...
 
     def summary(self) -> dict[str, float]:
-        """Figures for the operator; a key is absent where it has no meaning (yet).
-
-        best_score: best valid score so far, in the caller's direction.
-        code_norm: mean Euclidean norm of the codes last told.
-        n_missing: missing scores in the last generation.
-        mean_norm: Euclidean norm of the mean code.
-        step_norm: Euclidean distance that the last `tell` moved the mean code.
-        sigma: standard deviation of the proposals along one axis.
-        """
+        """Figures for the operator: those of `SUMMARY_KEYS` that have a meaning (yet)."""
         ...
 
     def stop_reasons(self) -> tuple[str, ...]:

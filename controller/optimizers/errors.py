@@ -15,7 +15,15 @@ class OptimizerError(Exception):
 
 
 class OptimizerOptionError(OptimizerError, ValueError):
-    """An option, or the set of initial codes, cannot be used."""
+    """An option, or the set of initial codes, cannot be used.
+
+    option: the option at fault, with whose name the message then begins; None where there is no
+        single one.
+    """
+
+    def __init__(self, message: str, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class AskTellError(OptimizerError):

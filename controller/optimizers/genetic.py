@@ -13,8 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.options import (
+    NotNegative,
+    PopulationSize,
+    Positive,
+    Share,
+    Whole,
+    check_options,
+    refusal,
+)
 from controller.optimizers.saved_state import StateReader
 
 _MIN_TEMPERATURE = 1e-8
@@ -32,20 +40,18 @@ class GeneticOptions:
     parental_skew: probability that a gene comes from the first parent.
     """
 
-    population_size: int = 40
-    n_elites: int = 10
-    mutation_rate: float = 0.25
-    mutation_sd: float = 0.75
-    temperature_per_sd: float = 2.0
-    parental_skew: float = 0.75
+    population_size: PopulationSize = 40
+    n_elites: Whole = 10
+    mutation_rate: Share = 0.25
+    mutation_sd: NotNegative = 0.75
+    temperature_per_sd: Positive = 2.0
+    parental_skew: Share = 0.75
 
     def __post_init__(self) -> None:
-        _require(self.population_size >= 1, "population_size must be positive")
-        _require(0 <= self.n_elites < self.population_size, "n_elites lies in [0, population_size)")
-        _require(0 <= self.mutation_rate <= 1, "mutation_rate lies in [0, 1]")
-        _require(self.mutation_sd >= 0, "mutation_sd must not be negative")
-        _require(self.temperature_per_sd > 0, "temperature_per_sd must be positive")
-        _require(0 <= self.parental_skew <= 1, "parental_skew lies in [0, 1]")
+        check_options(self)
+        if self.n_elites >= self.population_size:
+            told = f"must be smaller than the population of {self.population_size}"
+            raise refusal("n_elites", self.n_elites, told)
 
 
 def parent_probabilities(scores: Floats, temperature_per_sd: float) -> Floats:
@@ -82,7 +88,6 @@ class _Parents:
     scores: Floats
     unscored: Codes
     mean: Floats
-    step_norm: float
 
 
 class Genetic:
@@ -122,13 +127,14 @@ class Genetic:
         """Number of completed `tell` calls."""
         return self._guard.generation
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Return elites, then codes carried over, then new children; see `Optimizer.ask`."""
-        self._guard.require_ask(first_id)
+        self._guard.require_ask(first_id, n)
         if self._parents is None:
             return self._guard.open(self._initial_codes, first_id)
-        parents, size = self._parents, self.population_size
-        elites = parents.codes[_best_first(parents.scores, rng)[: self._options.n_elites]]
+        parents, size = self._parents, n or self.population_size
+        n_elites = min(self._options.n_elites, size)
+        elites = parents.codes[_best_first(parents.scores, rng)[:n_elites]]
         carried = parents.unscored[: size - len(elites)]
         children = self._children(parents, size - len(elites) - len(carried), rng)
         return self._guard.open(np.concatenate([elites, carried, children]), first_id)
@@ -137,15 +143,13 @@ class Genetic:
         """Keep the scored codes for the next mating; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
         if told.valid.any():
-            self._parents = _as_parents(told, self._parents)
+            before = None if self._parents is None else self._parents.mean
+            self._parents = _as_parents(told)
+            self._guard.moved(before, self._parents.mean)
 
     def summary(self) -> dict[str, float]:
         """Figures for the operator; see `Optimizer.summary`."""
-        figures = self._guard.summary()
-        if self._parents is not None:
-            figures["mean_norm"] = float(np.linalg.norm(self._parents.mean))
-            figures["step_norm"] = self._parents.step_norm
-        return figures
+        return self._guard.summary()
 
     def stop_reasons(self) -> tuple[str, ...]:
         """Nothing: mutation keeps every generation new."""
@@ -186,18 +190,15 @@ class Genetic:
             scores=scores,
             unscored=reader.array("unscored", (None, self.code_dim), np.float32),
             mean=reader.array("mean", (self.code_dim,), np.float64),
-            step_norm=reader.number("step_norm"),
         )
 
 
-def _as_parents(told: Told, previous: _Parents | None) -> _Parents:
-    mean = told.codes.mean(axis=0, dtype=np.float64)
+def _as_parents(told: Told) -> _Parents:
     return _Parents(
         codes=told.codes[told.valid],
         scores=told.scores[told.valid],
         unscored=told.codes[~told.valid],
-        mean=mean,
-        step_norm=0.0 if previous is None else float(np.linalg.norm(mean - previous.mean)),
+        mean=told.codes.mean(axis=0, dtype=np.float64),
     )
 
 
@@ -205,8 +206,3 @@ def _best_first(scores: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
     shuffled = rng.permutation(scores.size)
     best_first: NDArray[np.intp] = shuffled[np.argsort(-scores[shuffled], kind="stable")]
     return best_first
-
-
-def _require(met: bool, problem: str) -> None:
-    if not met:
-        raise OptimizerOptionError(f"the genetic algorithm cannot run: {problem}; fix the options")

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.errors import AskTellError, DivergedError, OptimizerOptionError
+from controller.optimizers.limits import angle_deg
 from controller.optimizers.saved_state import StateReader
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _MAX_NAMED_IDS = 8
+_NUMBERS = ("best_score", "code_norm", "mean_norm", "step_norm", "step_angle_deg")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +29,31 @@ class Told:
     codes: (n, code_dim) float32, read-only.
     scores: (n,) float64, read-only, NaN where missing.
     valid: (n,) bool, read-only, False where missing.
+    n_valid: (n,) int64, read-only, presentations behind each score; 0 where missing.
     """
 
     ids: Ids
     codes: Codes
     scores: Floats
     valid: NDArray[np.bool_]
+    n_valid: Ids
 
 
 @dataclass(frozen=True, eq=False)
 class GuardState:
-    """What the guard remembers; `open_ids` is empty while nothing waits for its scores."""
+    """What the guard remembers; `open_ids` is empty while nothing waits for its scores.
+
+    Numbers that are not known yet are NaN; the optimizer's mean code is told with `moved`.
+    """
 
     generation: int
     open_ids: Ids
-    best_score: float
-    code_norm: float
     n_missing: int
+    best_score: float = np.nan
+    code_norm: float = np.nan
+    mean_norm: float = np.nan
+    step_norm: float = np.nan
+    step_angle_deg: float = np.nan
 
     @classmethod
     def read(cls, reader: StateReader) -> "GuardState":
@@ -51,19 +61,17 @@ class GuardState:
         return cls(
             generation=reader.count("generation"),
             open_ids=reader.array("open_ids", (None,), np.int64),
-            best_score=reader.number("best_score"),
-            code_norm=reader.number("code_norm"),
             n_missing=reader.count("n_missing"),
+            **{name: reader.number(name) for name in _NUMBERS},
         )
 
     def as_arrays(self) -> State:
         """Fields as arrays, the inverse of `read`."""
+        counts = {"generation": self.generation, "n_missing": self.n_missing}
         return {
-            "generation": np.array(self.generation, dtype=np.int64),
             "open_ids": self.open_ids.copy(),
-            "best_score": np.array(self.best_score),
-            "code_norm": np.array(self.code_norm),
-            "n_missing": np.array(self.n_missing, dtype=np.int64),
+            **{name: np.array(count, dtype=np.int64) for name, count in counts.items()},
+            **{name: np.array(getattr(self, name)) for name in _NUMBERS},
         }
 
 
@@ -80,18 +88,19 @@ class AskTellGuard:
             )
         self._code_dim = code_dim
         self._sign = 1.0 if direction == "maximise" else -1.0
-        self.state = GuardState(0, np.empty(0, dtype=np.int64), np.nan, np.nan, 0)
+        self.state = GuardState(0, np.empty(0, dtype=np.int64), 0)
 
     @property
     def generation(self) -> int:
         """Number of completed tells."""
         return self.state.generation
 
-    def require_ask(self, first_id: int) -> None:
-        """Check that an ask is due.
+    def require_ask(self, first_id: int, n: int | None = None) -> None:
+        """Check that an ask is due, of `n` codes.
 
         Raises:
-            AskTellError: the last population waits for its scores, or `first_id` is negative.
+            AskTellError: the last population waits for its scores, `first_id` is negative, or `n`
+                is below 1.
 
         """
         waiting = self.state.open_ids
@@ -102,6 +111,8 @@ class AskTellGuard:
             )
         if first_id < 0:
             raise AskTellError(f"ask was called with first_id {first_id}; ids start at 0")
+        if n is not None and n < 1:
+            raise AskTellError(f"ask was called for {n} codes; ask for 1 or more")
 
     def open(self, codes: NDArray[np.floating], first_id: int) -> Population:
         """Hand out proposals and remember their ids.
@@ -147,18 +158,34 @@ class AskTellGuard:
             _frozen(codes[order]),
             _frozen(signed),
             _frozen(valid),
+            _frozen(np.where(valid, n_valid[order], 0).astype(np.int64)),
         )
         self._remember(told)
         return told
+
+    def moved(self, before: Floats | None, mean: Floats) -> None:
+        """Note where the optimizer's mean code is after a tell, for the summary.
+
+        Args:
+            before: (code_dim,) the mean code until now; None where there was none.
+            mean: (code_dim,) the mean code from now on.
+
+        """
+        self.state = replace(
+            self.state,
+            mean_norm=float(np.linalg.norm(mean)),
+            step_norm=0.0 if before is None else float(np.linalg.norm(mean - before)),
+            step_angle_deg=0.0 if before is None else angle_deg(before, mean),
+        )
 
     def summary(self) -> dict[str, float]:
         """Report what every optimizer can; see `Optimizer.summary`."""
         if self.state.generation == 0:
             return {}
-        figures = {"code_norm": self.state.code_norm, "n_missing": float(self.state.n_missing)}
-        if not np.isnan(self.state.best_score):
-            figures["best_score"] = self._sign * self.state.best_score
-        return figures
+        figures = {name: getattr(self.state, name) for name in _NUMBERS}
+        figures["best_score"] *= self._sign
+        known = {name: number for name, number in figures.items() if not np.isnan(number)}
+        return known | {"n_missing": float(self.state.n_missing)}
 
     def _check_rows(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         n = len(self.state.open_ids)
@@ -200,12 +227,17 @@ class AskTellGuard:
         best = self.state.best_score
         if told.valid.any():
             best = float(np.fmax(best, np.nanmax(told.scores)))
-        self.state = GuardState(
+        # Until the optimizer says otherwise, its mean code stays where it is.
+        still = 0.0 * self.state.mean_norm
+        self.state = replace(
+            self.state,
             generation=self.state.generation + 1,
             open_ids=_frozen(np.empty(0, dtype=np.int64)),
+            n_missing=int((~told.valid).sum()),
             best_score=best,
             code_norm=float(np.linalg.norm(told.codes.astype(np.float64), axis=1).mean()),
-            n_missing=int((~told.valid).sum()),
+            step_norm=still,
+            step_angle_deg=still,
         )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
+from controller.optimizers.options import PopulationSize, Positive, check_options
 from controller.optimizers.saved_state import StateReader
 
 
@@ -22,15 +22,11 @@ class RandomSearchOptions:
     scale: standard deviation of a gene; 1 gives codes of norm sqrt(code_dim).
     """
 
-    population_size: int = 40
-    scale: float = 1.0
+    population_size: PopulationSize = 40
+    scale: Positive = 1.0
 
     def __post_init__(self) -> None:
-        if self.population_size < 1 or not self.scale > 0:
-            raise OptimizerOptionError(
-                f"random search cannot run with population_size {self.population_size} and scale "
-                f"{self.scale}: both must be positive; fix the options"
-            )
+        check_options(self)
 
 
 class RandomSearch:
@@ -70,12 +66,14 @@ class RandomSearch:
         """(code_dim,) float32, read-only: the best code so far; None before the first score."""
         return self._best_code
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Draw N(0, scale² I); see `Optimizer.ask`."""
-        self._guard.require_ask(first_id)
+        self._guard.require_ask(first_id, n)
         if self._best_code is None:
             return self._guard.open(self._initial_codes, first_id)
-        codes = self._options.scale * rng.standard_normal((self.population_size, self.code_dim))
+        codes = self._options.scale * rng.standard_normal(
+            (n or self.population_size, self.code_dim)
+        )
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from controller.optimizers.base import Codes, Direction, Optimizer, State
+from controller.optimizers.base import SUMMARY_KEYS, Codes, Direction, Optimizer, State
 from controller.optimizers.errors import AskTellError, OptimizerError, OptimizerStateError
 from controller.testing.optimizer_runs import (
     CODE_DIM,
@@ -80,6 +80,44 @@ class OptimizerContract:
         shown = optimizer.ask(rng_of(1), first_id=41)
 
         np.testing.assert_array_equal(shown.ids, 41 + np.arange(optimizer.population_size))
+
+    @pytest.mark.parametrize("n", [1, 2, 3, 17])
+    def test_a_generation_can_have_another_size_for_once(
+        self, make_optimizer: OptimizerFactory, n: int
+    ) -> None:
+        optimizer = make_optimizer(initial_codes(5), "maximise")
+        advance(optimizer, 2)
+        usual = optimizer.population_size
+        shown = optimizer.ask(rng_of(2), first_id=200, n=n)
+        tell_all(optimizer, shown, distance_score(shown.codes))
+        following = optimizer.ask(rng_of(3), first_id=300)
+
+        assert shown.codes.shape == (n, CODE_DIM)
+        np.testing.assert_array_equal(shown.ids, 200 + np.arange(n))
+        assert len(following.ids) == optimizer.population_size == usual
+        assert np.isfinite(following.codes).all()
+
+    def test_asking_for_the_usual_size_is_asking_for_none(
+        self, make_optimizer: OptimizerFactory
+    ) -> None:
+        by_itself, by_number = (make_optimizer(initial_codes(5), "maximise") for _ in range(2))
+        for generation in range(4):
+            size = by_number.population_size
+            left = by_itself.ask(rng_of(generation), first_id=0)
+            right = by_number.ask(rng_of(generation), first_id=0, n=size)
+            np.testing.assert_array_equal(left.codes, right.codes)
+            for optimizer, shown in ((by_itself, left), (by_number, right)):
+                tell_all(optimizer, shown, distance_score(shown.codes))
+
+        assert_same_state(by_itself.state_dict(), by_number.state_dict())
+
+    @pytest.mark.parametrize("n", [0, -3])
+    def test_a_generation_of_no_codes_is_refused(
+        self, make_optimizer: OptimizerFactory, n: int
+    ) -> None:
+        optimizer = make_optimizer(initial_codes(5), "maximise")
+        with pytest.raises(AskTellError, match=str(n)):
+            optimizer.ask(rng_of(0), first_id=0, n=n)
 
     def test_codes_are_float32_and_ids_int64(self, make_optimizer: OptimizerFactory) -> None:
         for shown in advance(make_optimizer(initial_codes(5), "maximise"), 2):
@@ -303,6 +341,40 @@ class OptimizerContract:
         if n_before:
             assert not np.array_equal(shown.codes, following.codes)
 
+    def test_counts_of_presentations_may_differ_from_code_to_code(
+        self, make_optimizer: OptimizerFactory
+    ) -> None:
+        straight, shuffled = (make_optimizer(initial_codes(5), "maximise") for _ in range(2))
+        for generation in range(4):
+            luck = np.random.default_rng(generation)
+            left, right = (o.ask(rng_of(generation), first_id=7) for o in (straight, shuffled))
+            scores, n_valid = distance_score(left.codes), luck.integers(0, 6, len(left.ids))
+            scores[n_valid == 0] = np.nan
+            order = luck.permutation(len(scores))
+            straight.tell(left.ids, left.codes, scores, n_valid)
+            shuffled.tell(right.ids[order], right.codes[order], scores[order], n_valid[order])
+
+        assert np.isfinite(straight.ask(rng_of(4), first_id=7).codes).all()
+        shuffled.ask(rng_of(4), first_id=7)
+        assert_same_state(straight.state_dict(), shuffled.state_dict())
+
+    @pytest.mark.parametrize("n_tied", [2, 5, None])
+    def test_tied_scores_give_no_code_an_advantage_by_its_id(
+        self, make_optimizer: OptimizerFactory, n_tied: int | None
+    ) -> None:
+        # The same codes with the same scores, under ids that are exchanged among the tied ones.
+        left, right = (make_optimizer(initial_codes(12), "maximise") for _ in range(2))
+        shown, _ = (optimizer.ask(rng_of(0), first_id=0) for optimizer in (left, right))
+        tied = np.arange(12)[:n_tied]
+        scores = -np.arange(12.0)
+        scores[tied] = 3.0
+        exchanged = np.arange(12)
+        exchanged[tied] = tied[::-1]
+        tell_all(left, shown, scores)
+        right.tell(shown.ids[exchanged], shown.codes, scores, np.ones(12, dtype=np.int64))
+
+        assert left.summary() == pytest.approx(right.summary(), rel=1e-5, abs=1e-5)
+
     def test_equal_scores_everywhere_are_survived(self, make_optimizer: OptimizerFactory) -> None:
         optimizer = make_optimizer(initial_codes(5), "maximise")
         history = advance(optimizer, 4, objective=lambda codes: np.zeros(len(codes)))
@@ -369,6 +441,41 @@ class OptimizerContract:
 
         assert {type(value) for value in optimizer.summary().values()} == {float}
         assert np.isfinite(list(optimizer.summary().values())).all()
+
+    @pytest.mark.parametrize("n_generations", [0, 1, 3])
+    def test_the_summary_holds_known_figures_only(
+        self, make_optimizer: OptimizerFactory, n_generations: int
+    ) -> None:
+        optimizer = make_optimizer(initial_codes(5), "maximise")
+        assert optimizer.summary().keys() <= SUMMARY_KEYS.keys()
+        advance(optimizer, n_generations)
+
+        assert optimizer.summary().keys() <= SUMMARY_KEYS.keys()
+        if n_generations:
+            assert optimizer.summary().keys() >= {"best_score", "code_norm", "n_missing"}
+
+    def test_a_mean_code_that_moves_is_told_with_its_distance_and_angle(
+        self, make_optimizer: OptimizerFactory
+    ) -> None:
+        optimizer = make_optimizer(initial_codes(5), "maximise")
+        norms = []
+        for generation in range(4):
+            advance(optimizer, 1)
+            figures = optimizer.summary()
+            if "mean_norm" not in figures:
+                return
+            norms.append(figures["mean_norm"])
+            if generation:
+                shortest = abs(norms[-1] - norms[-2])
+                assert shortest - 1e-6 <= figures["step_norm"] <= norms[-1] + norms[-2] + 1e-6
+                squares = norms[-1] ** 2 + norms[-2] ** 2 - figures["step_norm"] ** 2
+                cosine = np.cos(np.radians(figures["step_angle_deg"]))
+                # The law of cosines.
+                assert 2.0 * norms[-1] * norms[-2] * cosine == pytest.approx(squares, abs=1e-4)
+
+        shown = optimizer.ask(rng_of(4), first_id=0)
+        tell_all(optimizer, shown, np.full(len(shown.ids), np.nan))
+        assert optimizer.summary()["step_norm"] == optimizer.summary()["step_angle_deg"] == 0.0
 
     def test_a_fresh_optimizer_has_no_reason_to_stop(
         self, make_optimizer: OptimizerFactory

@@ -10,7 +10,9 @@ from PIL import Image
 from controller import assembly
 from controller.errors import ConfigError, SessionRefused
 from controller.experiments.evolution import Placement
-from controller.optimizers import CholeskyCmaEs, Genetic, RandomSearch
+from controller.optimizers.cma.cholesky import CholeskyCmaEs
+from controller.optimizers.genetic import Genetic
+from controller.optimizers.random_search import RandomSearch
 
 from .conftest import session_config
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.experiments.blocks import ImageToShow, images_of_block, plan_part
 from controller.experiments.evolution import EvolutionThread, Placement
-from controller.optimizers import RandomSearch, RandomSearchOptions
+from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.randomness import Purpose, rng_for, seed_for
 
 HERE, THERE = Placement(0.0, 0.0, 4.0), Placement(2.0, -1.0, 3.0)
@@ -129,6 +129,13 @@ def test_a_shuffled_control_is_told_a_permutation_that_can_be_drawn_again(
 
     assert sorted(order.tolist()) == list(range(n))
     assert order.tolist() == thread(thread_id, seed).told_order(n, shuffled=True).tolist()
+
+
+def test_a_generation_can_be_asked_in_another_size() -> None:
+    evolution = thread()
+    next_generation(evolution)
+
+    assert evolution.ask(100, n=4).ids.tolist() == [100, 101, 102, 103]
 
 
 def test_a_shuffled_control_is_shuffled_anew_in_each_generation() -> None:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from controller.optimizers import AskTellError, OptimizerOptionError, RandomSearch
+from controller.optimizers import AskTellError, OptimizerOptionError
 from controller.optimizers.errors import OptimizerStateError
 from controller.optimizers.guard import AskTellGuard, checked_initial_codes
+from controller.optimizers.random_search import RandomSearch
 from controller.optimizers.saved_state import StateReader
 
 IDS = np.arange(3)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.optimizers import CholeskyCmaEs, CholeskyCmaEsOptions, Codes, Floats, State
-from controller.optimizers.cholesky_factor import CholeskyFactor
+from controller.optimizers import Codes, Floats, State
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions
+from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.saved_state import StateReader
 from controller.testing.optimizer_runs import rng_of
 

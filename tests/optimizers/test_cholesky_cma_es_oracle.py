@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from controller.optimizers import CholeskyCmaEs, CholeskyCmaEsOptions
-from controller.optimizers.cholesky_factor import CholeskyFactor
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions
+from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.saved_state import StateReader
 from controller.testing.optimizer_runs import rng_of, tell_all
 

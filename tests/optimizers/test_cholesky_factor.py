@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.optimizers.cholesky_factor import CholeskyFactor
+from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.saved_state import StateReader
 
 

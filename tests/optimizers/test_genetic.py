@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from controller.optimizers import Genetic, GeneticOptions, OptimizerOptionError, Population
-from controller.optimizers.genetic import parent_probabilities
+from controller.optimizers import OptimizerOptionError, Population
+from controller.optimizers.genetic import Genetic, GeneticOptions, parent_probabilities
 from controller.testing.optimizer_runs import advance, initial_codes, rng_of, tell_all
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from controller.optimizers import CholeskyCmaEs, CholeskyCmaEsOptions, Genetic, Optimizer
-from controller.optimizers.cholesky_cma_es import constants
+from controller.optimizers import Optimizer
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions, constants
+from controller.optimizers.genetic import Genetic
 from controller.testing.optimizer_runs import advance
 
 D = 4096

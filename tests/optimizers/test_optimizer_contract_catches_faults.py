@@ -8,17 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from controller.optimizers import (
-    Codes,
-    Direction,
-    Floats,
-    Genetic,
-    Ids,
-    Optimizer,
-    Population,
-    RandomSearch,
-    State,
-)
+from controller.optimizers import Codes, Direction, Floats, Ids, Optimizer, Population, State
+from controller.optimizers.genetic import Genetic
+from controller.optimizers.random_search import RandomSearch
 from controller.testing.optimizer_contract import LearningOptimizerContract
 
 

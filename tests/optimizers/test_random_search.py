@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.optimizers import OptimizerOptionError, RandomSearch, RandomSearchOptions
+from controller.optimizers import OptimizerOptionError
+from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.testing.optimizer_runs import advance, initial_codes, rng_of, tell_all
 
 

@@ -5,19 +5,27 @@ One Gaussian is moved and scaled: the mean follows the rank-weighted best codes,
 covariance learns one direction. In 4096 dimensions and 75 generations the last part changes nothing
 that can be measured (condition number 1.0002), so `covariance="none"` is an honest, cheaper choice.
 
-What is left out: bounds per gene, restarts, negative weights.
+What is left out: bounds of genes and of norms, restarts, negative weights.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.cholesky_factor import CholeskyFactor
-from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.limits import expected_step_deg, exploration_angle_deg
+from controller.optimizers.options import (
+    Limits,
+    PopulationSize,
+    Positive,
+    Rate,
+    Whole,
+    check_options,
+)
 from controller.optimizers.ranking import effective_parents, rank_weights, share_by_rank
 from controller.optimizers.saved_state import StateReader
 
@@ -30,36 +38,28 @@ class CholeskyCmaEsOptions:
     """Settings; the defaults are those of the 2022 study.
 
     sigma0: first step size, standard deviation along one axis of the code.
-    population_size: lambda; None means int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
+    population_size: lambda; without it int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
     update_period: the covariance learns once more than this many populations were scored since the
         last time, which for 10 is generations 11, 22, 33, … counted from 1.
     covariance: "rank_one", or "none" to keep it at the identity.
-    max_norm: proposals beyond this Euclidean norm are scaled back to it.
     max_sigma: ceiling of the step size.
-    c_c, c_sigma, c_1: learning rates of the covariance path, the step-size path and the covariance;
-        None means the value that follows from the dimension.
+    c_c: learning rate of the covariance path; without it 4 / (code_dim + 4).
+    c_sigma: learning rate of the step-size path; without it sqrt(mu_eff) / (sqrt(mu_eff) +
+        sqrt(code_dim)).
+    c_1: learning rate of the covariance; without it 2 / (code_dim + sqrt(2))².
     """
 
-    sigma0: float = 3.0
-    population_size: int | None = None
-    update_period: int = 10
+    sigma0: Positive = 3.0
+    population_size: PopulationSize | None = None
+    update_period: Whole = 10
     covariance: Literal["rank_one", "none"] = "rank_one"
-    max_norm: float | None = None
-    max_sigma: float | None = None
-    c_c: float | None = None
-    c_sigma: float | None = None
-    c_1: float | None = None
+    max_sigma: Positive | None = None
+    c_c: Rate | None = None
+    c_sigma: Rate | None = None
+    c_1: Annotated[float, Limits(at_least=0, below=1)] | None = None
 
     def __post_init__(self) -> None:
-        _require(self.sigma0 > 0, "sigma0 must be positive")
-        _require(self.population_size is None or self.population_size >= 2, "population_size < 2")
-        _require(self.update_period >= 0, "update_period must not be negative")
-        _require(self.covariance in ("rank_one", "none"), "covariance is 'rank_one' or 'none'")
-        _require(self.max_norm is None or self.max_norm > 0, "max_norm must be positive")
-        _require(self.max_sigma is None or self.max_sigma > 0, "max_sigma must be positive")
-        for rate in (self.c_c, self.c_sigma):
-            _require(rate is None or 0 < rate <= 1, "c_c and c_sigma lie in (0, 1]")
-        _require(self.c_1 is None or 0 <= self.c_1 < 1, "c_1 lies in [0, 1)")
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,6 @@ class _Search:
     path_c: Floats
     n_scored: int
     n_scored_at_update: int
-    step_norm: float
 
 
 def usual_population_size(code_dim: int) -> int:
@@ -163,30 +162,36 @@ class CholeskyCmaEs:
         """Number of completed `tell` calls."""
         return self._guard.generation
 
-    def ask(self, rng: np.random.Generator, first_id: int) -> Population:
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Sample x = m + sigma z A, z ~ N(0, I); see `Optimizer.ask`."""
-        self._guard.require_ask(first_id)
+        self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        z = rng.standard_normal((self._size, self.code_dim))
+        z = rng.standard_normal((n or self._size, self.code_dim))
         codes = self._search.mean + self._search.sigma * self._factor.apply(z)
-        return self._guard.open(_within(codes, self._options.max_norm), first_id)
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move mean, paths, step size and, when due, covariance; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
-        if self._search is None:
+        before = self._search
+        if before is None:
             self._search = self._first_search(told)
         elif told.valid.any():
-            self._search = self._next_search(self._search, told)
+            self._search = self._next_search(before, told)
+        if self._search is not before and self._search is not None:
+            self._guard.moved(None if before is None else before.mean, self._search.mean)
 
     def summary(self) -> dict[str, float]:
         """Figures for the operator; see `Optimizer.summary`."""
         figures = self._guard.summary()
         if self._search is not None:
+            spread = self._search.sigma * np.sqrt(self.code_dim)
+            angle = exploration_angle_deg(spread, figures["mean_norm"])
+            weights = rank_weights(self.constants.n_parents)
             figures["sigma"] = self._search.sigma
-            figures["mean_norm"] = float(np.linalg.norm(self._search.mean))
-            figures["step_norm"] = self._search.step_norm
+            figures["exploration_angle_deg"] = angle
+            figures["expected_step_deg"] = expected_step_deg(angle, weights)
         return figures
 
     def stop_reasons(self) -> tuple[str, ...]:
@@ -230,7 +235,7 @@ class CholeskyCmaEs:
             mean = share_by_rank(told.scores, told.valid, weights / weights.sum()) @ told.codes
         still = np.zeros(self.code_dim)
         sigma = _at_most(self._options.sigma0, self._options.max_sigma)
-        return _Search(mean, sigma, still, still, n_scored, 0, 0.0)
+        return _Search(mean, sigma, still, still, n_scored, 0)
 
     def _next_search(self, old: _Search, told: Told) -> _Search:
         k, n_valid = self.constants, int(told.valid.sum())
@@ -251,7 +256,6 @@ class CholeskyCmaEs:
             path_c=(1.0 - k.c_c) * old.path_c + gain_c * moved,
             sigma=_at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
             n_scored=old.n_scored + n_valid,
-            step_norm=float(np.linalg.norm(mean - old.mean)),
         )
         return self._with_covariance(new)
 
@@ -271,22 +275,8 @@ class CholeskyCmaEs:
             path_c=reader.array("path_c", gene, np.float64),
             n_scored=reader.count("n_scored"),
             n_scored_at_update=reader.count("n_scored_at_update"),
-            step_norm=reader.number("step_norm"),
         )
-
-
-def _within(codes: Floats, max_norm: float | None) -> Floats:
-    if max_norm is None:
-        return codes
-    norms = np.linalg.norm(codes, axis=1, keepdims=True)
-    scaled: Floats = codes * (max_norm / np.maximum(norms, max_norm))
-    return scaled
 
 
 def _at_most(sigma: float, ceiling: float | None) -> float:
     return sigma if ceiling is None else min(sigma, ceiling)
-
-
-def _require(met: bool, problem: str) -> None:
-    if not met:
-        raise OptimizerOptionError(f"Cholesky CMA-ES cannot run: {problem}; fix the configuration")

@@ -1,0 +1,1 @@
+"""Evolution strategies that adapt a Gaussian in the space of codes."""

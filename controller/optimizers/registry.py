@@ -1,0 +1,72 @@
+"""Every optimizer that a session can use, by the `kind` that a config names it with.
+
+A new one is a file of its own and one entry here: from the entry follow its config table, the
+reference page, the checks of a config, and how it is built. What is left out: reading configs and
+files (`controller.config`, `controller.assembly`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.optimizers.base import Optimizer
+from controller.optimizers.cma.cholesky import (
+    CholeskyCmaEs,
+    CholeskyCmaEsOptions,
+    usual_population_size,
+)
+from controller.optimizers.genetic import Genetic, GeneticOptions
+from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
+
+
+def _population_size(options: Any, code_dim: int) -> int:
+    """Return the option `population_size`, or what the 2022 study takes where it is None."""
+    size: int | None = options.population_size
+    return usual_population_size(code_dim) if size is None else size
+
+
+@dataclass(frozen=True)
+class OptimizerKind:
+    """One optimizer: its kind in a config, its options, how it is made, and what to say of it.
+
+    name: as `kind` names it.
+    options: frozen dataclass of its settings (see `controller.optimizers.options`).
+    make: its class, called with initial codes (m, code_dim), options and direction.
+    about: what it is, in one sentence.
+    citation: where it comes from; empty where there is nothing to cite.
+    n_initial: from options and code_dim to how many codes it usually starts from.
+    """
+
+    name: str
+    options: type[Any]
+    make: Callable[..., Optimizer]
+    about: str
+    citation: str = ""
+    n_initial: Callable[[Any, int], int] = _population_size
+
+
+_KINDS = (
+    OptimizerKind(
+        "cholesky_cma",
+        CholeskyCmaEsOptions,
+        CholeskyCmaEs,
+        "Cholesky CMA-ES, the evolution strategy of closed-loop work in visual cortex.",
+        "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+    ),
+    OptimizerKind(
+        "genetic",
+        GeneticOptions,
+        Genetic,
+        "The classic genetic algorithm of the field.",
+        "Ponce et al. 2019, Cell; Wang & Ponce 2022, GECCO",
+    ),
+    OptimizerKind(
+        "random",
+        RandomSearchOptions,
+        RandomSearch,
+        "Random search, the floor of every comparison.",
+    ),
+)
+
+KINDS: Mapping[str, OptimizerKind] = {kind.name: kind for kind in _KINDS}
+"""Every kind by its name, in the order of the reference page."""
