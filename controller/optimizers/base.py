@@ -5,7 +5,7 @@ There is no base class with shared logic: an optimizer is read in its own file. 
 `controller.testing.optimizer_contract` checks every promise below on any implementation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -144,3 +144,7 @@ class Optimizer(Protocol):
 
         """
         ...
+
+
+MakeOptimizer: TypeAlias = Callable[[Codes], Optimizer]
+"""Makes an optimizer that maximises, from its initial codes (m, d); how wrappers get theirs."""

@@ -3,6 +3,7 @@
 What is left out: where the state is kept; the session log decides that.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,6 +72,21 @@ class StateReader:
                 f"the saved state has fields {sorted(self._fields)} that this optimizer does not "
                 "know; build it with the options that it was saved with"
             )
+
+
+def with_prefix(prefix: str, state: State) -> State:
+    """Return a state whose fields are named `prefix` and their name, to put it into another one."""
+    return {f"{prefix}{name}": field for name, field in state.items()}
+
+
+def parts_of(state: State, prefixes: Sequence[str]) -> tuple[State, list[State]]:
+    """Return the fields that have none of the prefixes, and those of each, without it."""
+    inside = [
+        {name.removeprefix(p): field for name, field in state.items() if name.startswith(p)}
+        for p in prefixes
+    ]
+    own = {name: field for name, field in state.items() if not name.startswith(tuple(prefixes))}
+    return own, inside
 
 
 def _misfit(name: str, field: NDArray[Any], shape: tuple[int | None, ...], dtype: DTypeLike) -> str:

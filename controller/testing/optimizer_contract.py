@@ -466,16 +466,16 @@ class OptimizerContract:
                 return
             norms.append(figures["mean_norm"])
             if generation:
-                shortest = abs(norms[-1] - norms[-2])
-                assert shortest - 1e-6 <= figures["step_norm"] <= norms[-1] + norms[-2] + 1e-6
-                squares = norms[-1] ** 2 + norms[-2] ** 2 - figures["step_norm"] ** 2
-                cosine = np.cos(np.radians(figures["step_angle_deg"]))
-                # The law of cosines.
-                assert 2.0 * norms[-1] * norms[-2] * cosine == pytest.approx(squares, abs=1e-4)
+                before, now, step = norms[-2], norms[-1], figures["step_norm"]
+                assert abs(now - before) - 1e-6 <= step <= now + before + 1e-6
+                angle = np.radians(figures.get("step_angle_deg", np.nan))
+                by_law_of_cosines = now**2 + before**2 - 2.0 * now * before * np.cos(angle)
+                assert np.isnan(angle) or step**2 == pytest.approx(by_law_of_cosines, abs=1e-4)
 
         shown = optimizer.ask(rng_of(4), first_id=0)
         tell_all(optimizer, shown, np.full(len(shown.ids), np.nan))
-        assert optimizer.summary()["step_norm"] == optimizer.summary()["step_angle_deg"] == 0.0
+        assert optimizer.summary()["step_norm"] == 0.0
+        assert optimizer.summary().get("step_angle_deg", 0.0) == 0.0
 
     def test_a_fresh_optimizer_has_no_reason_to_stop(
         self, make_optimizer: OptimizerFactory
