@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from controller.code_files import UnusableFile
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
@@ -21,7 +22,8 @@ from controller.config.tables import (
 )
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread, Placement
-from controller.optimizers.base import Direction, Optimizer
+from controller.initial_codes import first_codes
+from controller.optimizers.base import Direction, MakeOptimizer, Optimizer
 from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.registry import KINDS
 from controller.optimizers.wrappers.norm_limits import NormLimits
@@ -76,17 +78,38 @@ def build_threads(
 
 
 def build_optimizer(
-    table: OptimizerTable, initial_codes: npt.NDArray[np.float32], direction: Direction
+    table: OptimizerTable,
+    initial_codes: npt.NDArray[np.float32],
+    direction: Direction,
+    key: str = "optimizer",
 ) -> Optimizer:
     """Return the optimizer that one table describes, starting from `initial_codes` (m, d).
 
     Raises:
-        OptimizerOptionError: its options do not go with each other or with the codes.
+        SessionRefused: its options, which stand at `key`, do not go with the codes.
 
     """
-    optimizer = KINDS[table.kind].make(initial_codes, table.options(), direction)
+    inside = [_maker(inner, f"{key}.{place}") for place, inner in table.inside().items()]
+    kind = KINDS[table.kind]
+    made_of = [inside] if kind.inner == "parts" else inside
+    try:
+        optimizer = kind.make(initial_codes, table.options(), direction, *made_of)
+    except OptimizerOptionError as error:
+        raise SessionRefused(problems.of_option(error, key).removesuffix(".")) from error
     limited = any(limit is not None for limit in table.norm_limits)
     return NormLimits(optimizer, *table.norm_limits) if limited else optimizer
+
+
+def n_initial_codes(table: OptimizerTable, code_dim: int) -> int:
+    """Return how many codes of length `code_dim` the optimizer usually starts from."""
+    kind, options = KINDS[table.kind], table.options()
+    inside = zip(table.inside().values(), kind.inner_dims(options, code_dim), strict=True)
+    wanted = [n_initial_codes(inner, inner_dim) for inner, inner_dim in inside]
+    return max(wanted) if wanted else kind.n_initial(options, code_dim)
+
+
+def _maker(table: OptimizerTable, key: str) -> MakeOptimizer:
+    return lambda initial_codes: build_optimizer(table, initial_codes, "maximise", key)
 
 
 def load_references(table: ReferencesTable) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
@@ -113,42 +136,12 @@ def _build_thread_optimizer(
     thread: ThreadTable,
     generators: Mapping[str, Generator],
 ) -> Optimizer:
-    codes = _initial_codes(config, thread_id, thread, generators[thread.generator])
+    table, generator = thread.optimizer, generators[thread.generator]
+    key = f"threads.{thread_id}.optimizer"
+    rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
     try:
-        return build_optimizer(thread.optimizer, codes, thread.direction)
-    except OptimizerOptionError as error:
-        told = problems.of_option(error, f"threads.{thread_id}.optimizer")
-        raise SessionRefused(told.removesuffix(".")) from error
-
-
-def _initial_codes(
-    config: SessionConfig, thread_id: int, thread: ThreadTable, generator: Generator
-) -> npt.NDArray[np.float32]:
-    initial = thread.optimizer.initial
-    kind, options = KINDS[thread.optimizer.kind], thread.optimizer.options()
-    if initial == "zeros":
-        return np.zeros((1, generator.code_dim), np.float32)
-    if initial == "random":
-        rng = rng_for(config.session.seed, Purpose.INITIAL_CODES, thread_id)
-        return generator.initial_codes(kind.n_initial(options, generator.code_dim), rng)
-    return _load_codes(initial, f"threads.{thread_id}.optimizer.initial", generator.code_dim)
-
-
-def _load_codes(path: str, key: str, code_dim: int) -> npt.NDArray[np.float32]:
-    """Return the codes `(m, code_dim)` of an .npy file that the config names at `key`."""
-    try:
-        with open(path, "rb") as file:
-            loaded = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SessionRefused(f"{key}: {path} is not a readable .npy file: {error}") from error
-    shape, kind = loaded.shape, loaded.dtype
-    if len(shape) != 2 or not shape[0] or shape[1] != code_dim or kind.kind not in "fiu":
-        raise SessionRefused(
-            f"{key}: {path} holds an array of shape {shape} and type {kind}, but codes of shape "
-            f"(m, {code_dim}) are needed"
-        )
-    with np.errstate(over="ignore"):
-        codes = np.asarray(loaded, dtype=np.float32)
-    if not np.isfinite(codes).all():
-        raise SessionRefused(f"{key}: {path} holds codes that are not finite in float32")
-    return codes
+        n = n_initial_codes(table, generator.code_dim)
+        codes = first_codes(table.initial, n, generator, rng)
+    except UnusableFile as error:
+        raise SessionRefused(f"{key}.initial: {error}") from error
+    return build_optimizer(table, codes, thread.direction, key)

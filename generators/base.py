@@ -64,6 +64,37 @@ class Generator(Protocol):
         """Random codes at natural contrast: ``(n, code_dim)`` float32, norms near `norm_hint`."""
 
 
+@runtime_checkable
+class Invertible(Protocol):
+    """A generator that can also tell which code comes nearest to a picture."""
+
+    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes whose images differ least, in squared pixels before clipping, from pictures.
+
+        Args:
+            pictures: ``(n, h, w, 3)`` uint8 of the generator's own `image_shape`.
+
+        Returns:
+            ``(n, code_dim)`` float32; the same pictures give the same codes.
+
+        Raises:
+            SettingsError: the pictures have another shape.
+
+        """
+
+
+def checked_pictures(
+    pictures: NDArray[np.uint8], shape: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Pictures ``(n, h, w, 3)`` uint8 as float32 in 0..1; SettingsError for another shape."""
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != shape:
+        raise SettingsError(
+            f"pictures of shape {pictures.shape} and type {pictures.dtype} were given: scale them "
+            f"to (n, {shape[0]}, {shape[1]}, 3) bytes"
+        )
+    return pictures.astype(np.float32) / np.float32(255.0)
+
+
 def checked_codes(codes: NDArray[np.floating], code_dim: int) -> NDArray[np.float32]:
     """Codes as contiguous float32, or an error that says what is wrong with them.
 

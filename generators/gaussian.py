@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from generators.base import checked_codes, gaussian_codes
+from generators.base import checked_codes, checked_pictures, gaussian_codes
 from generators.errors import SettingsError
 from generators.gaussian_statistics import GaussianStatistics, load_statistics
 from generators.images import to_uint8
@@ -166,6 +166,20 @@ class GaussianGenerator:
         for row, code in enumerate(checked):
             pixels[row] = self._pixels(code)
         return pixels
+
+    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes of pictures ``(n, h, w, 3)`` uint8, exactly: the modes are orthonormal.
+
+        What a picture has outside the modes is left out. A picture unlike the ensemble gets a code
+        of a large norm, since it takes much of weak modes. See `generators.base.Invertible`.
+        """
+        pixels = checked_pictures(pictures, self.image_shape) * np.float32(2.0) - np.float32(1.0)
+        codes = np.empty((len(pixels), self.code_dim), dtype=np.float32)
+        for row, picture in enumerate(pixels):
+            by_axis = np.moveaxis(np.tensordot(picture, self._colour_basis, axes=(2, 0)), 2, 0)
+            coefficients = fft.dctn(by_axis, type=2, norm="ortho", axes=(1, 2)) - self._mean
+            codes[row] = coefficients.reshape(-1)[self._index] / self._gains
+        return codes
 
     def _pixels(self, code: NDArray[np.float32]) -> NDArray[np.float32]:
         coefficients = self._mean.copy()

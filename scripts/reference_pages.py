@@ -23,7 +23,7 @@ from controller.cli.app import app
 from controller.cli.exits import Exit
 from controller.cli.exits import __doc__ as exits_text
 from controller.config import tables
-from controller.config.optimizers import OPTIMIZER_TABLES
+from controller.config.optimizers import OPTIMIZER_TABLES, OptimizerBase
 from controller.states import TRANSITIONS
 from rig_adapters.errors import Reason
 from rig_adapters.sim.settings import SimRigSettings, UnitSettings
@@ -43,6 +43,7 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[generators.NAME], kind gaussian", tables.GaussianTable),
     ("[generators.NAME], kind deepsim_fc6", tables.DeepSimFc6Table),
     ("[[threads]]", tables.ThreadTable),
+    ("[threads.optimizer]", OptimizerBase),
     *((f"[threads.optimizer], kind {name}", table) for name, table in OPTIMIZER_TABLES.items()),
     ("[references]", tables.ReferencesTable),
     ("[scoring]", tables.ScoringTable),
@@ -72,14 +73,26 @@ list by its place from 0: `--set threads.0.size_deg=3`.
 
 def _config_table(title: str, model: type[BaseModel]) -> str:
     schema = model.model_json_schema()
+    # A table that may stand within itself is only referred to at the top.
+    schema = schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], schema)
     described = any("description" in entry for entry in schema["properties"].values())
     columns = "| key | value | default |" + (" meaning |" if described else "")
     lines = [f"\n## {title}\n", _paragraphs(model), "", columns, "|---" * (3 + described) + "|"]
     for name, entry in schema["properties"].items():
+        if _is_of_every_kind(name, model):
+            continue
         cells = [f"`{name}`", _value(entry, schema), _default(name, model)]
         cells += [_one_line(entry.get("description", ""))] if described else []
         lines.append(_row(cells))
     return "\n".join(lines) + "\n"
+
+
+def _is_of_every_kind(name: str, model: type[BaseModel]) -> bool:
+    """Whether a key of an optimizer's table is told of in the table for every kind."""
+    if model is OptimizerBase or not issubclass(model, OptimizerBase):
+        return False
+    common = OptimizerBase.model_fields.get(name)
+    return common is not None and common.description == model.model_fields[name].description
 
 
 def _value(entry: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

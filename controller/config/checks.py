@@ -1,8 +1,8 @@
 """What can only be seen when the tables of a config are looked at together.
 
 Each check returns sentences that name a key; an empty list means that nothing is wrong. Files that
-the config names are looked for, but not read, other than the few lines of keys; what only running
-can tell is pre-flight's business.
+the config names are looked for, but not read, other than the few lines of keys and the directions
+of a subspace; what only running can tell is pre-flight's business.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import DeepSimFc6Table, GaussianTable, SessionConfig, ThreadTable
@@ -150,14 +151,25 @@ def _norm_out_of_reach(config: SessionConfig, thread: ThreadTable, key: str) -> 
 
 def _problems_of_optimizer(table: OptimizerTable, key: str) -> list[str]:
     found = []
-    if table.initial not in ("random", "zeros") and not Path(table.initial).is_file():
-        found.append(f"{key}.initial: there is no file {table.initial}.")
+    problem = initial_codes.problem_of(table.initial)
+    if problem:
+        found.append(f"{key}.initial: {problem}.")
     try:
         table.options()
         refuse_crossed_norms(*table.norm_limits)
     except OptimizerOptionError as error:
         found.append(problems.of_option(error, key))
+    for place, inner in table.inside().items():
+        if inner.initial != _usual(inner, "initial"):
+            found.append(
+                f"{key}.{place}.initial is for whole codes only: set {key}.initial instead."
+            )
+        found += _problems_of_optimizer(inner, f"{key}.{place}")
     return found
+
+
+def _usual(table: OptimizerTable, field: str) -> object:
+    return type(table).model_fields[field].default
 
 
 def _references_exist(config: SessionConfig) -> list[str]:

@@ -51,7 +51,7 @@ def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def validate_config(tables: dict[str, Any]) -> SessionConfig:
     """Return the validated session; ConfigError with one sentence for each problem."""
-    found = problems.absurd_numbers(tables)
+    found = problems.absurdities(tables)
     if found:
         raise ConfigError(found)
     try:
@@ -113,7 +113,7 @@ def _toml_value(text: str) -> Any:
 
 def _union_at(parts: list[str]) -> Any:
     """Return the kinds of table that may stand at a key; None where there is only one."""
-    if len(parts) == 3 and parts[0] == "threads" and parts[2] == "optimizer":
+    if parts[:1] == ["threads"] and parts[2:3] == ["optimizer"]:
         return OptimizerTable
     return GeneratorTable if len(parts) == 2 and parts[0] == "generators" else None
 

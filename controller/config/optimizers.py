@@ -4,23 +4,46 @@ Keys, defaults, limits and descriptions are those of the options dataclasses; a 
 no line here. What all kinds have in common beside their options is written out below.
 """
 
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
 
-from pydantic import Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
+from controller.code_files import UnusableFile, read_basis
 from controller.config.base import Table
+from controller.optimizers.basis import Basis
+from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.options import OptionField, limits_of, members, option_fields
 from controller.optimizers.registry import KINDS, OptimizerKind
 
 
-class OptimizerBase(Table):
-    """What all optimizers have."""
+def _as_list(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple):
+        raise ValueError("it must be a text or a list of texts")
+    return value
 
-    kind: str
-    initial: str = Field(
-        default="random",
-        description='first codes: "random", "zeros", or an .npy file of shape (m, code_dim)',
+
+_ENTRY = {"type": "string"}
+Initial = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [_ENTRY, {"type": "array", "items": _ENTRY}]}),
+]
+
+
+class OptimizerBase(Table):
+    """Keys of every kind, beside its own, which follow."""
+
+    kind: str = Field(description="which optimizer")
+    initial: Initial = Field(
+        default=("random",),
+        min_length=1,
+        description="first codes, one entry or a list of them: an .npy or .npz file of codes "
+        '(m, code_dim), "picture:FILE" for the code of a picture, "zeros", and "random" or '
+        '"normal", N(0, 1) in each gene, for as many as are left of a generation',
     )
 
     min_norm: float | None = Field(
@@ -47,12 +70,30 @@ class OptimizerBase(Table):
     def options(self) -> Any:
         """Return the optimizer's own options; OptimizerOptionError where they do not go."""
         wanted: type[Any] = KINDS[self.kind].options
-        return wanted(**{f.name: getattr(self, f.name) for f in option_fields(wanted)})
+        return wanted(**{f.name: self._value(f) for f in option_fields(wanted)})
+
+    def inside(self) -> dict[str, "OptimizerBase"]:
+        """Return the tables of the optimizers inside a wrapper, by their place in this one."""
+        key = KINDS[self.kind].inner
+        if key == "inner":
+            return {key: self.inner}  # type: ignore[attr-defined]  # derived from the registry
+        parts = self.parts if key else ()  # type: ignore[attr-defined]  # the same
+        return {f"{key}.{place}": part for place, part in enumerate(parts)}
+
+    def _value(self, option: OptionField) -> Any:
+        value = getattr(self, option.name)
+        if value is None or not _is_basis(option.annotation):
+            return value
+        try:
+            return read_basis(Path(value))
+        except UnusableFile as error:
+            raise OptimizerOptionError(f"{option.name}: {error}", option.name) from error
 
 
 def _table(kind: OptimizerKind) -> type[OptimizerBase]:
     """Return the config table of one kind."""
     own = {field.name: _field(field) for field in option_fields(kind.options)}
+    own |= _inside(kind)
     cited = f"\n\n{kind.citation}." if kind.citation else ""
     called = "".join(part.capitalize() for part in kind.name.split("_")) + "Table"
     return create_model(  # type: ignore[call-overload,no-any-return]  # fields known at run time
@@ -60,9 +101,24 @@ def _table(kind: OptimizerKind) -> type[OptimizerBase]:
         __base__=OptimizerBase,
         __module__=__name__,
         __doc__=kind.about + cited,
-        kind=(Literal[kind.name], Field(description="chooses this optimizer")),
+        kind=(Literal[kind.name], Field(description="this optimizer")),
         **own,
     )
+
+
+def _inside(kind: OptimizerKind) -> dict[str, tuple[Any, Any]]:
+    """Return the fields of a wrapper for the tables inside it."""
+    if kind.inner == "inner":
+        told = Field(description="the optimizer inside: a table like this one")
+        return {"inner": ("OptimizerTable", told)}
+    if kind.inner == "parts":
+        told = Field(min_length=2, description="the optimizers of the parts: tables like this one")
+        return {"parts": (tuple["OptimizerTable", ...], told)}
+    return {}
+
+
+def _is_basis(annotation: Any) -> bool:
+    return Basis in members(annotation)
 
 
 def _field(option: OptionField) -> tuple[Any, Any]:
@@ -75,6 +131,8 @@ def _type(annotation: Any) -> Any:
     kinds = members(annotation)
     if len(kinds) > 1:
         return Union[tuple(kind if kind is NoneType else _type(kind) for kind in kinds)]  # noqa: UP007
+    if annotation is Basis:
+        return str
     limits = limits_of(annotation)
     if limits is None:
         return annotation
@@ -102,3 +160,7 @@ else:
         Union[tuple(OPTIMIZER_TABLES.values())],  # noqa: UP007 - known at run time
         Field(discriminator="kind"),
     ]
+
+for _table_of_kind in OPTIMIZER_TABLES.values():
+    # Only now is there a name for what may be inside a wrapper.
+    _table_of_kind.model_rebuild(_types_namespace={"OptimizerTable": OptimizerTable})

@@ -16,6 +16,7 @@ from controller.optimizers.errors import OptimizerOptionError
 _MARKED_KEY = re.compile(r"@(\w+)@")
 _SUBJECT = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) should")
 _LONGEST_BITS = 64
+_DEEPEST = 24
 _TYPE_NAMES = ("tuple[", "literal[", "constrained-")
 
 
@@ -27,16 +28,19 @@ def sentences(
     return [_sentence(item, model, prefix) for item in items if not _is_consequence(item, items)]
 
 
-def absurd_numbers(tables: Any) -> list[str]:
-    """Return one sentence for each whole number that no computer counts with.
+def absurdities(tables: Any) -> list[str]:
+    """Return one sentence for each thing that nobody writes: huge numbers, tables in tables.
 
-    Python reads them in any length but refuses to print or convert them, so they come first.
+    Python reads whole numbers in any length but refuses to print or convert them, and validating
+    very deep tables takes minutes, so they come first.
     """
     found: list[str] = []
     waiting: list[tuple[tuple[Any, ...], Any]] = [((), tables)]
     while waiting:
         place, value = waiting.pop()
-        if isinstance(value, dict):
+        if len(place) > _DEEPEST:
+            found.append(f"{dotted(place[:3])}… goes {_DEEPEST} tables deep and on; make it less.")
+        elif isinstance(value, dict):
             waiting += [((*place, key), item) for key, item in value.items()]
         elif isinstance(value, list):
             waiting += [((*place, index), item) for index, item in enumerate(value)]

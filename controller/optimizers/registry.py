@@ -7,7 +7,7 @@ files (`controller.config`, `controller.assembly`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from controller.optimizers.base import Optimizer
 from controller.optimizers.cma.cholesky import (
@@ -17,6 +17,9 @@ from controller.optimizers.cma.cholesky import (
 )
 from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
+from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
+from controller.optimizers.wrappers.frozen import FrozenOptions, frozen
+from controller.optimizers.wrappers.subspace import SubspaceOptions, subspace
 
 
 def _population_size(options: Any, code_dim: int) -> int:
@@ -25,16 +28,24 @@ def _population_size(options: Any, code_dim: int) -> int:
     return usual_population_size(code_dim) if size is None else size
 
 
+def _nothing_inside(_options: Any, _code_dim: int) -> tuple[int, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class OptimizerKind:
     """One optimizer: its kind in a config, its options, how it is made, and what to say of it.
 
     name: as `kind` names it.
     options: frozen dataclass of its settings (see `controller.optimizers.options`).
-    make: its class, called with initial codes (m, code_dim), options and direction.
+    make: its class, called with initial codes (m, code_dim), options and direction; that of a
+        wrapper also with `MakeOptimizer`s of what is inside.
     about: what it is, in one sentence.
     citation: where it comes from; empty where there is nothing to cite.
     n_initial: from options and code_dim to how many codes it usually starts from.
+    inner: the key of a wrapper's config under which the optimizers inside stand: "inner" for one
+        table, "parts" for a list of tables.
+    inner_dims: from options and code_dim to the code_dim of each optimizer inside.
     """
 
     name: str
@@ -43,6 +54,8 @@ class OptimizerKind:
     about: str
     citation: str = ""
     n_initial: Callable[[Any, int], int] = _population_size
+    inner: Literal["", "inner", "parts"] = ""
+    inner_dims: Callable[[Any, int], tuple[int, ...]] = _nothing_inside
 
 
 _KINDS = (
@@ -65,6 +78,31 @@ _KINDS = (
         RandomSearchOptions,
         RandomSearch,
         "Random search, the floor of every comparison.",
+    ),
+    OptimizerKind(
+        "subspace",
+        SubspaceOptions,
+        subspace,
+        "Any optimizer, in some directions of code space only.",
+        "Wang & Ponce 2022, GECCO",
+        inner="inner",
+        inner_dims=lambda options, _: (options.directions(),),
+    ),
+    OptimizerKind(
+        "frozen",
+        FrozenOptions,
+        frozen,
+        "Any optimizer, on some of the genes; the others stay as the first initial code has them.",
+        inner="inner",
+        inner_dims=lambda options, _: (options.n_free,),
+    ),
+    OptimizerKind(
+        "concatenated",
+        ConcatenatedOptions,
+        Concatenated,
+        "Several optimizers, each on its part of the code, told the same scores.",
+        inner="parts",
+        inner_dims=lambda options, _: options.sizes,
     ),
 )
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from generators.base import Generator, render_stream
+from generators.base import Generator, Invertible, render_stream
 from generators.errors import CodesError, SettingsError
 
 N_CODES = 9
@@ -175,3 +175,53 @@ class GeneratorContract:
         assert generator.initial_codes(0, rng).shape == (0, generator.code_dim)
         with pytest.raises(SettingsError, match="-1 codes"):
             generator.initial_codes(-1, rng)
+
+
+class InvertibleContract:
+    """Tests that a generator with `invert` passes as well; the fixture is the same."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def pictures(cls, generator: Generator) -> NDArray[np.uint8]:
+        """Give two images of the generator's own, at half the natural contrast."""
+        codes = generator.initial_codes(2, np.random.default_rng(11))
+        return generator.render(codes * np.float32(0.5))
+
+    def test_it_is_invertible(self, generator: Generator) -> None:
+        assert isinstance(generator, Invertible)
+
+    def test_the_code_of_a_picture_has_an_image_near_it(
+        self, generator: Generator, pictures: NDArray[np.uint8]
+    ) -> None:
+        codes = cast(Invertible, generator).invert(pictures)
+        nothing = generator.render(np.zeros(codes.shape, np.float32))
+        off, far = (
+            np.square(images.astype(float) - pictures).mean(axis=(1, 2, 3))
+            for images in (generator.render(codes), nothing)
+        )
+
+        assert codes.shape == (2, generator.code_dim)
+        assert codes.dtype == np.float32
+        assert (off < far / 2).all()
+
+    def test_the_same_picture_has_the_same_code(
+        self, generator: Generator, pictures: NDArray[np.uint8]
+    ) -> None:
+        both = cast(Invertible, generator).invert(pictures)
+
+        np.testing.assert_array_equal(cast(Invertible, generator).invert(pictures[1:]), both[1:])
+
+    def test_no_pictures_have_no_codes(self, generator: Generator) -> None:
+        none = np.zeros((0, *generator.image_shape), np.uint8)
+
+        assert cast(Invertible, generator).invert(none).shape == (0, generator.code_dim)
+
+    @pytest.mark.parametrize("fault", ["size", "type", "axes"])
+    def test_pictures_of_another_form_are_refused(
+        self, generator: Generator, pictures: NDArray[np.uint8], fault: str
+    ) -> None:
+        wrong: NDArray[np.generic] = pictures[:, 1:] if fault == "size" else pictures
+        wrong = wrong.astype(np.float32) if fault == "type" else wrong
+        wrong = wrong[0] if fault == "axes" else wrong
+        with pytest.raises(SettingsError, match="scale them"):
+            cast(Invertible, generator).invert(cast(NDArray[np.uint8], wrong))

@@ -1,6 +1,5 @@
 """From the config to parts: first codes, threads, optimizers and reference images."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +25,6 @@ def first_codes(*overrides: str) -> np.ndarray:
     return thread.ask(0).codes
 
 
-def first_codes_from(path: Path) -> np.ndarray:
-    return first_codes(f'threads.0.optimizer.initial="{path}"')
-
-
 def test_random_first_codes_follow_from_the_seed() -> None:
     codes = first_codes()
 
@@ -47,75 +42,6 @@ def test_first_codes_can_be_zeros() -> None:
 
     assert codes.shape[1] == 8
     assert not codes.any()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-def test_first_codes_can_come_from_a_file(tmp_path: Path, dtype: type) -> None:
-    wanted = np.arange(24).reshape(3, 8).astype(dtype)
-    np.save(tmp_path / "codes.npy", wanted)
-
-    codes = first_codes_from(tmp_path / "codes.npy")
-
-    assert codes.dtype == np.float32
-    np.testing.assert_array_equal(codes, wanted)
-
-
-NOT_FINITE = np.zeros((3, 8))
-NOT_FINITE[1, 2] = np.nan
-
-
-@pytest.mark.parametrize(
-    ("array", "why"),
-    [
-        (np.zeros((3, 9)), r"shape \(3, 9\).*but codes of shape \(m, 8\) are needed"),
-        (np.zeros(8), r"shape \(8,\)"),
-        (np.zeros((0, 8)), r"shape \(0, 8\)"),
-        (np.zeros((3, 8), np.complex64), "type complex64"),
-        (np.full((3, 8), "x"), "type <U1"),
-        (NOT_FINITE, "not finite in float32"),
-        (np.full((3, 8), 1e300), "not finite in float32"),
-    ],
-)
-def test_a_file_with_other_codes_is_refused(tmp_path: Path, array: np.ndarray, why: str) -> None:
-    np.save(tmp_path / "codes.npy", array)
-
-    with pytest.raises(SessionRefused, match=r"^threads\.0\.optimizer\.initial: .*" + why):
-        first_codes_from(tmp_path / "codes.npy")
-
-
-class Mine:
-    """Leaves a trace when it is unpickled."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("trap"),)  # type: ignore[return-value]  # what an attacker writes
-
-
-def test_no_pickle_is_ever_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    objects = np.full((3, 8), None, dtype=object)
-    objects[0, 0] = Mine()
-    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
-    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Mine()))
-
-    for name in ("objects.npy", "pickle.npy"):
-        with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
-            first_codes_from(tmp_path / name)
-    assert not (tmp_path / "trap").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a broken archive", b"\x93NUMPY\x01\x00"])
-def test_a_file_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "codes.npy").write_bytes(content)
-
-    with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
-        first_codes_from(tmp_path / "codes.npy")
-
-
-def test_an_archive_of_arrays_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "codes.npz", codes=np.zeros((3, 8)))
-
-    with pytest.raises(SessionRefused, match=r"is not a readable \.npy file"):
-        first_codes_from(tmp_path / "codes.npz")
 
 
 @pytest.mark.parametrize(

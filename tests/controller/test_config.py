@@ -11,6 +11,7 @@ from controller.config.load import config_schema, load_config, parse_config
 from controller.config.optimizers import OPTIMIZER_TABLES
 from controller.config.tables import SessionConfig
 from controller.errors import ConfigError
+from controller.optimizers.registry import KINDS
 from rig_adapters.testing.acquaintance import acquainted
 
 GENETIC = "threads.0.optimizer.kind=genetic"
@@ -46,8 +47,9 @@ WRONG = {
         "threads.0.generator names 'fc7', but the config has only ['embedded']."
     ),
     "threads.0.optimizer.kind=cma": (
-        "threads.0.optimizer.kind is 'cma', but it must be one of 'cholesky_cma', 'genetic', "
-        "'random'."
+        "threads.0.optimizer.kind is 'cma', but it must be one of "
+        + ", ".join(f"'{name}'" for name in KINDS)
+        + "."
     ),
     "threads.0.optimizer.population_size=1": (
         "threads.0.optimizer.population_size must be greater than or equal to 2, but it is 1."
@@ -269,6 +271,19 @@ def test_a_config_that_is_a_bomb_is_answered_in_a_short_sentence(old: str, new: 
     assert old in template()
     with pytest.raises(ConfigError) as refused:
         parse_config(template().replace(old, new))
+    assert all(0 < len(problem) < 300 for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("depth", [30, 200])
+def test_optimizers_within_optimizers_without_end_are_answered_in_a_short_sentence(
+    depth: int,
+) -> None:
+    head, _, rest = template().partition("[threads.optimizer]")
+    tables = [f'{".".join(["inner"] * level)}.kind="subspace"' for level in range(1, depth)]
+    rest = rest[rest.index("[references]") :]
+    text = "\n".join([head, "[threads.optimizer]", 'kind="subspace"', *tables, rest])
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text)
     assert all(0 < len(problem) < 300 for problem in refused.value.problems)
 
 

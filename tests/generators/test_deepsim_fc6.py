@@ -5,9 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from generators import deepsim_fc6
 from generators.base import Generator
 from generators.deepsim_fc6 import MEAN_RGB, DeepSimFc6Generator, DeepSimFc6Network
-from generators.testing.generator_contract import GeneratorContract
+from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 from generators.weights import Fc6Weights, expected_shapes
 
 
@@ -19,11 +20,16 @@ def network(weights: Fc6Weights) -> DeepSimFc6Network:
     return network.requires_grad_(requires_grad=False)
 
 
-class TestNetworkWithRandomWeights(GeneratorContract):
+class TestNetworkWithRandomWeights(GeneratorContract, InvertibleContract):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls, weights: Fc6Weights) -> Generator:
         return DeepSimFc6Generator(weights)
+
+    @pytest.fixture(autouse=True)
+    def few_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Save time: ten steps are a good part of the way."""
+        monkeypatch.setattr(deepsim_fc6, "INVERSION_STEPS", 10)
 
 
 def test_the_network_has_the_documented_number_of_parameters(network: DeepSimFc6Network) -> None:

@@ -16,7 +16,7 @@ from generators.gaussian import (
     endpoint_gains,
 )
 from generators.gaussian_statistics import GaussianStatistics
-from generators.testing.generator_contract import GeneratorContract
+from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 
 
 class TestEmbeddedGeneratorWithAllModes(GeneratorContract):
@@ -26,14 +26,14 @@ class TestEmbeddedGeneratorWithAllModes(GeneratorContract):
         return GaussianGenerator(4096)
 
 
-class TestEmbeddedGeneratorWithFewModes(GeneratorContract):
+class TestEmbeddedGeneratorWithFewModes(GeneratorContract, InvertibleContract):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls) -> Generator:
         return GaussianGenerator(512)
 
 
-class TestEmbeddedGeneratorOnAFinerGrid(GeneratorContract):
+class TestEmbeddedGeneratorOnAFinerGrid(GeneratorContract, InvertibleContract):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls) -> Generator:
@@ -188,3 +188,28 @@ def test_an_image_too_small_for_the_modes_is_refused() -> None:
     with pytest.raises(SettingsError, match="images of 16 pixels cannot show"):
         GaussianGenerator(4096, image_size_px=16)
     assert finest > 16
+
+
+@pytest.mark.parametrize(("code_dim", "size_px"), [(512, 128), (300, 200)])
+def test_the_code_of_an_image_is_the_one_that_painted_it(code_dim: int, size_px: int) -> None:
+    generator = GaussianGenerator(code_dim, size_px)
+    codes = 0.2 * generator.initial_codes(3, np.random.default_rng(2))
+    # Dim enough that no pixel is clipped; what is left is the rounding to bytes.
+    found = generator.invert(generator.render(codes))
+
+    assert np.linalg.norm(found - codes, axis=1).max() < 0.01 * np.linalg.norm(codes, axis=1).min()
+
+
+def test_no_other_code_has_an_image_nearer_to_a_picture() -> None:
+    generator = GaussianGenerator(64, 72)
+    rng = np.random.default_rng(4)
+    picture = rng.integers(0, 256, (1, 72, 72, 3), dtype=np.uint8)
+    wanted = picture / 127.5 - 1.0
+    code = generator.invert(picture)
+
+    def error(codes: NDArray[np.float32]) -> NDArray[np.float64]:
+        off: NDArray[np.float64] = np.square(generator.pixels(codes) - wanted).sum(axis=(1, 2, 3))
+        return off
+
+    around = code + 50.0 * rng.standard_normal((50, 64)).astype(np.float32)
+    assert (error(around) > error(code)).all()
