@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from controller.control.messages import PartStatus, ThreadStatus
+from controller.experiments.evolution import EvolutionThread
 from sessions.analysis.evolution import describe
 from sessions.records import GenerationRecord, ThreadGeneration
 
@@ -73,22 +74,28 @@ class Progress:
         return min(estimates, default=None)
 
 
-def thread_status(record: GenerationRecord, told: ThreadGeneration, name: str) -> ThreadStatus:
-    """Return how a thread stands after a generation."""
+def thread_status(
+    record: GenerationRecord, told: ThreadGeneration, thread: EvolutionThread
+) -> ThreadStatus:
+    """Return how a thread stands after a generation that its optimizer was told."""
+    figures = thread.optimizer.summary()
     references = record.reference_scores
     score_mean, score_sem, _, n_scored = describe(told.scores)
     reference_mean, _, _, _ = describe(references.score[references.thread_id == told.thread_id])
     return ThreadStatus(
         thread_id=told.thread_id,
-        name=name,
+        name=thread.name,
         generation=told.generation,
         n_images=len(told.image_ids),
         n_scored=n_scored,
         score_mean=_if_known(score_mean),
         score_sem=_if_known(score_sem),
         reference_mean=_if_known(reference_mean),
-        sigma=told.optimizer_summary.get("sigma"),
+        sigma=figures.get("sigma"),
         code_norm=float(np.linalg.norm(told.codes, axis=1).mean()),
+        step_angle_deg=figures.get("step_angle_deg"),
+        exploration_angle_deg=figures.get("exploration_angle_deg"),
+        advice=thread.optimizer.stop_reasons(),
     )
 
 

@@ -158,7 +158,7 @@ async def run_generation(session: Session) -> None:
     await commit(session, record)
     session.block += 1
     await tell(session, generations)
-    report(session, record)
+    await report(session, record)
 
 
 async def ask(
@@ -390,9 +390,16 @@ def lap(session: Session) -> dict[str, float]:
     return stages
 
 
-def report(session: Session, record: GenerationRecord) -> None:
-    """Bring the monitors up to date after a committed generation."""
-    progress = session.progress
+async def report(session: Session, record: GenerationRecord) -> None:
+    """Bring the monitors up to date after a committed generation, and log new advice."""
+    progress, before = session.progress, session.progress.threads
     progress.block_done(session.block)
-    names = [thread.name for thread in session.threads]
-    progress.threads = tuple(thread_status(record, t, names[t.thread_id]) for t in record.threads)
+    threads = {thread.thread_id: thread for thread in session.threads}
+    progress.threads = tuple(
+        thread_status(record, told, threads[told.thread_id]) for told in record.threads
+    )
+    warned = {status.thread_id for status in before if status.advice}
+    for status in progress.threads:
+        # Its numbers change from generation to generation, so it is logged when it begins.
+        for advice in () if status.thread_id in warned else status.advice:
+            await session.logbook.event("optimizer", f"thread {status.thread_id}: {advice}")

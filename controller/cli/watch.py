@@ -19,6 +19,7 @@ def status_lines(status: SessionStatus) -> Iterator[str]:
     yield f"{status.session_id}: {status.state}{label}, {status.block}{total} generations done"
     for thread in status.threads:
         yield f"  {thread.name}: {thread_text(thread)}"
+        yield from (f"    {line}" for line in (search_text(thread), *thread.advice) if line)
     if status.part is not None:
         yield f"  {part_text(status, status.part)}"
     if status.outcomes:
@@ -98,6 +99,17 @@ def thread_text(thread: ThreadStatus) -> str:
     return text + unscored_text(thread)
 
 
+def search_text(thread: ThreadStatus) -> str:
+    """Return where the search stands: contrast of the codes, how far it looks and has turned."""
+    known = {
+        "codes of norm {:.0f}": thread.code_norm,
+        "sigma {:.3g}": thread.sigma,
+        "looks {:.0f}° around its mean": thread.exploration_angle_deg,
+        "which turned by {:.1f}°": thread.step_angle_deg,
+    }
+    return ", ".join(text.format(value) for text, value in known.items() if value is not None)
+
+
 def unscored_text(thread: ThreadStatus) -> str:
     """Return how many images of the last generation have no score, where there are any."""
     missing = thread.n_images - thread.n_scored
@@ -150,6 +162,11 @@ def _details(status: SessionStatus) -> RenderableType:
     rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column()
+    for thread in status.threads:
+        if search_text(thread):
+            rows.add_row("search", Text(f"{thread.name}: {search_text(thread)}"))
+        for advice in thread.advice:
+            rows.add_row("", Text(f"{thread.name}: {advice}", style="yellow"))
     part = status.part
     if part is not None:
         now = Text(now_text(status, part))

@@ -52,6 +52,13 @@ class ThreadStatus(Value):
     reference_mean: float | None = None
     sigma: float | None = None
     code_norm: float | None = None
+    """Mean over the codes of that generation; it sets the contrast of the images."""
+    step_angle_deg: float | None = None
+    """How far the mean code has turned with that generation."""
+    exploration_angle_deg: float | None = None
+    """Angle to expect between the mean code and the codes that come next."""
+    advice: tuple[str, ...] = ()
+    """Why the optimizer holds going on for pointless; it stops nothing."""
 
 
 class PartStatus(Value):

@@ -144,6 +144,28 @@ def test_the_status_is_told_in_lines() -> None:
     ]
 
 
+def test_where_the_search_stands_and_what_the_optimizer_advises_is_told() -> None:
+    figures = {
+        "code_norm": 317.6,
+        "sigma": 2.412,
+        "exploration_angle_deg": 31.4,
+        "step_angle_deg": 6.04,
+        "advice": ("sigma has grown to 4e+03: start again",),
+    }
+    told = STATUS.model_copy(update={"threads": (THREAD.model_copy(update=figures),)})
+    search = "codes of norm 318, sigma 2.41, looks 31° around its mean, which turned by 6.0°"
+
+    assert list(status_lines(told))[2:4] == [
+        f"    {search}",
+        "    sigma has grown to 4e+03: start again",
+    ]
+    console = Console(width=100, record=True)
+    console.print(view(told))
+    shown = console.export_text()
+    assert f"CMA-ES [a]: {search}" in shown
+    assert "CMA-ES [a]: sigma has grown to 4e+03: start again" in shown
+
+
 def test_a_session_without_limit_or_numbers_is_told_in_lines_too() -> None:
     young = STATUS.model_copy(
         update={"max_generations": None, "label": "", "eta_s": None, "images_per_s": None}

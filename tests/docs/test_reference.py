@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from controller.optimizers.registry import KINDS
+
 from .conftest import PAGES, ROOT
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -36,6 +38,11 @@ def test_a_reference_page_is_what_the_code_says(printer: ModuleType, name: str) 
 def test_every_reference_page_is_printed(printer: ModuleType) -> None:
     pages = {page.name for page in (ROOT / "docs" / "reference").glob("*.md")}
     assert pages == set(printer.PAGES)
+
+
+def test_the_page_on_choosing_an_optimizer_names_every_kind() -> None:
+    page = (ROOT / "docs" / "how-to" / "choose_an_optimizer.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"`{name}`" not in page] == []
 
 
 def links(page: Path) -> list[str]:
