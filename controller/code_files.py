@@ -7,6 +7,7 @@ it is read. What is left out: pictures (`controller.initial_codes`).
 import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -59,10 +60,20 @@ def read_basis(path: Path) -> Basis:
     An .npy file holds rows (k, d). An .npz file holds `vectors` (k, d) and perhaps `values` (k,);
     or `eigvect_avg` (d, d), directions in columns, and `eigv_avg` (d,).
 
+    A file that has not changed is read once: it may hold 4096 directions, and is asked for whenever
+    options are looked at.
+
     Raises:
         UnusableFile: it is not readable, or holds no orthonormal directions.
 
     """
+    with _refusing(path):
+        as_it_is = path.stat()
+    return _basis_of(path.resolve(), as_it_is.st_mtime_ns, as_it_is.st_size)
+
+
+@lru_cache(maxsize=1)
+def _basis_of(path: Path, _changed_ns: int, _n_bytes: int) -> Basis:
     found = _array(path, (_ROWS, _LAB_COLUMNS), others=(_VALUES, _LAB_VALUES))
     in_rows = _ROWS in found
     vectors = found[_ROWS] if in_rows else found[_LAB_COLUMNS].T

@@ -1,5 +1,6 @@
 """What a thread shows first, through its config: drawn, from files, or from pictures."""
 
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -238,6 +239,15 @@ def test_directions_in_rows_or_as_the_field_keeps_its_metrics(tmp_path: Path) ->
         basis = read_basis(tmp_path / name)
         np.testing.assert_array_equal(basis.vectors, rows)
         assert name == "rows.npy" or basis.values.tolist() == values.tolist()
+
+
+def test_a_file_of_directions_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npy"
+    for rows in (np.eye(3), np.eye(4), np.eye(4)[::-1]):
+        np.save(path, rows)
+        os.utime(path, ns=(0, int(rows[0, 0]) + len(rows)))
+        np.testing.assert_array_equal(read_basis(path).vectors, rows)
+        assert read_basis(path) is read_basis(path)
 
 
 def test_directions_of_other_numbers_are_refused(tmp_path: Path) -> None:
