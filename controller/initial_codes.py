@@ -34,10 +34,10 @@ def file_of(entry: str) -> Path | None:
 
 
 def problem_of(entries: Sequence[str]) -> str | None:
-    """Return why these entries cannot be, as "must …" or "has …"; None where they can."""
+    """Return why these entries cannot be, in half a sentence; None where they can."""
     drawn = [entry for entry in entries if entry in DRAWN]
     if len(drawn) > 1:
-        return f"names {' and '.join(drawn)}, but only one entry can fill up the generation"
+        return f"it names {' and '.join(drawn)}, but only one entry can fill up the generation"
     missing = [file for file in map(file_of, entries) if file is not None and not file.is_file()]
     return f"there is no file {missing[0]}" if missing else None
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +44,19 @@ class Progress:
     def block_done(self, blocks: int) -> None:
         """Note that so many blocks are complete."""
         self.block, self.last_block_s, self.part = blocks, time.monotonic(), None
+
+    def told(self, record: GenerationRecord, threads: Sequence[EvolutionThread]) -> list[str]:
+        """Note where each search stands after a generation; return what its optimizer advises now.
+
+        The numbers in advice change with each generation, so it is returned when it begins.
+        """
+        warned = {status.thread_id for status in self.threads if status.advice}
+        by_id = {thread.thread_id: thread for thread in threads}
+        self.threads = tuple(
+            thread_status(record, told, by_id[told.thread_id]) for told in record.threads
+        )
+        new = [status for status in self.threads if status.thread_id not in warned]
+        return [f"thread {status.thread_id}: {text}" for status in new for text in status.advice]
 
     def elapsed_s(self) -> float:
         """Since the daemon began."""

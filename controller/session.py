@@ -21,7 +21,7 @@ from controller.experiments.blocks import images_of_block
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
 from controller.optimizers.base import Population
-from controller.progress import Progress, thread_status
+from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
 from controller.recording import clock_fit, presentation_table, spike_table
@@ -392,14 +392,6 @@ def lap(session: Session) -> dict[str, float]:
 
 async def report(session: Session, record: GenerationRecord) -> None:
     """Bring the monitors up to date after a committed generation, and log new advice."""
-    progress, before = session.progress, session.progress.threads
-    progress.block_done(session.block)
-    threads = {thread.thread_id: thread for thread in session.threads}
-    progress.threads = tuple(
-        thread_status(record, told, threads[told.thread_id]) for told in record.threads
-    )
-    warned = {status.thread_id for status in before if status.advice}
-    for status in progress.threads:
-        # Its numbers change from generation to generation, so it is logged when it begins.
-        for advice in () if status.thread_id in warned else status.advice:
-            await session.logbook.event("optimizer", f"thread {status.thread_id}: {advice}")
+    session.progress.block_done(session.block)
+    for advice in session.progress.told(record, session.threads):
+        await session.logbook.event("optimizer", advice)

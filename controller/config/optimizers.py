@@ -6,7 +6,7 @@ no line here. What all kinds have in common beside their options is written out 
 
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model, model_validator
 
@@ -45,7 +45,6 @@ class OptimizerBase(Table):
         '(m, code_dim), "picture:FILE" for the code of a picture, "zeros", and "random" or '
         '"normal", N(0, 1) in each gene, for as many as are left of a generation',
     )
-
     min_norm: float | None = Field(
         default=None, gt=0, description="shorter codes are lengthened to this Euclidean norm"
     )
@@ -65,7 +64,8 @@ class OptimizerBase(Table):
     def norm_limits(self) -> tuple[float | None, float | None]:
         """Smallest and largest norm that codes are kept between, where the kind has no own ones."""
         own = {field.name for field in option_fields(KINDS[self.kind].options)}
-        return (None, None) if "max_norm" in own else (self.min_norm, self.max_norm)
+        lower = None if "min_norm" in own else self.min_norm
+        return lower, None if "max_norm" in own else self.max_norm
 
     def options(self) -> Any:
         """Return the optimizer's own options; OptimizerOptionError where they do not go."""
@@ -133,6 +133,9 @@ def _type(annotation: Any) -> Any:
         return Union[tuple(kind if kind is NoneType else _type(kind) for kind in kinds)]  # noqa: UP007
     if annotation is Basis:
         return str
+    if get_origin(annotation) is tuple:
+        inside = (kind if kind is Ellipsis else _type(kind) for kind in get_args(annotation))
+        return tuple.__class_getitem__(tuple(inside))
     limits = limits_of(annotation)
     if limits is None:
         return annotation

@@ -137,7 +137,7 @@ def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
         ('["zeros", "picture:face.png"]', "there is no file face.png."),
         (
             '["random", "normal"]',
-            "names random and normal, but only one entry can fill up the generation.",
+            "it names random and normal, but only one entry can fill up the generation.",
         ),
         ("3", "it must be a text or a list of texts."),
     ],
