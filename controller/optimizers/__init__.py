@@ -5,6 +5,7 @@
     registry         KINDS: every optimizer by its name in a config, with options and citation
 
     cma/             evolution strategies that adapt a Gaussian
+    sphere/          searches that keep the norm of codes
     genetic          the genetic algorithm of the field
     random_search    the floor of every comparison
 

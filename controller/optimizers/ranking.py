@@ -29,6 +29,30 @@ def effective_parents(weights: Floats) -> float:
     return float(1.0 / np.square(weights).sum())
 
 
+def weights_with_gaps(weights: Floats, n_valid: int, n: int) -> Floats:
+    """Weights that the scored codes have on average, wherever those without a score ranked.
+
+    Taking one of m ranks away at random makes w_k ← ((m - k) w_k + k w_{k+1}) / m, and takes 1/n of
+    the whole sum away. An optimizer that gives what is left of the sum to its old mean makes steps
+    that shrink with the evidence.
+
+    Args:
+        weights: (k,) for ranks 1 … k of all codes; later ranks have 0.
+        n_valid: codes with a score.
+        n: codes with and without, at least k.
+
+    Returns:
+        (n_valid,) float64, for the ranks among the scored codes.
+
+    """
+    remaining = np.zeros(n)
+    remaining[: weights.size] = weights
+    for m in range(n, n_valid, -1):
+        k = np.arange(1, m)
+        remaining = ((m - k) * remaining[:-1] + k * remaining[1:]) / m
+    return remaining
+
+
 def share_by_rank(scores: Floats, valid: NDArray[np.bool_], weights: Floats) -> Floats:
     """Give each code its rank weight; tied codes share the mean weight of the ranks they cover.
 
@@ -52,3 +76,15 @@ def share_by_rank(scores: Floats, valid: NDArray[np.bool_], weights: Floats) -> 
     result = np.zeros(scores.size)
     result[valid] = shared[group]
     return result
+
+
+def mean_of_better_half(
+    codes: NDArray[np.floating], scores: Floats, valid: NDArray[np.bool_]
+) -> Floats:
+    """Rank-weighted mean (d,) of the better half of codes (m, d); at least one has a score.
+
+    Where scores are missing, the weights are those of `weights_with_gaps`, scaled to sum to 1.
+    """
+    weights = weights_with_gaps(rank_weights(max(1, len(codes) // 2)), int(valid.sum()), len(codes))
+    mean: Floats = share_by_rank(scores, valid, weights / weights.sum()) @ codes
+    return mean

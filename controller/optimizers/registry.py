@@ -17,6 +17,7 @@ from controller.optimizers.cma.cholesky import (
 )
 from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
+from controller.optimizers.sphere.sphere_cma import SphereCma, SphereCmaOptions
 from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
 from controller.optimizers.wrappers.frozen import FrozenOptions, frozen
 from controller.optimizers.wrappers.subspace import SubspaceOptions, subspace
@@ -30,6 +31,12 @@ def _population_size(options: Any, code_dim: int) -> int:
 
 def _nothing_inside(_options: Any, _code_dim: int) -> tuple[int, ...]:
     return ()
+
+
+def _samples(options: Any, _code_dim: int) -> int:
+    """Return lambda of a kind whose generations hold a centre besides."""
+    n_samples: int = options.population_size - 1
+    return n_samples
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,14 @@ _KINDS = (
         CholeskyCmaEs,
         "Cholesky CMA-ES, the evolution strategy of closed-loop work in visual cortex.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+    ),
+    OptimizerKind(
+        "sphere_cma",
+        SphereCmaOptions,
+        SphereCma,
+        "SphereCMA, which keeps the norm of codes and evolves their direction on a schedule.",
+        "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+        n_initial=_samples,
     ),
     OptimizerKind(
         "genetic",
