@@ -65,8 +65,9 @@ class Optimizer(Protocol):
     - Tied scores give no code an advantage by its id or its row.
     - Arguments are never changed, and arrays handed out are read-only.
     - The first `ask` returns the initial codes as they were given, however many; where all codes
-      are kept on a sphere, within norms or in a subspace, it returns the nearest ones there. They
-      are shown again until one has a score, unless the optimizer needs none of theirs.
+      are kept on a sphere, within norms or in a subspace, it returns the nearest ones there, and an
+      option may add codes to a short set. They are shown again until one has a score, unless the
+      optimizer needs none of theirs.
     """
 
     @property

@@ -4,10 +4,11 @@ The best codes pass unchanged; the others are replaced by children, whose genes 
 parents drawn by fitness and are mutated one by one. `tell` only keeps the scored codes; all mating
 happens in the next `ask`, so that `tell` needs no randomness.
 
-What is left out: a limit on the norm of codes, clipping of scores, genealogy.
+What is left out: a limit on the norm of codes, genealogy.
 """
 
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
 from controller.optimizers.options import (
+    Limits,
     NotNegative,
     PopulationSize,
     Positive,
@@ -27,6 +29,8 @@ from controller.optimizers.saved_state import StateReader
 
 _MIN_TEMPERATURE = 1e-8
 
+Percentile: TypeAlias = Annotated[float, Limits(above=0, at_most=100)]
+
 
 @dataclass(frozen=True)
 class GeneticOptions:
@@ -38,6 +42,10 @@ class GeneticOptions:
     mutation_sd: standard deviation of what a mutation adds.
     temperature_per_sd: kT in units of the standard deviation of the scores; smaller is greedier.
     parental_skew: probability that a gene comes from the first parent.
+    clip_percentile: scores above this percentile of their generation count as that percentile when
+        parents are drawn; without it none is clipped.
+    fill_initial: whether a short set of initial codes is filled up with mutated children of them,
+        which are drawn with equal chances; if not, it is shown as it is.
     """
 
     population_size: PopulationSize = 40
@@ -46,6 +54,8 @@ class GeneticOptions:
     mutation_sd: NotNegative = 0.75
     temperature_per_sd: Positive = 2.0
     parental_skew: Share = 0.75
+    clip_percentile: Percentile | None = None
+    fill_initial: bool = False
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -54,21 +64,26 @@ class GeneticOptions:
             raise refusal("n_elites", self.n_elites, told)
 
 
-def parent_probabilities(scores: Floats, temperature_per_sd: float) -> Floats:
+def parent_probabilities(
+    scores: Floats, temperature_per_sd: float, clip_percentile: float | None = None
+) -> Floats:
     """Chance of each code at each draw of a parent.
 
     Fitness is exp((s - s_max) / kT) with kT = max(temperature_per_sd x SD(s), 1e-8) (Wang & Ponce
-    2022). Equal scores have equal chances.
+    2022). Equal scores have equal chances. The SD is that of the scores before any is clipped.
 
     Args:
         scores: (n,) finite, larger is better.
         temperature_per_sd: kT in units of the standard deviation.
+        clip_percentile: scores above it count as it does; None clips none.
 
     Returns:
         (n,) float64, sums to 1.
 
     """
     temperature = max(temperature_per_sd * float(scores.std()), _MIN_TEMPERATURE)
+    if clip_percentile is not None:
+        scores = np.minimum(scores, np.percentile(scores, clip_percentile))
     fitness = np.exp((scores - scores.max()) / temperature)
     probabilities: Floats = fitness / fitness.sum()
     return probabilities
@@ -96,7 +111,8 @@ class Genetic:
     A code whose score is missing is neither parent nor elite; it is carried over and shown again,
     as in XDream, in place of a child. Elites among tied scores are drawn by the `rng` of `ask`: a
     rule by position would keep the same old codes for ever while a unit is silent. A short or long
-    set of initial codes is shown as it is; later generations have `population_size` codes.
+    set of initial codes is shown as it is, unless `fill_initial` adds to it; later generations have
+    `population_size` codes.
 
     initial_codes: (m, code_dim), shown first as they are.
     """
@@ -131,12 +147,16 @@ class Genetic:
         """Return elites, then codes carried over, then new children; see `Optimizer.ask`."""
         self._guard.require_ask(first_id, n)
         if self._parents is None:
-            return self._guard.open(self._initial_codes, first_id)
-        parents, size = self._parents, n or self.population_size
-        n_elites = min(self._options.n_elites, size)
+            return self._guard.open(self._first_codes(rng), first_id)
+        parents, options, size = self._parents, self._options, n or self.population_size
+        n_elites = min(options.n_elites, size)
         elites = parents.codes[_best_first(parents.scores, rng)[:n_elites]]
         carried = parents.unscored[: size - len(elites)]
-        children = self._children(parents, size - len(elites) - len(carried), rng)
+        chances = parent_probabilities(
+            parents.scores, options.temperature_per_sd, options.clip_percentile
+        )
+        n_children = size - len(elites) - len(carried)
+        children = self._children(parents.codes, chances, n_children, rng)
         return self._guard.open(np.concatenate([elites, carried, children]), first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
@@ -171,13 +191,22 @@ class Genetic:
         reader.finish()
         self._guard.state, self._parents = guard_state, parents
 
-    def _children(self, parents: _Parents, n_children: int, rng: np.random.Generator) -> Codes:
+    def _first_codes(self, rng: np.random.Generator) -> Codes:
+        m = len(self._initial_codes)
+        n_children = max(0, self.population_size - m) if self._options.fill_initial else 0
+        if not n_children:
+            return self._initial_codes
+        children = self._children(self._initial_codes, np.full(m, 1.0 / m), n_children, rng)
+        return np.concatenate([self._initial_codes, children])
+
+    def _children(
+        self, parents: Codes, chances: Floats, n_children: int, rng: np.random.Generator
+    ) -> Codes:
         options = self._options
-        chances = parent_probabilities(parents.scores, options.temperature_per_sd)
         pairs = rng.choice(len(chances), size=(n_children, 2), p=chances)
         genes = (n_children, self.code_dim)
         from_first = rng.random(genes, dtype=np.float32) < options.parental_skew
-        children = np.where(from_first, parents.codes[pairs[:, 0]], parents.codes[pairs[:, 1]])
+        children = np.where(from_first, parents[pairs[:, 0]], parents[pairs[:, 1]])
         mutates = rng.random(genes, dtype=np.float32) < options.mutation_rate
         steps = rng.standard_normal(int(mutates.sum()), dtype=np.float32)
         children[mutates] += np.float32(options.mutation_sd) * steps

@@ -21,6 +21,7 @@ from controller.optimizers.sphere.sphere_cma import SphereCma, SphereCmaOptions
 from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
 from controller.optimizers.wrappers.frozen import FrozenOptions, frozen
 from controller.optimizers.wrappers.subspace import SubspaceOptions, subspace
+from controller.optimizers.xdream_genetic import XdreamGenetic, XdreamGeneticOptions
 
 
 def _population_size(options: Any, code_dim: int) -> int:
@@ -87,6 +88,13 @@ _KINDS = (
         Genetic,
         "The classic genetic algorithm of the field.",
         "Ponce et al. 2019, Cell; Wang & Ponce 2022, GECCO",
+    ),
+    OptimizerKind(
+        "xdream_genetic",
+        XdreamGeneticOptions,
+        XdreamGenetic,
+        "The genetic algorithm with the selection and the defaults of the XDream package.",
+        "Xiao & Kreiman 2020, PLoS Computational Biology",
     ),
     OptimizerKind(
         "random",
