@@ -6,6 +6,7 @@
 
     cma/             evolution strategies that adapt a Gaussian
     sphere/          searches that keep the norm of codes
+    gradient/        ascent along gradients estimated from differences
     genetic          the genetic algorithm of the field
     xdream_genetic   the same with the selection and defaults of XDream
     random_search    the floor of every comparison

@@ -16,6 +16,11 @@ from controller.optimizers.cma.cholesky import (
     usual_population_size,
 )
 from controller.optimizers.genetic import Genetic, GeneticOptions
+from controller.optimizers.gradient.finite_difference import (
+    FiniteDifference,
+    FiniteDifferenceOptions,
+)
+from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.optimizers.sphere.sphere_cma import SphereCma, SphereCmaOptions
 from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
@@ -95,6 +100,20 @@ _KINDS = (
         XdreamGenetic,
         "The genetic algorithm with the selection and the defaults of the XDream package.",
         "Xiao & Kreiman 2020, PLoS Computational Biology",
+    ),
+    OptimizerKind(
+        "finite_difference",
+        FiniteDifferenceOptions,
+        FiniteDifference,
+        "Ascent along finite differences (FDGD) of the XDream package.",
+        "Xiao & Kreiman 2020, PLoS Computational Biology",
+    ),
+    OptimizerKind(
+        "natural_gradient",
+        NaturalGradientOptions,
+        NaturalGradient,
+        "The natural evolution strategy (NES) of the XDream package.",
+        "Ilyas et al. 2018, arXiv 1804.08598; Xiao & Kreiman 2020, PLoS Computational Biology",
     ),
     OptimizerKind(
         "random",

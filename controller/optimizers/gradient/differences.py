@@ -1,0 +1,62 @@
+"""What the gradient estimators share: where they start, how they sample, how they scale scores.
+
+Where sampling is antithetic, row i and row i + n // 2 of a generation of n lie on opposite sides of
+the centre, and an odd last row is the centre itself, which is of no use. What is left out: the
+estimates themselves.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.optimizers.base import Floats
+from controller.optimizers.guard import Told
+from controller.optimizers.options import refusal
+from controller.optimizers.ranking import mean_of_better_half
+
+
+def require_pairs(population_size: int, antithetic: bool) -> None:
+    """Check that antithetic samples come in pairs.
+
+    Raises:
+        OptimizerOptionError: their number is odd.
+
+    """
+    if antithetic and population_size % 2:
+        raise refusal("population_size", population_size, "must be even where codes are antithetic")
+
+
+def first_centre(told: Told) -> Floats | None:
+    """Centre (d,) after the initial codes: the only one, or the weighted mean of the better half.
+
+    None where none of several has a score.
+    """
+    if len(told.ids) == 1:
+        only: Floats = told.codes[0].astype(np.float64)
+        return only
+    return mean_of_better_half(told.codes, told.scores, told.valid) if told.valid.any() else None
+
+
+def around_centre(rng: np.random.Generator, n: int, code_dim: int, antithetic: bool) -> Floats:
+    """Draw n standard normal rows (n, code_dim), in pairs z and -z where that is asked for."""
+    if not antithetic:
+        return rng.standard_normal((n, code_dim))
+    z = rng.standard_normal((n // 2, code_dim))
+    return np.concatenate([z, -z, np.zeros((n % 2, code_dim))])
+
+
+def comparable(told: Told, antithetic: bool) -> NDArray[np.bool_]:
+    """Which rows (n,) can be used: those with a score, and in pairs only where both have one."""
+    if not antithetic:
+        return told.valid
+    n_pairs = len(told.valid) // 2
+    both = told.valid[:n_pairs] & told.valid[n_pairs : 2 * n_pairs]
+    return np.concatenate([both, both, np.zeros(len(told.valid) % 2, dtype=np.bool_)])
+
+
+def without_unit(scores: Floats, used: NDArray[np.bool_]) -> Floats:
+    """Scores (n,) of the rows `used` as standard scores; equal ones are 0, as are the others."""
+    result = np.zeros(scores.size)
+    centred = scores[used] - scores[used].mean()
+    spread = float(scores[used].std())
+    result[used] = centred / spread if spread > 0.0 else 0.0
+    return result
