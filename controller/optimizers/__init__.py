@@ -5,7 +5,7 @@
     registry         KINDS: every optimizer by its name in a config, with options and citation
 
     cma/             evolution strategies that adapt a Gaussian
-    sphere/          searches that keep the norm of codes
+    sphere/          searches for the direction of codes, with their norm kept or apart
     gradient/        ascent along gradients estimated from differences
     genetic          the genetic algorithm of the field
     xdream_genetic   the same with the selection and defaults of XDream

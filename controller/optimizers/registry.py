@@ -22,6 +22,7 @@ from controller.optimizers.gradient.finite_difference import (
 )
 from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
+from controller.optimizers.sphere.cylinder import CylinderSearch, CylinderSearchOptions
 from controller.optimizers.sphere.sphere_cma import SphereCma, SphereCmaOptions
 from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
 from controller.optimizers.wrappers.frozen import FrozenOptions, frozen
@@ -84,6 +85,14 @@ _KINDS = (
         SphereCmaOptions,
         SphereCma,
         "SphereCMA, which keeps the norm of codes and evolves their direction on a schedule.",
+        "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+        n_initial=_samples,
+    ),
+    OptimizerKind(
+        "cylinder_search",
+        CylinderSearchOptions,
+        CylinderSearch,
+        "ZOHA_Cylind, which evolves the direction and the norm of codes side by side.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
         n_initial=_samples,
     ),

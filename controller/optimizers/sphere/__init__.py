@@ -1,8 +1,10 @@
-"""Searches on a sphere: the norm of a code, its contrast, is kept, and its direction evolves.
+"""Searches for the direction of a code, whose norm sets the contrast of its image.
 
-    sphere_cma    SphereCma, SphereCmaOptions; the tangent-mean family is an option of it
-    schedules     AngleSchedule: how far the codes of a generation lie from their centre
-    geometry      tangents, arcs and parallel transport
+    sphere_cma      SphereCma, SphereCmaOptions; the tangent-mean family is an option of it
+    cylinder        CylinderSearch: the norm is searched too, beside the direction
+    around_centre   what both share: generations that hold a centre first
+    schedules       AngleSchedule: how far the codes of a generation lie from their centre
+    geometry        tangents, arcs and parallel transport
 
-What is left out: a limit on the norm for searches that change it.
+What is left out: limits of the norm for other optimizers; `wrappers.norm_limits` has them.
 """

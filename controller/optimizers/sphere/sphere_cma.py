@@ -9,7 +9,7 @@ What is left out: a covariance, evolution paths and any step size that the score
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,18 @@ from controller.optimizers.options import (
     PopulationSize,
     Positive,
     check_options,
-    refusal,
 )
-from controller.optimizers.ranking import (
-    mean_of_better_half,
-    rank_weights,
-    share_by_rank,
-    weights_with_gaps,
-)
+from controller.optimizers.ranking import rank_weights
 from controller.optimizers.saved_state import StateReader
+from controller.optimizers.sphere.around_centre import (
+    Valid,
+    Weights,
+    angles_of,
+    centre_weights,
+    check_around_centre,
+    first_direction,
+    parents_of,
+)
 from controller.optimizers.sphere.geometry import (
     exponential_map,
     logarithmic_map,
@@ -40,9 +43,7 @@ from controller.optimizers.sphere.geometry import (
     tangent_part,
     unit,
 )
-from controller.optimizers.sphere.schedules import AfterSchedule, AngleSchedule, ScheduleKind
-
-Valid: TypeAlias = NDArray[np.bool_]
+from controller.optimizers.sphere.schedules import AfterSchedule, ScheduleKind
 
 
 @dataclass(frozen=True)
@@ -73,49 +74,28 @@ class SphereCmaOptions:
     last_angle_deg: Angle = 7.33
     schedule_length: Annotated[int, Limits(at_least=2)] = 75
     after_schedule: AfterSchedule = "hold"
-    weights: Literal["rank", "score"] = "rank"
+    weights: Weights = "rank"
     rank_centre: bool = False
     mean: Literal["euclidean", "tangent"] = "euclidean"
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.population_size < 3:
-            told = "must be 3 or more, for a centre and two samples"
-            raise refusal("population_size", self.population_size, told)
-        if self.parents() >= self.population_size:
-            told = f"must be smaller than the population of {self.population_size}"
-            raise refusal("n_parents", self.n_parents, told)
-        if (self.schedule, self.after_schedule) == ("lin", "continue"):
-            told = "must be 'hold' where the schedule is 'lin', since its line reaches zero"
-            raise refusal("after_schedule", self.after_schedule, told)
-        widest = max(map(self.angles().angle_deg, (1, self.schedule_length)))
+        check_around_centre(self)
+        schedule = angles_of(self)
+        widest = max(schedule.angle_deg(1), schedule.angle_deg(self.schedule_length))
         refuse_wide_angles("eta", widest, self.expected_step_deg(widest))
-
-    def parents(self) -> int:
-        """Return mu."""
-        return (self.population_size - 1) // 2 if self.n_parents is None else self.n_parents
 
     def expected_step_deg(self, angle_deg: float) -> float:
         """Angle by which noise moves the centre, with samples at `angle_deg`, in many dimensions.
 
         0 with weights "score", where it depends on the size of the noise.
         """
-        weights = rank_weights(self.parents())
+        weights = rank_weights(parents_of(self))
         if self.weights == "score":
             return 0.0
         if self.mean == "tangent":
             return float(self.eta * np.linalg.norm(weights) * angle_deg)
         return expected_step_deg(angle_deg, weights, self.eta)
-
-    def angles(self) -> AngleSchedule:
-        """Schedule that these settings describe."""
-        return AngleSchedule(
-            self.schedule,
-            self.first_angle_deg,
-            self.last_angle_deg,
-            self.schedule_length,
-            self.after_schedule,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +135,7 @@ class SphereCma:
         given = checked_initial_codes(initial_codes)
         refuse_zero_codes(given)
         self._initial_codes = checked_initial_codes(self._options.radius * unit(given))
-        self._angles = self._options.angles()
+        self._angles = angles_of(self._options)
         self._guard = AskTellGuard(self.code_dim, direction)
         self._search: _Search | None = None
 
@@ -237,46 +217,21 @@ class SphereCma:
         self._guard.state, self._search = guard_state, search
 
     def _first_search(self, points: Floats, scores: Floats, valid: Valid) -> _Search | None:
-        if len(points) == 1:
-            return _Search(points[0], 1)
-        if not valid.any():
-            return None
-        mean = mean_of_better_half(points, scores, valid)
-        # Two best codes that are tied and opposite have no mean direction; one of them has.
-        centre = mean if mean.any() else points[np.argmax(np.where(valid, scores, -np.inf))]
-        return _Search(unit(centre), 1)
+        centre = first_direction(points, scores, valid)
+        return None if centre is None else _Search(centre, 1)
 
     def _next_search(self, old: _Search, points: Floats, scores: Floats, valid: Valid) -> _Search:
         centre = points[0] if points[0].any() else old.centre
-        towards = self._towards_better(centre, points, scores, valid)
-        if towards is None:
+        weights = centre_weights(self._options, scores, valid)
+        ranked, tangent_mean = self._options.weights == "rank", self._options.mean == "tangent"
+        # Without the score of the centre, a Euclidean mean by score points anywhere.
+        if weights is None or not (ranked or tangent_mean or valid[0]):
             return old
+        if tangent_mean:
+            towards = weights @ logarithmic_map(centre, points)
+        else:
+            rest = 1.0 - weights.sum() if ranked else 0.0
+            mean = unit(weights @ points + rest * centre)
+            towards = logarithmic_map(centre, mean[np.newaxis])[0]
         new = exponential_map(centre, self._options.eta * towards[np.newaxis])[0]
         return _Search(new, old.n_steps + 1)
-
-    def _towards_better(
-        self, centre: Floats, points: Floats, scores: Floats, valid: Valid
-    ) -> Floats | None:
-        """Tangent (d,) at the centre that leads to the weighted mean; None without evidence."""
-        ranked, tangent_mean = self._options.weights == "rank", self._options.mean == "tangent"
-        competes = valid.copy()
-        competes[0] &= self._options.rank_centre or not ranked
-        if not competes.any() or not (ranked or valid[0] or tangent_mean):
-            return None
-        if ranked:
-            n_ranks = max(self.population_size, len(points)) - (not self._options.rank_centre)
-            of_ranks = rank_weights(self._options.parents())
-            of_known = weights_with_gaps(of_ranks, int(competes.sum()), n_ranks)
-            weights = share_by_rank(scores, competes, of_known)
-        else:
-            base = scores[0] if valid[0] else scores[valid].mean()
-            weights = np.where(valid, scores - base, 0.0) / (
-                max(self.population_size, len(points)) - 1
-            )
-        if tangent_mean:
-            mean_tangent: Floats = weights @ logarithmic_map(centre, points)
-            return mean_tangent
-        rest = 1.0 - weights.sum() if ranked else 0.0
-        mean = weights @ points + rest * centre
-        tangent: Floats = logarithmic_map(centre, unit(mean)[np.newaxis])[0]
-        return tangent
