@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.cma.factor import CholeskyFactor
+from controller.optimizers.cma.frame import Frame
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
 from controller.optimizers.limits import expected_step_deg, exploration_angle_deg
 from controller.optimizers.options import (
@@ -82,9 +83,9 @@ class Constants:
     chi: float
 
 
-def constants(code_dim: int, population_size: int, options: CholeskyCmaEsOptions) -> Constants:
-    """Constants for a code of `code_dim` genes; overrides in `options` win."""
-    d, n_parents = code_dim, population_size // 2
+def constants(n_axes: int, population_size: int, options: CholeskyCmaEsOptions) -> Constants:
+    """Constants for a search of `n_axes` dimensions; overrides in `options` win."""
+    d, n_parents = n_axes, population_size // 2
     mu_eff = effective_parents(rank_weights(n_parents))
     default_c_sigma = np.sqrt(mu_eff) / (np.sqrt(mu_eff) + np.sqrt(d))
     c_sigma = float(default_c_sigma) if options.c_sigma is None else options.c_sigma
@@ -103,7 +104,8 @@ def constants(code_dim: int, population_size: int, options: CholeskyCmaEsOptions
 class _Search:
     """Where the search stands.
 
-    mean, path_sigma, path_c: (code_dim,) float64.
+    mean: (code_dim,) float64.
+    path_sigma, path_c: (n_axes,) float64.
     n_scored: codes that have entered the search; n_scored_at_update: the same at the last time
         that the covariance learned.
     """
@@ -130,6 +132,7 @@ class CholeskyCmaEs:
     gaps shrink sigma by themselves.
 
     initial_codes: (m, code_dim), shown first as they are.
+    frame: axes to search along; None for those of the code.
     """
 
     def __init__(
@@ -137,15 +140,18 @@ class CholeskyCmaEs:
         initial_codes: NDArray[np.floating],
         options: CholeskyCmaEsOptions | None = None,
         direction: Direction = "maximise",
+        frame: Frame | None = None,
     ) -> None:
         self._initial_codes = checked_initial_codes(initial_codes)
         self._options = CholeskyCmaEsOptions() if options is None else options
+        self._frame = frame
+        self._n_axes = self.code_dim if frame is None else len(frame.lengths)
         size = self._options.population_size
-        self._size = usual_population_size(self.code_dim) if size is None else size
+        self._size = usual_population_size(self._n_axes) if size is None else size
         self._guard = AskTellGuard(self.code_dim, direction)
-        self._factor = CholeskyFactor(self.code_dim)
+        self._factor = CholeskyFactor(self._n_axes)
         self._search: _Search | None = None
-        self.constants = constants(self.code_dim, self._size, self._options)
+        self.constants = constants(self._n_axes, self._size, self._options)
 
     @property
     def code_dim(self) -> int:
@@ -167,9 +173,10 @@ class CholeskyCmaEs:
         self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        z = rng.standard_normal((n or self._size, self.code_dim))
-        codes = self._search.mean + self._search.sigma * self._factor.apply(z)
-        return self._guard.open(codes, first_id)
+        steps = self._factor.apply(rng.standard_normal((n or self._size, self._n_axes)))
+        if self._frame is not None:
+            steps = self._frame.steps(steps)
+        return self._guard.open(self._search.mean + self._search.sigma * steps, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move mean, paths, step size and, when due, covariance; see `Optimizer.tell`."""
@@ -186,7 +193,8 @@ class CholeskyCmaEs:
         """Figures for the operator; see `Optimizer.summary`."""
         figures = self._guard.summary()
         if self._search is not None:
-            spread = self._search.sigma * np.sqrt(self.code_dim)
+            reach = np.sqrt(self.code_dim) if self._frame is None else self._frame.spread
+            spread = self._search.sigma * reach
             angle = exploration_angle_deg(spread, figures["mean_norm"])
             weights = rank_weights(self.constants.n_parents)
             figures["sigma"] = self._search.sigma
@@ -217,10 +225,10 @@ class CholeskyCmaEs:
     def load_state_dict(self, state: State) -> None:
         """Continue from a saved state; see `Optimizer.load_state_dict`."""
         reader = StateReader(state)
-        guard_state, search, factor = GuardState.read(reader), None, CholeskyFactor(self.code_dim)
+        guard_state, search, factor = GuardState.read(reader), None, CholeskyFactor(self._n_axes)
         if "mean" in reader:
             search = self._read_search(reader)
-            factor = CholeskyFactor.read(reader, self.code_dim)
+            factor = CholeskyFactor.read(reader, self._n_axes)
         reader.finish()
         self._guard.state, self._search, self._factor = guard_state, search, factor
 
@@ -233,7 +241,7 @@ class CholeskyCmaEs:
             n_scored = int(told.valid.sum())
             weights = rank_weights(self.constants.n_parents)[:n_scored]
             mean = share_by_rank(told.scores, told.valid, weights / weights.sum()) @ told.codes
-        still = np.zeros(self.code_dim)
+        still = np.zeros(self._n_axes)
         sigma = _at_most(self._options.sigma0, self._options.max_sigma)
         return _Search(mean, sigma, still, still, n_scored, 0)
 
@@ -245,6 +253,8 @@ class CholeskyCmaEs:
         mean: Floats = weights @ told.codes
         # Σ w z A = (new mean - old mean) / sigma, so the noise behind the codes is never needed.
         moved = (mean - old.mean) / old.sigma
+        if self._frame is not None:
+            moved = self._frame.coordinates(moved)
         gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mu_eff)
         gain_c = np.sqrt(k.c_c * (2.0 - k.c_c) * mu_eff)
         path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * self._factor.solve(moved)
@@ -267,12 +277,12 @@ class CholeskyCmaEs:
         return replace(search, n_scored_at_update=search.n_scored)
 
     def _read_search(self, reader: StateReader) -> _Search:
-        gene = (self.code_dim,)
+        axis = (self._n_axes,)
         return _Search(
-            mean=reader.array("mean", gene, np.float64),
+            mean=reader.array("mean", (self.code_dim,), np.float64),
             sigma=reader.number("sigma"),
-            path_sigma=reader.array("path_sigma", gene, np.float64),
-            path_c=reader.array("path_c", gene, np.float64),
+            path_sigma=reader.array("path_sigma", axis, np.float64),
+            path_c=reader.array("path_c", axis, np.float64),
             n_scored=reader.count("n_scored"),
             n_scored_at_update=reader.count("n_scored_at_update"),
         )
