@@ -22,6 +22,10 @@ from controller.optimizers.gradient.finite_difference import (
 )
 from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
+from controller.optimizers.sphere.cholesky_sphere import (
+    SphereCholeskyCmaEs,
+    SphereCholeskyCmaEsOptions,
+)
 from controller.optimizers.sphere.cylinder import CylinderSearch, CylinderSearchOptions
 from controller.optimizers.sphere.sphere_cma import SphereCma, SphereCmaOptions
 from controller.optimizers.wrappers.concatenated import Concatenated, ConcatenatedOptions
@@ -87,6 +91,13 @@ _KINDS = (
         "SphereCMA, which keeps the norm of codes and evolves their direction on a schedule.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
         n_initial=_samples,
+    ),
+    OptimizerKind(
+        "sphere_cholesky_cma",
+        SphereCholeskyCmaEsOptions,
+        SphereCholeskyCmaEs,
+        "Cholesky CMA-ES on a sphere, whose angle follows the evidence instead of a schedule.",
+        "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
     ),
     OptimizerKind(
         "cylinder_search",

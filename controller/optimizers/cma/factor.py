@@ -50,6 +50,11 @@ class _Terms:
             white += (rows @ self.columns.T * self.inverse_amounts) @ self.whitened
         return white
 
+    def mirror(self, axis: Floats) -> None:
+        self.whitened, self.paths, self.columns = (
+            _mirrored(rows, axis) for rows in (self.whitened, self.paths, self.columns)
+        )
+
     def add(self, path: Floats, v: Floats, shrink: float, gain: float, loss: float) -> None:
         column = self.inverse_scale * v
         if self.amounts.size:
@@ -76,6 +81,11 @@ class _Matrices:
     def solve(self, rows: Floats) -> Floats:
         return rows @ self.inverse
 
+    def mirror(self, axis: Floats) -> None:
+        for matrix in (self.matrix, self.inverse):
+            _scale_and_add(matrix, 1.0, matrix @ axis, -2.0 * axis)
+            _scale_and_add(matrix, 1.0, -2.0 * axis, axis @ matrix)
+
     def add(self, path: Floats, v: Floats, shrink: float, gain: float, loss: float) -> None:
         column = self.inverse @ v
         _scale_and_add(self.matrix, shrink, shrink * gain * v, path)
@@ -83,7 +93,7 @@ class _Matrices:
 
 
 class CholeskyFactor:
-    """The factor A, starting as the identity; changed by `update` only.
+    """The factor A, starting as the identity; changed by `update` and `mirror` only.
 
     dim: d.
     max_terms: rank-one terms to hold before turning to matrices; d/8 where it is left out, which
@@ -129,6 +139,13 @@ class CholeskyFactor:
         gain = (np.sqrt(1.0 + rate * q / (1.0 - rate)) - 1.0) / q
         self._form.add(path, v, float(np.sqrt(1.0 - rate)), gain, gain / (1.0 + gain * q))
 
+    def mirror(self, axis: Floats) -> None:
+        """Make A ← M A M with M = I - 2 aᵀa, the reflection along the unit vector a (d,).
+
+        It carries the factor along an arc of a sphere, see `sphere.geometry.transport`.
+        """
+        self._form.mirror(axis)
+
     def matrices(self) -> tuple[Floats, Floats]:
         """Write A and A⁻¹ out as new (d, d) matrices."""
         identity = np.eye(self._dim)
@@ -166,6 +183,10 @@ class CholeskyFactor:
             columns=reader.array("factor_columns", terms, np.float64),
         )
         return loaded
+
+
+def _mirrored(rows: Floats, axis: Floats) -> Floats:
+    return rows - np.outer(2.0 * (rows @ axis), axis)
 
 
 def _scale_and_add(matrix: Floats, scale: float, column: Floats, row: Floats) -> None:
