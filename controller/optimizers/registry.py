@@ -20,6 +20,10 @@ from controller.optimizers.gradient.finite_difference import (
     FiniteDifference,
     FiniteDifferenceOptions,
 )
+from controller.optimizers.gradient.hessian_aware import (
+    HessianAwareGradient,
+    HessianAwareOptions,
+)
 from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.optimizers.sphere.cholesky_sphere import (
@@ -134,6 +138,14 @@ _KINDS = (
         NaturalGradient,
         "The natural evolution strategy (NES) of the XDream package.",
         "Ilyas et al. 2018, arXiv 1804.08598; Xiao & Kreiman 2020, PLoS Computational Biology",
+    ),
+    OptimizerKind(
+        "hessian_aware_gradient",
+        HessianAwareOptions,
+        HessianAwareGradient,
+        "Ascent along a gradient from samples that an estimated Hessian shapes (HessAware_Gauss).",
+        "Wang & Ponce 2021, ICLR",
+        n_initial=_samples,
     ),
     OptimizerKind(
         "random",

@@ -44,13 +44,13 @@ def around_centre(rng: np.random.Generator, n: int, code_dim: int, antithetic: b
     return np.concatenate([z, -z, np.zeros((n % 2, code_dim))])
 
 
-def comparable(told: Told, antithetic: bool) -> NDArray[np.bool_]:
+def comparable(valid: NDArray[np.bool_], antithetic: bool) -> NDArray[np.bool_]:
     """Which rows (n,) can be used: those with a score, and in pairs only where both have one."""
     if not antithetic:
-        return told.valid
-    n_pairs = len(told.valid) // 2
-    both = told.valid[:n_pairs] & told.valid[n_pairs : 2 * n_pairs]
-    return np.concatenate([both, both, np.zeros(len(told.valid) % 2, dtype=np.bool_)])
+        return valid
+    n_pairs = len(valid) // 2
+    both = valid[:n_pairs] & valid[n_pairs : 2 * n_pairs]
+    return np.concatenate([both, both, np.zeros(len(valid) % 2, dtype=np.bool_)])
 
 
 def without_unit(scores: Floats, used: NDArray[np.bool_]) -> Floats:

@@ -135,7 +135,7 @@ class FiniteDifference:
 
     def _gradient(self, told: Told) -> Floats:
         """Mean (d,) over pairs of difference · step / size², the size being the mean |gene|."""
-        used = comparable(told, self._options.antithetic)
+        used = comparable(told.valid, self._options.antithetic)
         if not used.any():
             return np.zeros(self.code_dim)
         scores = np.where(used, told.scores, 0.0)

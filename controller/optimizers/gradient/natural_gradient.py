@@ -172,7 +172,7 @@ class NaturalGradient:
 
     def _next(self, old: _Search, told: Told) -> _Search:
         options = self._options
-        used = comparable(told, options.antithetic)
+        used = comparable(told.valid, options.antithetic)
         if not used.any():
             return old
         scores = without_unit(told.scores, used) if options.standardise else told.scores
