@@ -15,6 +15,7 @@ from controller.optimizers.cma.cholesky import (
     CholeskyCmaEsOptions,
     usual_population_size,
 )
+from controller.optimizers.cma.hessian import HessianCmaEs, HessianCmaEsOptions
 from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.gradient.finite_difference import (
     FiniteDifference,
@@ -25,6 +26,7 @@ from controller.optimizers.gradient.hessian_aware import (
     HessianAwareOptions,
 )
 from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
+from controller.optimizers.options import option_fields
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.optimizers.sphere.cholesky_sphere import (
     SphereCholeskyCmaEs,
@@ -54,6 +56,11 @@ def _samples(options: Any, _code_dim: int) -> int:
     return n_samples
 
 
+def _of_axes(options: HessianCmaEsOptions, _code_dim: int) -> int:
+    """Return lambda of a search along the axes of a metric."""
+    return _population_size(options, len(options.frame().lengths))
+
+
 @dataclass(frozen=True)
 class OptimizerKind:
     """One optimizer: its kind in a config, its options, how it is made, and what to say of it.
@@ -79,6 +86,11 @@ class OptimizerKind:
     inner: Literal["", "inner", "parts"] = ""
     inner_dims: Callable[[Any, int], tuple[int, ...]] = _nothing_inside
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its name alone makes a config: nothing inside, and no option without default."""
+        return not self.inner and not any(field.required for field in option_fields(self.options))
+
 
 _KINDS = (
     OptimizerKind(
@@ -87,6 +99,14 @@ _KINDS = (
         CholeskyCmaEs,
         "Cholesky CMA-ES, the evolution strategy of closed-loop work in visual cortex.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+    ),
+    OptimizerKind(
+        "hessian_cma",
+        HessianCmaEsOptions,
+        HessianCmaEs,
+        "Cholesky CMA-ES along the eigenvectors of a generator's metric (HessCMAES).",
+        "Wang & Ponce 2021, ICLR",
+        n_initial=_of_axes,
     ),
     OptimizerKind(
         "sphere_cma",
@@ -144,7 +164,7 @@ _KINDS = (
         HessianAwareOptions,
         HessianAwareGradient,
         "Ascent along a gradient from samples that an estimated Hessian shapes (HessAware_Gauss).",
-        "Wang & Ponce 2021, ICLR",
+        "Ye et al. 2018, arXiv 1812.11377; Wang & Ponce 2021, ICLR",
         n_initial=_samples,
     ),
     OptimizerKind(

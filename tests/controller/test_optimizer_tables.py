@@ -20,9 +20,7 @@ from .conftest import session_config
 
 SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
 EACH_KIND = pytest.mark.parametrize("name", KINDS)
-EACH_PLAIN_KIND = pytest.mark.parametrize(
-    "name", [n for n, kind in KINDS.items() if not kind.inner]
-)
+EACH_PLAIN_KIND = pytest.mark.parametrize("name", [n for n, kind in KINDS.items() if kind.is_plain])
 INSIDE = {
     "subspace": 'n_dims=3, inner={kind="cholesky_cma", population_size=12}',
     "frozen": 'first_free=2, n_free=5, inner={kind="cholesky_cma", population_size=12}',
@@ -55,6 +53,31 @@ def test_every_kind_can_be_configured_by_its_name_alone_and_built(name: str) -> 
     assert type(thread.optimizer) is KINDS[name].make
     n_initial = KINDS[name].n_initial(KINDS[name].options(), 8)
     assert len(thread.ask(0).ids) == n_initial
+
+
+def test_a_metric_is_read_from_its_file(tmp_path: Path) -> None:
+    vectors = np.linalg.qr(np.random.default_rng(0).standard_normal((8, 8)))[0]
+    np.savez(tmp_path / "metric.npz", eigvect_avg=vectors, eigv_avg=np.arange(1.0, 9.0))
+    key = f'kind="hessian_cma", n_axes=5, metric="{tmp_path / "metric.npz"}"'
+    config = session_config(*SMALL, f"threads.0.optimizer={{{key}}}")
+    (thread,) = assembly.build_threads(config, assembly.build_generators(config))
+    first = thread.ask(0)
+    thread.optimizer.tell(
+        first.ids, first.codes, first.codes[:, 0].astype(float), np.ones(len(first.ids), np.int64)
+    )
+    moved = np.ptp(thread.ask(100).codes @ vectors, axis=0)
+
+    # Five axes: int(4 + 3 log2(5)) codes. The strongest eigenvalues are the last of the file.
+    assert len(first.ids) == 10
+    np.testing.assert_array_equal(moved > 1e-3, [False] * 3 + [True] * 5)
+
+
+def test_a_metric_that_is_not_there_is_a_config_error() -> None:
+    with pytest.raises(ConfigError) as refused:
+        session_config('threads.0.optimizer={kind="hessian_cma", metric="nowhere.npz"}')
+
+    (problem,) = refused.value.problems
+    assert problem.startswith("threads.0.optimizer.metric: nowhere.npz is not a readable")
 
 
 def wrapped(name: str, *overrides: str) -> SessionConfig:

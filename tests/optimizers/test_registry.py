@@ -10,9 +10,7 @@ from controller.optimizers.options import option_fields
 from controller.optimizers.registry import KINDS
 
 EACH_KIND = pytest.mark.parametrize("name", KINDS)
-EACH_PLAIN_KIND = pytest.mark.parametrize(
-    "name", [n for n, kind in KINDS.items() if not kind.inner]
-)
+EACH_PLAIN_KIND = pytest.mark.parametrize("name", [n for n, kind in KINDS.items() if kind.is_plain])
 
 
 @EACH_KIND
