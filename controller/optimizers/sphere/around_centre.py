@@ -85,6 +85,9 @@ def check_around_centre(options: AroundCentreOptions) -> None:
 def centre_weights(options: AroundCentreOptions, scores: Floats, valid: Valid) -> Floats | None:
     """Weights (n,) of a generation whose row 0 is the centre; None where nothing can be learned.
 
+    That is where no two scores differ, as with a silent unit: it is no reason to move, and none to
+    look more closely.
+
     With ranks, codes without a score take their share of the sum with them, which is 1 otherwise;
     so do those that a smaller generation lacks. With scores, (s - s_0) / lambda; where s_0 is
     missing, the mean score takes its place.
@@ -92,7 +95,7 @@ def centre_weights(options: AroundCentreOptions, scores: Floats, valid: Valid) -
     usual = max(options.population_size, len(scores))
     competes = valid.copy()
     competes[0] &= options.rank_centre or options.weights == "score"
-    if not competes.any():
+    if not competes.any() or np.ptp(scores[competes]) == 0.0:
         return None
     if options.weights == "score":
         base = scores[0] if valid[0] else scores[valid].mean()

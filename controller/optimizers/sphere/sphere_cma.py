@@ -57,8 +57,8 @@ class SphereCmaOptions:
     schedule: course of the angle between centre and samples: "exp", "inv", "lin" or "constant".
     first_angle_deg: angle of the first generation that is sampled; "inv" ignores it.
     last_angle_deg: angle after `schedule_length` generations; "inv" and "constant" ignore it.
-    schedule_length: generations from the first angle to the last; one without a score is not
-        counted.
+    schedule_length: generations from the first angle to the last; one without a difference between
+        scores is not counted.
     after_schedule: "hold" the last angle, or "continue" the formula.
     weights: "rank", or "score" for (s - s_0) / lambda with s_0 the score of the centre.
     rank_centre: whether the centre competes with its samples for rank weights.
