@@ -138,6 +138,22 @@ def test_noise_moves_the_centre_by_the_expected_step(mean: Any) -> None:
         assert optimizer.summary()["step_angle_deg"] == pytest.approx(expected, rel=0.05)
 
 
+def test_with_a_tangent_mean_it_has_the_angles_of_the_earlier_searches() -> None:
+    # Their mu is an angle along one axis of 4096: 0.005, or from 0.01 to 0.002.
+    constant = SphereCmaOptions(
+        mean="tangent", eta=2.0, schedule="constant", first_angle_deg=np.degrees(0.005 * 64)
+    )
+    falling = SphereCmaOptions(mean="tangent", eta=2.0, first_angle_deg=np.degrees(0.01 * 64))
+
+    for options, first, last in ((constant, 18.33, 18.33), (falling, 36.67, 7.33)):
+        optimizer = SphereCma(initial_codes(40, 16), options)
+        told = []
+        for _ in range(75):
+            advance(optimizer, 1, objective=_rising)
+            told.append(optimizer.summary()["exploration_angle_deg"])
+        assert (told[0], told[-1]) == pytest.approx((first, last), abs=0.005)
+
+
 def test_samples_lie_at_the_scheduled_angle_from_their_centre() -> None:
     optimizer = _ready(d=4096)
     centre, *samples = optimizer.ask(rng_of(1), first_id=0).codes.astype(float)

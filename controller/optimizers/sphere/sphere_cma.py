@@ -60,7 +60,8 @@ class SphereCmaOptions:
     schedule_length: generations from the first angle to the last; one without a difference between
         scores is not counted.
     after_schedule: "hold" the last angle, or "continue" the formula.
-    weights: "rank", or "score" for (s - s_0) / lambda with s_0 the score of the centre.
+    weights: "rank", or "score" for (s - s_0) / lambda with s_0 the score of the centre; with a
+        Euclidean mean the centre then leaps away when it scores more than its samples.
     rank_centre: whether the centre competes with its samples for rank weights.
     mean: "euclidean", or "tangent" for the mean of the tangents that lead to the samples.
     """
