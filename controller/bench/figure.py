@@ -20,7 +20,7 @@ _TITLES = {
 }
 
 
-def draw(standings: Standings, path: Path, title: str) -> None:
+def draw(standings: Standings, path: Path) -> None:
     """Draw into the file at `path`, whose ending says in which format."""
     conditions = standings.conditions
     figure = Figure(figsize=(3.1 * len(conditions) + 2.4, 3.9), layout="constrained")
@@ -30,8 +30,8 @@ def draw(standings: Standings, path: Path, title: str) -> None:
     panels[0].set_ylabel("noise-free response, 1 = highest known")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    figure.savefig(path, dpi=150)
+    figure.suptitle(standings.title, fontsize=11)
+    figure.savefig(path, dpi=110)
 
 
 def _draw_panel(panel: Axes, standings: Standings, condition: str) -> None:

@@ -52,7 +52,6 @@ class HeatResult:
     """What came of a heat; one value per generation in each tuple.
 
     key, optimizer, neuron, condition, seed: which heat.
-    neuron_checksum: same for the same neuron, whatever it is called.
     presentations: shown by the end of the generation.
     mean_hz: mean noise-free rate of its images.
     best_hz: highest noise-free rate of any image so far.
@@ -64,7 +63,6 @@ class HeatResult:
     key: str
     optimizer: str
     neuron: str
-    neuron_checksum: int
     condition: str
     seed: int
     presentations: tuple[int, ...]
@@ -140,7 +138,6 @@ class _Track:
             key=heat.key,
             optimizer=heat.optimizer,
             neuron=heat.neuron.name,
-            neuron_checksum=zlib.crc32(repr(heat.neuron).encode()),
             condition=heat.condition,
             seed=heat.seed,
             presentations=tuple(self._presentations),

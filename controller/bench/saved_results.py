@@ -48,7 +48,7 @@ class SavedResults:
             try:
                 found = _result(json.loads(line))
             except (ValueError, TypeError, KeyError) as error:
-                if number == 0 and len(lines) > 1:
+                if number == 0:
                     raise BenchError(
                         f"{self._path} holds no results of races; name another file with --results"
                     ) from error

@@ -19,8 +19,9 @@ from controller.optimizers.base import Floats
 
 _N_RESAMPLINGS = 2000
 _GRID_STEP = 40
-Pair: TypeAlias = tuple[int, int]
-"""Checksum of a neuron, and seed."""
+_ROUNDING = 1e-9
+Pair: TypeAlias = tuple[str, int]
+"""Name of a neuron, and seed."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Standings:
-    """The rows of a race; `grid` holds the presentations at which curves are given."""
+    """The rows of a race, of neurons in the set `neurons`.
 
+    grid: presentations at which curves are given.
+    """
+
+    neurons: str
     rows: tuple[Row, ...]
     grid: tuple[int, ...]
     n_neurons: int
     n_seeds: int
+
+    @property
+    def title(self) -> str:
+        """What was raced, for the head of a table or picture."""
+        return (
+            f"{self.n_neurons} neurons of the {self.neurons} set, {self.n_seeds} "
+            f"seed{'s' * (self.n_seeds != 1)}, {self.grid[-1]} presentations in each run"
+        )
 
     def row(self, optimizer: str, condition: str) -> Row | None:
         """Return the row of an optimizer under a condition, if they have raced."""
@@ -92,7 +105,7 @@ class Standings:
         return tuple(sorted(names, key=lambda name: -means[name]))
 
 
-def standings(results: Sequence[HeatResult]) -> Standings:
+def standings(results: Sequence[HeatResult], neurons: str) -> Standings:
     """Return what the results say; pairs that not every optimizer has raced are left out."""
     ceilings = _ceilings(results)
     usable = [result for result in results if result.presentations]
@@ -103,11 +116,12 @@ def standings(results: Sequence[HeatResult]) -> Standings:
         heats: dict[str, dict[Pair, HeatResult]] = {}
         for result in usable:
             if result.condition == condition:
-                pair = (result.neuron_checksum, result.seed)
+                pair = (result.neuron, result.seed)
                 heats.setdefault(result.optimizer, {})[pair] = result
         rows += _rows(condition, heats, ceilings, grid)
-    raced = {(r.neuron_checksum, r.seed) for r in usable}
+    raced = {pair for row in rows for pair in row.pairs}
     return Standings(
+        neurons=neurons,
         rows=tuple(rows),
         grid=tuple(int(n) for n in grid),
         n_neurons=len({neuron for neuron, _ in raced}),
@@ -131,19 +145,19 @@ def _draws(n_pairs: int) -> NDArray[np.int64]:
     return np.random.default_rng(0).integers(0, n_pairs, (_N_RESAMPLINGS, n_pairs))
 
 
-def _ceilings(results: Sequence[HeatResult]) -> dict[int, float]:
+def _ceilings(results: Sequence[HeatResult]) -> dict[str, float]:
     """Return the highest noise-free rate that was reached on each neuron."""
-    ceilings: dict[int, float] = {}
+    ceilings: dict[str, float] = {}
     for result in results:
         reached = max(result.best_hz, default=0.0)
-        ceilings[result.neuron_checksum] = max(ceilings.get(result.neuron_checksum, 0.0), reached)
+        ceilings[result.neuron] = max(ceilings.get(result.neuron, 0.0), reached)
     return ceilings
 
 
 def _rows(
     condition: str,
     heats: Mapping[str, Mapping[Pair, HeatResult]],
-    ceilings: Mapping[int, float],
+    ceilings: Mapping[str, float],
     grid: NDArray[np.int64],
 ) -> list[Row]:
     common = set.intersection(*(set(raced) for raced in heats.values()))
@@ -162,7 +176,7 @@ def _rows(
     rows = []
     for name, raced in heats.items():
         ran = [raced[pair] for pair in pairs]
-        bests = np.array([one.best_hz[-1] / ceilings[one.neuron_checksum] for one in ran])
+        bests = np.array([one.best_hz[-1] / ceilings[one.neuron] for one in ran])
         ahead = to_reference = None
         if REFERENCE in heats:
             ahead = _estimate(finals[name] - finals[REFERENCE], draws)
@@ -189,9 +203,9 @@ def _rows(
     return rows
 
 
-def _curve(result: HeatResult, ceilings: Mapping[int, float], grid: NDArray[np.int64]) -> Floats:
+def _curve(result: HeatResult, ceilings: Mapping[str, float], grid: NDArray[np.int64]) -> Floats:
     """Normalised mean response (g,) at the presentations of the grid."""
-    values = np.array(result.mean_hz) / ceilings[result.neuron_checksum]
+    values = np.array(result.mean_hz) / ceilings[result.neuron]
     curve: Floats = np.interp(grid, result.presentations, values)
     return curve
 
@@ -208,7 +222,7 @@ def _crossing(
     """Where the mean of curves (p, g) first reaches the mean of targets (p,), with interval."""
 
     def first(mean_curves: Floats, levels: Floats) -> Floats:
-        reached = mean_curves >= levels[:, np.newaxis]
+        reached = mean_curves >= levels[:, np.newaxis] - _ROUNDING
         where: Floats = grid[reached.argmax(axis=1)].astype(np.float64)
         where[~reached.any(axis=1)] = np.inf
         return where

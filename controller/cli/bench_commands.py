@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.bench.code_space import USUAL_CODE_DIM
 from controller.bench.conditions import VIOLATIONS, violated
 from controller.bench.entrants import ENTRANTS, REFERENCE
 from controller.bench.errors import BenchError
@@ -21,7 +22,9 @@ from controller.bench.noise_driven import PUBLISHED, Trajectory, mean_trajectory
 from controller.bench.race import heats_of, race
 from controller.bench.saved_results import SavedResults
 from controller.bench.standings import Standings, standings
+from controller.bench.standings_file import standings_json
 from controller.cli import bench_tables as tables
+from controller.cli.exits import Exit
 from controller.cli.output import err, say, say_json
 
 
@@ -41,6 +44,7 @@ class NoiseLevel(StrEnum):
     POISSON = "poisson"
 
 
+_USUAL_PRESENTATIONS = 3000
 _QUICK_NEURONS, _QUICK_PRESENTATIONS = 5, 1000
 _QUICK_NOISE = (NoiseLevel.NONE, NoiseLevel.POISSON)
 _LINE_EVERY_S = 20.0
@@ -56,7 +60,12 @@ NeuronsOption = Annotated[
     typer.Option(help="tuning: neurons that optimizers are made with. test: those kept apart."),
 ]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Runs of each optimizer on each neuron.")]
-PresentationsOption = Annotated[int, typer.Option(min=80, help="Budget of one run.")]
+PresentationsOption = Annotated[
+    int | None, typer.Option(min=80, help="Budget of one run. Default: 3,000, or 1,000 if --quick.")
+]
+CodeDimOption = Annotated[
+    int, typer.Option(min=16, help="Length of a code; a shorter one is searched sooner.")
+]
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Five neurons, two noise levels, 1,000 presentations.")
 ]
@@ -67,6 +76,9 @@ ResultsOption = Annotated[
 ]
 FigureOption = Annotated[
     Path | None, typer.Option(help="Draw response over presentations into this file.")
+]
+SaveOption = Annotated[
+    Path | None, typer.Option("--save", help="Save what the tables are made from into this file.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -94,11 +106,13 @@ def optimizers(
         list[NoiseLevel] | None, typer.Option(help="Which noise; repeat it. Default: all four.")
     ] = None,
     seeds: SeedsOption = 1,
-    presentations: PresentationsOption = 3000,
+    presentations: PresentationsOption = None,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
     quick: QuickOption = False,
     workers: WorkersOption = 2,
     results: ResultsOption = None,
     figure: FigureOption = None,
+    save: SaveOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Race optimizers on simulated neurons; all meet the same neurons, first codes and noise.
@@ -106,18 +120,19 @@ def optimizers(
     Ctrl-C ends the race and shows the standings so far.
     """
     levels = noise or (_QUICK_NOISE if quick else list(NoiseLevel))
-    specs = _neurons(neurons, quick=quick)
-    budget = _QUICK_PRESENTATIONS if quick else presentations
+    specs = _neurons(neurons, code_dim, quick=quick)
+    budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
     names = [level.value for level in levels]
     heats = heats_of(_names(optimizer), specs, names, range(seeds), budget)
-    table = standings(_run(heats, workers, results))
-    title = f"{table.n_neurons} neurons ({neurons.value} set), {table.n_seeds} seed(s) each"
+    raced = _run(heats, workers, results)
+    table = standings(raced.results, neurons.value)
     if as_json:
-        say_json({"neurons": neurons.value, "presentations": budget} | asdict(table))
+        say_json(asdict(table))
     else:
-        _say_race(table, f"{title}, {budget} presentations in each run.")
+        _say_race(table)
     if figure is not None and table.rows:
-        draw(table, figure, title)
+        draw(table, figure)
+    _conclude(raced, table, save)
 
 
 def robustness(
@@ -125,10 +140,12 @@ def robustness(
     neurons: NeuronsOption = NeuronSet.TEST,
     noise: Annotated[NoiseLevel, typer.Option(help="Noise underneath.")] = NoiseLevel.POISSON,
     seeds: SeedsOption = 1,
-    presentations: PresentationsOption = 3000,
+    presentations: PresentationsOption = None,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
     quick: QuickOption = False,
     workers: WorkersOption = 2,
     results: ResultsOption = None,
+    save: SaveOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Race optimizers where something is wrong: lost responses, drift, artefacts, a wrong metric.
@@ -139,25 +156,25 @@ def robustness(
     """
     steady = noise.value
     conditions = [steady, *(violated(steady, violation) for violation in VIOLATIONS)]  # type: ignore[arg-type]  # a NoiseLevel is one
-    specs = _neurons(neurons, quick=quick)
-    budget = _QUICK_PRESENTATIONS if quick else presentations
+    specs = _neurons(neurons, code_dim, quick=quick)
+    budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
     heats = heats_of(_names(optimizer), specs, conditions, range(seeds), budget)
-    table = standings(_run(heats, workers, results))
+    raced = _run(heats, workers, results)
+    table = standings(raced.results, neurons.value)
     if as_json:
-        say_json({"neurons": neurons.value, "presentations": budget} | asdict(table))
-        return
-    say(
-        f"Final response as in neuroloop bench optimizers, and its change where something is "
-        f"wrong. {table.n_neurons} neurons ({neurons.value} set), {table.n_seeds} seed(s) each."
-    )
-    say(tables.as_text(tables.loss_table(table, steady)))
-    _say_errors(table)
+        say_json(asdict(table))
+    else:
+        say(f"{table.title}.")
+        say("Response to the last generation, and its change where something is wrong [95 %]:")
+        say(tables.as_text(tables.loss_table(table, steady)))
+        _say_errors(table)
+    _conclude(raced, table, save)
 
 
 def noise_driven_(
     optimizer: OptimizersOption = None,
     runs: Annotated[int, typer.Option(min=2, help="Runs of each optimizer.")] = 10,
-    code_dim: Annotated[int, typer.Option(min=16, help="Length of a code.")] = 4096,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
     as_json: JsonOption = False,
 ) -> None:
     """Drive optimizers by scores that are pure noise, and compare with what was published.
@@ -185,11 +202,19 @@ def _trajectory_table(mean: Trajectory, sd: Trajectory, optimizer: str) -> table
     return rows
 
 
-def _say_race(table: Standings, title: str) -> None:
+def _conclude(raced: "_Raced", table: Standings, save: Path | None) -> None:
+    """Save the standings; a race that was stopped says so by its exit status."""
+    if raced.stopped:
+        raise typer.Exit(Exit.ABORTED)
+    if save is not None:
+        save.write_text(standings_json(table), encoding="utf-8")
+
+
+def _say_race(table: Standings) -> None:
     if not table.rows:
         say("No neuron has been raced on by all optimizers yet.")
         return
-    say(title)
+    say(f"{table.title}.")
     say("Response without noise to the last generation, 1 = highest known of each neuron:")
     say(tables.as_text(tables.score_table(table)))
     if REFERENCE in table.optimizers:
@@ -197,6 +222,8 @@ def _say_race(table: Standings, title: str) -> None:
         say(tables.as_text(tables.ahead_table(table)))
         say(f"\nPresentations needed for the last response of {REFERENCE} [95 %]:")
         say(tables.as_text(tables.presentations_table(table)))
+    say("\nThe first table again by kind of neuron, mean over noise levels:")
+    say(tables.as_text(tables.family_table(table)))
     say("\nTime for ask and tell together, in each generation:")
     say(tables.as_text(tables.cost_table(table)))
     _say_errors(table)
@@ -218,12 +245,20 @@ def _names(asked: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def _neurons(name: NeuronSet, *, quick: bool) -> tuple[NeuronSpec, ...]:
-    specs = neurons_of(name.value)
+def _neurons(name: NeuronSet, code_dim: int, *, quick: bool) -> tuple[NeuronSpec, ...]:
+    specs = neurons_of(name.value, code_dim)
     return tuple(islice(specs, _QUICK_NEURONS)) if quick else specs
 
 
-def _run(heats: Sequence[Heat], n_workers: int, path: Path | None) -> list[HeatResult]:
+@dataclass(frozen=True)
+class _Raced:
+    """Results of a race, and whether Ctrl-C has stopped it before it was over."""
+
+    results: list[HeatResult]
+    stopped: bool
+
+
+def _run(heats: Sequence[Heat], n_workers: int, path: Path | None) -> _Raced:
     """Run what has not been run, and return all results; at Ctrl-C those that are there."""
     saved = SavedResults(path) if path is not None else None
     known = saved.read() if saved else {}
@@ -242,7 +277,8 @@ def _run(heats: Sequence[Heat], n_workers: int, path: Path | None) -> list[HeatR
                 err.print(f"{done} of {len(due)} runs, about {_duration(left_s)} to go")
     except KeyboardInterrupt:
         err.print(f"Stopped; {len(found)} of {len(heats)} runs are there.")
-    return found
+        return _Raced(found, stopped=True)
+    return _Raced(found, stopped=False)
 
 
 def _duration(seconds: float) -> str:

@@ -3,22 +3,24 @@
 import math
 from collections.abc import Callable, Sequence
 
-from controller.bench.standings import Estimate, Row, Standings, change
+from controller.bench.standings import Estimate, Pair, Row, Standings, change
 
 Table = list[list[str]]
 """Rows of cells, the first of them the head."""
 
 NOT_RUN = "–"
+_FEWEST_PAIRS = 5
+"""With fewer pairs of neuron and seed, resampling says nothing of the spread."""
 
 
 def score_table(standings: Standings) -> Table:
     """Tabulate the final score of each optimizer under each condition."""
-    return _table(standings, lambda row: _score(row.final))
+    return _table(standings, lambda row: _score(row.final, len(row.pairs)))
 
 
 def best_table(standings: Standings) -> Table:
     """Tabulate the score of the best image that was shown."""
-    return _table(standings, lambda row: _score(row.best))
+    return _table(standings, lambda row: _score(row.best, len(row.pairs)))
 
 
 def ahead_table(standings: Standings) -> Table:
@@ -57,12 +59,30 @@ def loss_table(standings: Standings, steady: str) -> Table:
     table = [["optimizer", steady, *(c.removeprefix(f"{steady}+") for c in others), "errors"]]
     for name in standings.optimizers:
         base = standings.row(name, steady)
-        cells = [name, _score(base.final) if base else NOT_RUN]
+        cells = [name, _score(base.final, len(base.pairs)) if base else NOT_RUN]
         rows = [standings.row(name, condition) for condition in others]
         for row in rows:
             known = base is not None and row is not None
             cells.append(_change(base, row) if base and row and known else NOT_RUN)
         table.append([*cells, str(sum(len(row.errors) for row in [base, *rows] if row))])
+    return table
+
+
+def family_table(standings: Standings) -> Table:
+    """Tabulate the final score on each kind of neuron, mean over conditions."""
+    rows = [(row, pair, final) for row in standings.rows for pair, final in _scores_of(row)]
+    families = tuple(dict.fromkeys(_family(neuron) for _, (neuron, _), _ in rows))
+    table = [["optimizer", *families]]
+    for name in standings.optimizers:
+        cells = [name]
+        for family in families:
+            finals = [
+                final
+                for row, (neuron, _), final in rows
+                if row.optimizer == name and _family(neuron) == family
+            ]
+            cells.append(f"{sum(finals) / len(finals):.2f}" if finals else NOT_RUN)
+        table.append(cells)
     return table
 
 
@@ -81,6 +101,14 @@ def as_markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
 
 
+def _scores_of(row: Row) -> list[tuple[Pair, float]]:
+    return list(zip(row.pairs, row.finals, strict=True))
+
+
+def _family(neuron: str) -> str:
+    return neuron.rpartition("-")[0].replace("_", " ")
+
+
 def _right(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
 
@@ -93,9 +121,9 @@ def _table(standings: Standings, cell: Callable[[Row], str]) -> Table:
     return table
 
 
-def _score(estimate: Estimate) -> str:
+def _score(estimate: Estimate, n_pairs: int) -> str:
     half = (estimate.high - estimate.low) / 2
-    return f"{estimate.mean:.2f} ± {half:.2f}"
+    return f"{estimate.mean:.2f}" + (f" ± {half:.2f}" if n_pairs >= _FEWEST_PAIRS else "")
 
 
 def _difference(estimate: Estimate | None) -> str:
