@@ -4,7 +4,14 @@ import sys
 
 import typer
 
-from controller.cli import config_commands, control_commands, keys_commands, log_commands, run
+from controller.cli import (
+    bench_commands,
+    config_commands,
+    control_commands,
+    keys_commands,
+    log_commands,
+    run,
+)
 from controller.cli.exits import HELP, Exit
 from controller.cli.output import complain
 from controller.errors import ConfigError, ControlError, ControllerError
@@ -26,6 +33,7 @@ run.add_to(app)
 control_commands.add_to(app)
 log_commands.add_to(app)
 keys_commands.add_to(app)
+bench_commands.add_to(app)
 
 
 def main() -> None:

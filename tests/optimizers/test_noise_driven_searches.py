@@ -41,13 +41,15 @@ def _expected_sigma(n_updates: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("generation", "published"), [(5, 2.71), (10, 2.53), (20, 2.38), (75, 2.36)]
+    ("generation", "reimplemented"), [(5, 2.71), (10, 2.53), (20, 2.38), (75, 2.30)]
 )
-def test_the_expected_decay_of_sigma_is_the_published_one(
-    generation: int, published: float
+def test_the_expected_decay_of_sigma_is_that_of_the_reimplementation(
+    generation: int, reimplemented: float
 ) -> None:
-    # The first generation has no step, and published runs scatter by 0.044.
-    assert _expected_sigma(generation - 1) == pytest.approx(published, abs=0.06)
+    # The published end, 2.36, is that of one evolution that a model neuron drove: with a signal
+    # the path is longer than by chance, and sigma larger (see tests/bench/test_noise_driven.py).
+    # The first generation has no step.
+    assert _expected_sigma(generation - 1) == pytest.approx(reimplemented, abs=0.006)
 
 
 @pytest.mark.parametrize("covariance", ["rank_one", "none"])

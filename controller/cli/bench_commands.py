@@ -1,0 +1,286 @@
+"""`neuroloop bench`: optimizers raced on simulated neurons, and what they do without a signal."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.bench.code_space import USUAL_CODE_DIM
+from controller.bench.conditions import VIOLATIONS, violated
+from controller.bench.entrants import ENTRANTS, REFERENCE
+from controller.bench.errors import BenchError
+from controller.bench.figure import draw
+from controller.bench.heat import Heat, HeatResult
+from controller.bench.neuron_sets import neurons_of
+from controller.bench.neurons import NeuronSpec
+from controller.bench.noise_driven import PUBLISHED, Trajectory, mean_trajectory, noise_driven
+from controller.bench.race import heats_of, race
+from controller.bench.saved_results import SavedResults
+from controller.bench.standings import Standings, standings
+from controller.bench.standings_file import standings_json
+from controller.cli import bench_tables as tables
+from controller.cli.exits import Exit
+from controller.cli.output import err, say, say_json
+
+
+class NeuronSet(StrEnum):
+    """Neurons to race on."""
+
+    TUNING = "tuning"
+    TEST = "test"
+
+
+class NoiseLevel(StrEnum):
+    """Noise of the neurons' responses."""
+
+    NONE = "none"
+    LOW = "gain_0.2"
+    HIGH = "gain_0.5"
+    POISSON = "poisson"
+
+
+_USUAL_PRESENTATIONS = 3000
+_QUICK_NEURONS, _QUICK_PRESENTATIONS = 5, 1000
+_QUICK_NOISE = (NoiseLevel.NONE, NoiseLevel.POISSON)
+_LINE_EVERY_S = 20.0
+
+OptimizersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--optimizer", help="Which races, by its kind; repeat it. Default: all but slow ones."
+    ),
+]
+NeuronsOption = Annotated[
+    NeuronSet,
+    typer.Option(help="tuning: neurons that optimizers are made with. test: those kept apart."),
+]
+SeedsOption = Annotated[int, typer.Option(min=1, help="Runs of each optimizer on each neuron.")]
+PresentationsOption = Annotated[
+    int | None, typer.Option(min=80, help="Budget of one run. Default: 3,000, or 1,000 if --quick.")
+]
+CodeDimOption = Annotated[
+    int, typer.Option(min=16, help="Length of a code; a shorter one is searched sooner.")
+]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Five neurons, two noise levels, 1,000 presentations.")
+]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Runs at the same time.")]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option(help="Save every run here as it ends, and take from here what has been run."),
+]
+FigureOption = Annotated[
+    Path | None, typer.Option(help="Draw response over presentations into this file.")
+]
+SaveOption = Annotated[
+    Path | None, typer.Option("--save", help="Save what the tables are made from into this file.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file to `app`."""
+    bench = typer.Typer(
+        no_args_is_help=True,
+        help="Race optimizers on simulated neurons, without any rig.",
+        rich_markup_mode=None,
+    )
+    bench.command(epilog="Example: neuroloop bench optimizers --quick")(optimizers)
+    bench.command(epilog="Example: neuroloop bench robustness --quick")(robustness)
+    bench.command(
+        "noise-driven",
+        epilog="Example: neuroloop bench noise-driven --optimizer cholesky_cma --runs 5",
+    )(noise_driven_)
+    app.add_typer(bench, name="bench")
+
+
+def optimizers(
+    optimizer: OptimizersOption = None,
+    neurons: NeuronsOption = NeuronSet.TEST,
+    noise: Annotated[
+        list[NoiseLevel] | None, typer.Option(help="Which noise; repeat it. Default: all four.")
+    ] = None,
+    seeds: SeedsOption = 1,
+    presentations: PresentationsOption = None,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
+    quick: QuickOption = False,
+    workers: WorkersOption = 2,
+    results: ResultsOption = None,
+    figure: FigureOption = None,
+    save: SaveOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Race optimizers on simulated neurons; all meet the same neurons, first codes and noise.
+
+    Ctrl-C ends the race and shows the standings so far.
+    """
+    levels = noise or (_QUICK_NOISE if quick else list(NoiseLevel))
+    specs = _neurons(neurons, code_dim, quick=quick)
+    budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
+    names = [level.value for level in levels]
+    heats = heats_of(_names(optimizer), specs, names, range(seeds), budget)
+    raced = _run(heats, workers, results)
+    table = standings(raced.results, neurons.value)
+    if as_json:
+        say_json(asdict(table))
+    else:
+        _say_race(table)
+    if figure is not None and table.rows:
+        draw(table, figure)
+    _conclude(raced, table, save)
+
+
+def robustness(
+    optimizer: OptimizersOption = None,
+    neurons: NeuronsOption = NeuronSet.TEST,
+    noise: Annotated[NoiseLevel, typer.Option(help="Noise underneath.")] = NoiseLevel.POISSON,
+    seeds: SeedsOption = 1,
+    presentations: PresentationsOption = None,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
+    quick: QuickOption = False,
+    workers: WorkersOption = 2,
+    results: ResultsOption = None,
+    save: SaveOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Race optimizers where something is wrong: lost responses, drift, artefacts, a wrong metric.
+
+    gaps: 30 % of the responses are lost, and 5 % of the images have none at all. drift: rates fall
+    by 20 % and scatter by 11 % between generations. outliers: artefacts in 2 % of the responses.
+    wrong_metric: for optimizers only that use what is known of the code space.
+    """
+    steady = noise.value
+    conditions = [steady, *(violated(steady, violation) for violation in VIOLATIONS)]  # type: ignore[arg-type]  # a NoiseLevel is one
+    specs = _neurons(neurons, code_dim, quick=quick)
+    budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
+    heats = heats_of(_names(optimizer), specs, conditions, range(seeds), budget)
+    raced = _run(heats, workers, results)
+    table = standings(raced.results, neurons.value)
+    if as_json:
+        say_json(asdict(table))
+    else:
+        say(f"{table.title}.")
+        say("Response to the last generation, and its change where something is wrong [95 %]:")
+        say(tables.as_text(tables.loss_table(table, steady)))
+        _say_errors(table)
+    _conclude(raced, table, save)
+
+
+def noise_driven_(
+    optimizer: OptimizersOption = None,
+    runs: Annotated[int, typer.Option(min=2, help="Runs of each optimizer.")] = 10,
+    code_dim: CodeDimOption = USUAL_CODE_DIM,
+    as_json: JsonOption = False,
+) -> None:
+    """Drive optimizers by scores that are pure noise, and compare with what was published.
+
+    What they do here is what a search does on its own account: a success has to differ from it.
+    """
+    measured = {}
+    for name in _names([REFERENCE] if optimizer is None else optimizer):
+        found = [noise_driven(name, seed, 75, code_dim) for seed in range(runs)]
+        measured[name] = mean_trajectory(found)
+    if as_json:
+        say_json({name: {"mean": asdict(m), "sd": asdict(s)} for name, (m, s) in measured.items()})
+        return
+    for name, (mean, sd) in measured.items():
+        say(f"{name}, {runs} runs of 75 generations on scores from N(0, 1):")
+        say(tables.as_text(_trajectory_table(mean, sd, name)))
+
+
+def _trajectory_table(mean: Trajectory, sd: Trajectory, optimizer: str) -> tables.Table:
+    published = PUBLISHED.get(optimizer, {})
+    rows = [["figure", "mean", "SD", "published"]]
+    for figure, value in vars(mean).items():
+        told = f"{published[figure]:.4g}" if figure in published else tables.NOT_RUN
+        rows.append([figure, f"{value:.4g}", f"{getattr(sd, figure):.2g}", told])
+    return rows
+
+
+def _conclude(raced: "_Raced", table: Standings, save: Path | None) -> None:
+    """Save the standings; a race that was stopped says so by its exit status."""
+    if raced.stopped:
+        raise typer.Exit(Exit.ABORTED)
+    if save is not None:
+        save.write_text(standings_json(table), encoding="utf-8")
+
+
+def _say_race(table: Standings) -> None:
+    if not table.rows:
+        say("No neuron has been raced on by all optimizers yet.")
+        return
+    say(f"{table.title}.")
+    say("Response without noise to the last generation, 1 = highest known of each neuron:")
+    say(tables.as_text(tables.score_table(table)))
+    if REFERENCE in table.optimizers:
+        say(f"\nThe same, minus that of {REFERENCE} on the same neuron and seed [95 %]:")
+        say(tables.as_text(tables.ahead_table(table)))
+        say(f"\nPresentations needed for the last response of {REFERENCE} [95 %]:")
+        say(tables.as_text(tables.presentations_table(table)))
+    say("\nThe first table again by kind of neuron, mean over noise levels:")
+    say(tables.as_text(tables.family_table(table)))
+    say("\nTime for ask and tell together, in each generation:")
+    say(tables.as_text(tables.cost_table(table)))
+    _say_errors(table)
+
+
+def _say_errors(table: Standings) -> None:
+    for row in table.rows:
+        for error in dict.fromkeys(row.errors):
+            say(f"{row.optimizer} ended early under {row.condition}: {error}")
+
+
+def _names(asked: Sequence[str] | None) -> list[str]:
+    if not asked:
+        return [name for name, entrant in ENTRANTS.items() if not entrant.slow]
+    for name in asked:
+        if name not in ENTRANTS:
+            known = ", ".join(ENTRANTS)
+            raise BenchError(f"there is no optimizer {name!r}; write one of {known}")
+    return list(dict.fromkeys(asked))
+
+
+def _neurons(name: NeuronSet, code_dim: int, *, quick: bool) -> tuple[NeuronSpec, ...]:
+    specs = neurons_of(name.value, code_dim)
+    return tuple(islice(specs, _QUICK_NEURONS)) if quick else specs
+
+
+@dataclass(frozen=True)
+class _Raced:
+    """Results of a race, and whether Ctrl-C has stopped it before it was over."""
+
+    results: list[HeatResult]
+    stopped: bool
+
+
+def _run(heats: Sequence[Heat], n_workers: int, path: Path | None) -> _Raced:
+    """Run what has not been run, and return all results; at Ctrl-C those that are there."""
+    saved = SavedResults(path) if path is not None else None
+    known = saved.read() if saved else {}
+    found = [known[heat.key] for heat in heats if heat.key in known]
+    due = [heat for heat in heats if heat.key not in known]
+    begin_s = told_s = time.monotonic()
+    try:
+        for done, result in enumerate(race(due, n_workers) if due else (), start=1):
+            found.append(result)
+            if saved:
+                saved.append(result)
+            now_s = time.monotonic()
+            if now_s - told_s > _LINE_EVERY_S or done == len(due):
+                told_s = now_s
+                left_s = (now_s - begin_s) / done * (len(due) - done)
+                err.print(f"{done} of {len(due)} runs, about {_duration(left_s)} to go")
+    except KeyboardInterrupt:
+        err.print(f"Stopped; {len(found)} of {len(heats)} runs are there.")
+        return _Raced(found, stopped=True)
+    return _Raced(found, stopped=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
