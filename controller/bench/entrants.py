@@ -63,5 +63,5 @@ def _from_registry(kind: OptimizerKind) -> Entrant:
 
 
 ENTRANTS: Mapping[str, Entrant] = MappingProxyType(
-    {kind.name: _from_registry(kind) for kind in KINDS.values()}
+    {kind.name: _from_registry(kind) for kind in KINDS.values() if kind.is_plain}
 )
