@@ -1,14 +1,17 @@
-"""Who races: every kind of the registry with its usual options, and how it is built for a heat.
+"""Who races: every kind of the registry with its defaults, and how it is built for a heat.
 
-What is left out: tuning. An optimizer races with its defaults, or with no options of its own.
+A kind that can use the metric of the code space races without and with it. What is left out:
+tuning, and optimizers around optimizers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from controller.bench.neurons import Metric
 from controller.optimizers.base import Codes, Optimizer
+from controller.optimizers.basis import checked_basis
+from controller.optimizers.options import option_fields
 from controller.optimizers.registry import KINDS, OptimizerKind
 
 REFERENCE = "cholesky_cma"
@@ -47,11 +50,25 @@ class Entrant:
     slow: bool = False
 
 
-_SLOW = frozenset({"full_cma", "pycma"})
+_SLOW = frozenset({"cma", "pycma"})
 """They decompose the whole covariance, and take minutes for a run."""
+_METRIC = "metric"
+"""The option in which an optimizer is given what is known of the metric, wherever it has one."""
 
 
-def _from_registry(kind: OptimizerKind) -> Entrant:
+def _entrants() -> Iterator[Entrant]:
+    for kind in KINDS.values():
+        fields = option_fields(kind.options)
+        if kind.inner:
+            continue
+        needed = {field.name for field in fields if field.required}
+        if not needed:
+            yield _plain(kind)
+        if needed <= {_METRIC} and any(field.name == _METRIC for field in fields):
+            yield _with_metric(kind, kind.name if needed else f"{kind.name}+metric")
+
+
+def _plain(kind: OptimizerKind) -> Entrant:
     options = kind.options()
     return Entrant(
         name=kind.name,
@@ -62,6 +79,22 @@ def _from_registry(kind: OptimizerKind) -> Entrant:
     )
 
 
+def _with_metric(kind: OptimizerKind, name: str) -> Entrant:
+    def make(setting: Setting) -> Optimizer:
+        options = kind.options(metric=checked_basis(*setting.metric()))
+        return kind.make(setting.initial_codes, options, "maximise")
+
+    # Settings without their metric, which belongs to the neuron and the condition.
+    rest = [f"{f.name}={f.default!r}" for f in option_fields(kind.options) if f.name != _METRIC]
+    return Entrant(
+        name=name,
+        make=make,
+        about=f"{kind.about.removesuffix('.')}, given an estimate of the metric.",
+        options=", ".join(rest),
+        uses_metric=True,
+    )
+
+
 ENTRANTS: Mapping[str, Entrant] = MappingProxyType(
-    {kind.name: _from_registry(kind) for kind in KINDS.values() if kind.is_plain}
+    {entrant.name: entrant for entrant in _entrants()}
 )
