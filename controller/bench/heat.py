@@ -16,6 +16,7 @@ from controller.bench.neurons import Neuron, NeuronSpec, neuron_of
 from controller.bench.responses import Moment, responses
 from controller.optimizers.base import Codes, Optimizer
 from controller.optimizers.errors import OptimizerError
+from controller.optimizers.wrappers.norm_limits import NormLimits
 
 RULES = 1
 """Goes up when results of before can no longer be compared with those of now."""
@@ -30,6 +31,7 @@ class Heat:
     optimizer: name of an entrant; condition: see `controller.bench.conditions`.
     seed: of the initial codes, of the optimizer's random numbers and of the noise.
     n_presentations: the budget; the last generation is the one that comes nearest to it.
+    norms: between which every code is kept, whoever proposes it; None for no limit.
     """
 
     optimizer: str
@@ -37,12 +39,13 @@ class Heat:
     condition: str
     seed: int
     n_presentations: int
+    norms: tuple[float | None, float | None] = (None, None)
 
     @property
     def key(self) -> str:
         """Return what is the same for the same heat, and other if anything in it has changed."""
         conditions, options = condition_of(self.condition), ENTRANTS[self.optimizer].options
-        what = f"{RULES} {self.neuron} {conditions} {options} {self.n_presentations}"
+        what = f"{RULES} {self.neuron} {conditions} {options} {self.n_presentations} {self.norms}"
         checksum = zlib.crc32(what.encode())
         return f"{self.optimizer}/{self.neuron.name}/{self.condition}/{self.seed}/{checksum:08x}"
 
@@ -87,7 +90,7 @@ def run_heat(heat: Heat) -> HeatResult:
     track = _Track(heat, neuron)
     error = ""
     try:
-        optimizer = entrant.make(setting)
+        optimizer = NormLimits(entrant.make(setting), *heat.norms)
         for generation in range(_n_generations(heat, optimizer)):
             track.advance(optimizer, generation)
     except OptimizerError as problem:

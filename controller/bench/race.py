@@ -25,13 +25,14 @@ def heats_of(
     conditions: Sequence[str],
     seeds: Sequence[int],
     n_presentations: int,
+    norms: tuple[float | None, float | None] = (None, None),
 ) -> list[Heat]:
     """Every combination, in an order in which a race that is stopped has compared like with like.
 
     Conditions that spoil what is known of the metric are raced by those only who use it.
     """
     return [
-        Heat(optimizer, neuron, condition, seed, n_presentations)
+        Heat(optimizer, neuron, condition, seed, n_presentations, norms)
         for seed, neuron, condition, optimizer in product(seeds, neurons, conditions, optimizers)
         if ENTRANTS[optimizer].uses_metric or not condition.endswith("wrong_metric")
     ]

@@ -63,6 +63,12 @@ SeedsOption = Annotated[int, typer.Option(min=1, help="Runs of each optimizer on
 PresentationsOption = Annotated[
     int | None, typer.Option(min=80, help="Budget of one run. Default: 3,000, or 1,000 if --quick.")
 ]
+MinNormOption = Annotated[
+    float | None, typer.Option(min=1, help="Scale every code of a smaller norm up to this one.")
+]
+MaxNormOption = Annotated[
+    float | None, typer.Option(min=1, help="Scale every code of a larger norm down to this one.")
+]
 CodeDimOption = Annotated[
     int, typer.Option(min=16, help="Length of a code; a shorter one is searched sooner.")
 ]
@@ -108,6 +114,8 @@ def optimizers(
     seeds: SeedsOption = 1,
     presentations: PresentationsOption = None,
     code_dim: CodeDimOption = USUAL_CODE_DIM,
+    min_norm: MinNormOption = None,
+    max_norm: MaxNormOption = None,
     quick: QuickOption = False,
     workers: WorkersOption = 2,
     results: ResultsOption = None,
@@ -123,7 +131,8 @@ def optimizers(
     specs = _neurons(neurons, code_dim, quick=quick)
     budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
     names = [level.value for level in levels]
-    heats = heats_of(_names(optimizer), specs, names, range(seeds), budget)
+    norms = (min_norm, max_norm)
+    heats = heats_of(_names(optimizer), specs, names, range(seeds), budget, norms)
     raced = _run(heats, workers, results)
     table = standings(raced.results, neurons.value)
     if as_json:
@@ -142,6 +151,8 @@ def robustness(
     seeds: SeedsOption = 1,
     presentations: PresentationsOption = None,
     code_dim: CodeDimOption = USUAL_CODE_DIM,
+    min_norm: MinNormOption = None,
+    max_norm: MaxNormOption = None,
     quick: QuickOption = False,
     workers: WorkersOption = 2,
     results: ResultsOption = None,
@@ -158,7 +169,8 @@ def robustness(
     conditions = [steady, *(violated(steady, violation) for violation in VIOLATIONS)]  # type: ignore[arg-type]  # a NoiseLevel is one
     specs = _neurons(neurons, code_dim, quick=quick)
     budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
-    heats = heats_of(_names(optimizer), specs, conditions, range(seeds), budget)
+    norms = (min_norm, max_norm)
+    heats = heats_of(_names(optimizer), specs, conditions, range(seeds), budget, norms)
     raced = _run(heats, workers, results)
     table = standings(raced.results, neurons.value)
     if as_json:

@@ -58,6 +58,12 @@ def test_the_budget_is_met_within_half_a_generation() -> None:
         assert (np.diff(result.best_hz) >= 0).all()
 
 
+def test_codes_of_all_can_be_kept_at_one_norm() -> None:
+    for name in ("genetic", "cholesky_cma"):
+        result = run_heat(replace(HEAT, optimizer=name, norms=(9.0, 9.0)))
+        assert result.code_norm == pytest.approx(9.0, abs=0.01)
+
+
 def test_a_key_changes_with_all_that_changes_the_result() -> None:
     others = [
         replace(HEAT, optimizer="random"),
@@ -66,6 +72,7 @@ def test_a_key_changes_with_all_that_changes_the_result() -> None:
         replace(HEAT, condition="none"),
         replace(HEAT, seed=4),
         replace(HEAT, n_presentations=440),
+        replace(HEAT, norms=(None, 9.0)),
     ]
     assert len({one.key for one in [HEAT, *others]}) == len(others) + 1
 
@@ -75,9 +82,9 @@ def test_a_key_changes_with_all_that_changes_the_result() -> None:
 def test_every_optimizer_gets_through_with_gaps_drift_and_artefacts(
     name: str, violation: str
 ) -> None:
-    result = run_heat(Heat(name, LINEAR, f"poisson+{violation}", seed=0, n_presentations=800))
+    result = run_heat(Heat(name, LINEAR, f"poisson+{violation}", seed=0, n_presentations=320))
     assert result.error == ""
-    assert result.presentations[-1] > 700
+    assert result.presentations[-1] > 280
     assert math.isfinite(result.code_norm)
     assert min(result.mean_hz) >= LINEAR.baseline_hz
 
