@@ -23,6 +23,7 @@ _BLOCK = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def page() -> str:
     """Return the page with its tables as the standings have them."""
     race, faults = _standings("optimizer_race"), _standings("optimizer_robustness")
+    one_norm = _standings("optimizer_one_norm")
     printed = {
         "race": f"{race.title}.",
         "scores": tables.as_markdown(tables.score_table(race)),
@@ -31,6 +32,7 @@ def page() -> str:
         "presentations": tables.as_markdown(tables.presentations_table(race)),
         "families": tables.as_markdown(tables.family_table(race)),
         "cost": tables.as_markdown(tables.cost_table(race)),
+        "one_norm": tables.as_markdown(tables.ahead_table(one_norm)),
         "faults": tables.as_markdown(tables.loss_table(faults, faults.conditions[0])),
     }
     text = PAGE.read_text(encoding="utf-8")

@@ -9,13 +9,14 @@ import pytest
 
 from controller.bench import heat as heat_module
 from controller.bench.conditions import VIOLATIONS
-from controller.bench.entrants import ENTRANTS
+from controller.bench.entrants import ENTRANTS, REFERENCE, Setting
 from controller.bench.heat import Heat, HeatResult, initial_codes, run_heat
 from controller.bench.neuron_sets import neurons_of
 from controller.bench.race import heats_of, race
 from controller.optimizers.base import Codes, Floats, Ids, Population
 from controller.optimizers.errors import DivergedError
 from controller.optimizers.random_search import RandomSearch
+from controller.optimizers.registry import KINDS
 
 D = 32
 
@@ -125,7 +126,7 @@ def test_an_optimizer_hears_noisy_responses_and_is_judged_without_noise(
 ) -> None:
     built: list[_Listener] = []
 
-    def make(setting: heat_module.Setting) -> _Listener:
+    def make(setting: Setting) -> _Listener:
         built.append(_Listener(setting.initial_codes))
         return built[-1]
 
@@ -160,3 +161,21 @@ def test_a_race_that_is_left_ends_its_processes() -> None:
     racing = race(heats, n_workers=2)
     assert next(iter(racing)).optimizer == "genetic"
     racing.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_who_uses_the_metric_is_given_that_of_the_condition() -> None:
+    users = [name for name, entrant in ENTRANTS.items() if entrant.uses_metric]
+    assert "hessian_cma" in users
+    for name in users:
+        steady, wrong = (
+            run_heat(replace(HEAT, optimizer=name, condition=condition, n_presentations=120))
+            for condition in ("poisson", "poisson+wrong_metric")
+        )
+        assert steady.mean_hz[0] == wrong.mean_hz[0]
+        assert steady.mean_hz[-1] != wrong.mean_hz[-1]
+
+
+def test_every_kind_races_but_those_around_others() -> None:
+    raced = {name.partition("+")[0] for name in ENTRANTS}
+    assert raced == {kind.name for kind in KINDS.values() if not kind.inner}
+    assert REFERENCE in raced
