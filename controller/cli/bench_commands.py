@@ -1,8 +1,6 @@
 """`neuroloop bench`: optimizers raced on simulated neurons, and what they do without a signal."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -12,20 +10,25 @@ import typer
 
 from controller.bench.code_space import USUAL_CODE_DIM
 from controller.bench.conditions import VIOLATIONS, violated
-from controller.bench.entrants import ENTRANTS, REFERENCE
-from controller.bench.errors import BenchError
+from controller.bench.entrants import REFERENCE
 from controller.bench.figure import draw
-from controller.bench.heat import Heat, HeatResult
 from controller.bench.neuron_sets import neurons_of
 from controller.bench.neurons import NeuronSpec
 from controller.bench.noise_driven import PUBLISHED, Trajectory, mean_trajectory, noise_driven
-from controller.bench.race import heats_of, race
-from controller.bench.saved_results import SavedResults
+from controller.bench.race import heats_of
 from controller.bench.standings import Standings, standings
 from controller.bench.standings_file import standings_json
 from controller.cli import bench_tables as tables
+from controller.cli.bench_running import (
+    Raced,
+    checked_names,
+    checked_norms,
+    require_picture,
+    require_places,
+    run_heats,
+)
 from controller.cli.exits import Exit
-from controller.cli.output import err, say, say_json
+from controller.cli.output import say, say_json
 
 
 class NeuronSet(StrEnum):
@@ -47,7 +50,6 @@ class NoiseLevel(StrEnum):
 _USUAL_PRESENTATIONS = 3000
 _QUICK_NEURONS, _QUICK_PRESENTATIONS = 5, 1000
 _QUICK_NOISE = (NoiseLevel.NONE, NoiseLevel.POISSON)
-_LINE_EVERY_S = 20.0
 
 OptimizersOption = Annotated[
     list[str] | None,
@@ -131,9 +133,11 @@ def optimizers(
     specs = _neurons(neurons, code_dim, quick=quick)
     budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
     names = [level.value for level in levels]
-    norms = (min_norm, max_norm)
-    heats = heats_of(_names(optimizer), specs, names, range(seeds), budget, norms)
-    raced = _run(heats, workers, results)
+    norms = checked_norms(min_norm, max_norm)
+    require_places(results, save, figure)
+    require_picture(figure)
+    heats = heats_of(checked_names(optimizer), specs, names, range(seeds), budget, norms)
+    raced = run_heats(heats, workers, results)
     table = standings(raced.results, neurons.value)
     if as_json:
         say_json(asdict(table))
@@ -161,17 +165,18 @@ def robustness(
 ) -> None:
     """Race optimizers where something is wrong: lost responses, drift, artefacts, a wrong metric.
 
-    gaps: 30 % of the responses are lost, and 5 % of the images have none at all. drift: rates fall
-    by 20 % and scatter by 11 % between generations. outliers: artefacts in 2 % of the responses.
-    wrong_metric: for optimizers only that use what is known of the code space.
+    gaps: 30 % of the responses are lost, and the neuron is silent to 5 % of the images. drift:
+    rates fall by 20 % and scatter by 11 % between generations. outliers: artefacts in 2 % of the
+    responses. wrong_metric: for optimizers only that use what is known of the code space.
     """
     steady = noise.value
     conditions = [steady, *(violated(steady, violation) for violation in VIOLATIONS)]  # type: ignore[arg-type]  # a NoiseLevel is one
     specs = _neurons(neurons, code_dim, quick=quick)
     budget = presentations or (_QUICK_PRESENTATIONS if quick else _USUAL_PRESENTATIONS)
-    norms = (min_norm, max_norm)
-    heats = heats_of(_names(optimizer), specs, conditions, range(seeds), budget, norms)
-    raced = _run(heats, workers, results)
+    norms = checked_norms(min_norm, max_norm)
+    require_places(results, save)
+    heats = heats_of(checked_names(optimizer), specs, conditions, range(seeds), budget, norms)
+    raced = run_heats(heats, workers, results)
     table = standings(raced.results, neurons.value)
     if as_json:
         say_json(asdict(table))
@@ -194,7 +199,7 @@ def noise_driven_(
     What they do here is what a search does on its own account: a success has to differ from it.
     """
     measured = {}
-    for name in _names([REFERENCE] if optimizer is None else optimizer):
+    for name in checked_names([REFERENCE] if optimizer is None else optimizer):
         found = [noise_driven(name, seed, 75, code_dim) for seed in range(runs)]
         measured[name] = mean_trajectory(found)
     if as_json:
@@ -214,7 +219,7 @@ def _trajectory_table(mean: Trajectory, sd: Trajectory, optimizer: str) -> table
     return rows
 
 
-def _conclude(raced: "_Raced", table: Standings, save: Path | None) -> None:
+def _conclude(raced: Raced, table: Standings, save: Path | None) -> None:
     """Save the standings; a race that was stopped says so by its exit status."""
     if raced.stopped:
         raise typer.Exit(Exit.ABORTED)
@@ -247,52 +252,6 @@ def _say_errors(table: Standings) -> None:
             say(f"{row.optimizer} ended early under {row.condition}: {error}")
 
 
-def _names(asked: Sequence[str] | None) -> list[str]:
-    if not asked:
-        return [name for name, entrant in ENTRANTS.items() if not entrant.slow]
-    for name in asked:
-        if name not in ENTRANTS:
-            known = ", ".join(ENTRANTS)
-            raise BenchError(f"there is no optimizer {name!r}; write one of {known}")
-    return list(dict.fromkeys(asked))
-
-
 def _neurons(name: NeuronSet, code_dim: int, *, quick: bool) -> tuple[NeuronSpec, ...]:
     specs = neurons_of(name.value, code_dim)
     return tuple(islice(specs, _QUICK_NEURONS)) if quick else specs
-
-
-@dataclass(frozen=True)
-class _Raced:
-    """Results of a race, and whether Ctrl-C has stopped it before it was over."""
-
-    results: list[HeatResult]
-    stopped: bool
-
-
-def _run(heats: Sequence[Heat], n_workers: int, path: Path | None) -> _Raced:
-    """Run what has not been run, and return all results; at Ctrl-C those that are there."""
-    saved = SavedResults(path) if path is not None else None
-    known = saved.read() if saved else {}
-    found = [known[heat.key] for heat in heats if heat.key in known]
-    due = [heat for heat in heats if heat.key not in known]
-    begin_s = told_s = time.monotonic()
-    try:
-        for done, result in enumerate(race(due, n_workers) if due else (), start=1):
-            found.append(result)
-            if saved:
-                saved.append(result)
-            now_s = time.monotonic()
-            if now_s - told_s > _LINE_EVERY_S or done == len(due):
-                told_s = now_s
-                left_s = (now_s - begin_s) / done * (len(due) - done)
-                err.print(f"{done} of {len(due)} runs, about {_duration(left_s)} to go")
-    except KeyboardInterrupt:
-        err.print(f"Stopped; {len(found)} of {len(heats)} runs are there.")
-        return _Raced(found, stopped=True)
-    return _Raced(found, stopped=False)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

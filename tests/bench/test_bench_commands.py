@@ -119,3 +119,20 @@ def test_an_unknown_optimizer_and_a_file_of_something_else_are_told(
     status, _, err = bench("optimizers", *SHORT, "--results", str(tmp_path / "notes"))
     assert status == Exit.USAGE
     assert "holds no results of races" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--save", "nowhere/race.json"), "there is no folder for nowhere/race.json"),
+        (("--figure", "race.txt"), "race.txt cannot be drawn"),
+        (("--min-norm", "5", "--max-norm", "4"), "--min-norm 5 exceeds --max-norm 4"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_the_race(
+    bench: Bench, arguments: tuple[str, ...], told: str
+) -> None:
+    status, out, err = bench("optimizers", *SHORT, *arguments)
+    assert (status, out) == (Exit.USAGE, "")
+    assert told in err
+    assert "runs" not in err
