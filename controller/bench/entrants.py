@@ -39,7 +39,7 @@ class Entrant:
     about: what it is, in one sentence.
     options: its settings, as saved results remember them.
     uses_metric: whether it makes use of `Setting.metric`.
-    slow: whether it takes so long that it races only when it is named.
+    on_request: whether it races only when it is named.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Entrant:
     about: str
     options: str = ""
     uses_metric: bool = False
-    slow: bool = False
+    on_request: bool = False
 
 
-_SLOW = frozenset({"cma", "pycma"})
-"""They decompose the whole covariance, and take minutes for a run."""
+_ON_REQUEST = frozenset({"cma", "pycma", "nevergrad"})
+"""They decompose the whole covariance and take minutes for a run, or need a library."""
 _METRIC = "metric"
 """The option in which an optimizer is given what is known of the metric, wherever it has one."""
 
@@ -75,7 +75,7 @@ def _plain(kind: OptimizerKind) -> Entrant:
         make=lambda setting: kind.make(setting.initial_codes, options, "maximise"),
         about=kind.about,
         options=repr(options),
-        slow=kind.name in _SLOW,
+        on_request=kind.name in _ON_REQUEST,
     )
 
 

@@ -68,6 +68,7 @@ class Standings:
     """The rows of a race, of neurons in the set `neurons`.
 
     grid: presentations at which curves are given.
+    never_began: sentences on optimizers that could not show anything; they have no rows.
     """
 
     neurons: str
@@ -75,6 +76,7 @@ class Standings:
     grid: tuple[int, ...]
     n_neurons: int
     n_seeds: int
+    never_began: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -126,6 +128,13 @@ def standings(results: Sequence[HeatResult], neurons: str) -> Standings:
         grid=tuple(int(n) for n in grid),
         n_neurons=len({neuron for neuron, _ in raced}),
         n_seeds=len({seed for _, seed in raced}),
+        never_began=tuple(
+            dict.fromkeys(
+                f"{result.optimizer} could not begin: {result.error}"
+                for result in results
+                if not result.presentations
+            )
+        ),
     )
 
 

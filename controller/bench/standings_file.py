@@ -33,7 +33,8 @@ def standings_of(text: str) -> Standings:
     try:
         fields = json.loads(text)
         rows = tuple(_row(row) for row in fields.pop("rows"))
-        return Standings(rows=rows, **(fields | {"grid": tuple(fields["grid"])}))
+        fields |= {name: tuple(fields[name]) for name in ("grid", "never_began")}
+        return Standings(rows=rows, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BenchError(f"the file holds no standings of a race ({error!r})") from error
 

@@ -54,7 +54,7 @@ _QUICK_NOISE = (NoiseLevel.NONE, NoiseLevel.POISSON)
 OptimizersOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--optimizer", help="Which races, by its kind; repeat it. Default: all but slow ones."
+        "--optimizer", help="Which races, by its kind; repeat it. Default: all but the slowest."
     ),
 ]
 NeuronsOption = Annotated[
@@ -230,6 +230,7 @@ def _conclude(raced: Raced, table: Standings, save: Path | None) -> None:
 def _say_race(table: Standings) -> None:
     if not table.rows:
         say("No neuron has been raced on by all optimizers yet.")
+        _say_errors(table)
         return
     say(f"{table.title}.")
     say("Response without noise to the last generation, 1 = highest known of each neuron:")
@@ -247,6 +248,8 @@ def _say_race(table: Standings) -> None:
 
 
 def _say_errors(table: Standings) -> None:
+    for sentence in table.never_began:
+        say(sentence)
     for row in table.rows:
         for error in dict.fromkeys(row.errors):
             say(f"{row.optimizer} ended early under {row.condition}: {error}")

@@ -84,7 +84,7 @@ def require_picture(path: Path | None) -> None:
 def checked_names(asked: Sequence[str] | None) -> list[str]:
     """Return which optimizers race; raises BenchError where there is none of a name."""
     if not asked:
-        return [name for name, entrant in ENTRANTS.items() if not entrant.slow]
+        return [name for name, entrant in ENTRANTS.items() if not entrant.on_request]
     for name in asked:
         if name not in ENTRANTS:
             known = ", ".join(ENTRANTS)

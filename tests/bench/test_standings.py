@@ -88,6 +88,19 @@ def test_a_heat_that_ended_early_counts_with_what_it_reached() -> None:
     assert row.finals == (5 / 50, 10 / 40)
 
 
+def test_who_could_not_even_begin_is_told_once() -> None:
+    torn = [
+        replace(
+            result, optimizer="other", presentations=(), mean_hz=(), best_hz=(), error="no disk"
+        )
+        for result in RESULTS[:2]
+    ]
+    found = standings([*RESULTS, *torn], "tuning")
+    assert found.never_began == ("other could not begin: no disk",)
+    assert found.rows == standings(RESULTS, "tuning").rows
+    assert standings_of(standings_json(found)).never_began == found.never_began
+
+
 def test_a_loss_is_measured_on_the_same_neurons() -> None:
     worse = [
         replace(result, condition="none+gaps", mean_hz=tuple(0.5 * hz for hz in result.mean_hz))
