@@ -15,6 +15,8 @@ from controller.optimizers.cma.cholesky import (
     CholeskyCmaEsOptions,
     usual_population_size,
 )
+from controller.optimizers.cma.diagonal import DiagonalCmaEs, DiagonalCmaEsOptions
+from controller.optimizers.cma.full import CmaEs, CmaEsOptions
 from controller.optimizers.cma.hessian import HessianCmaEs, HessianCmaEsOptions
 from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.gradient.finite_difference import (
@@ -99,6 +101,20 @@ _KINDS = (
         CholeskyCmaEs,
         "Cholesky CMA-ES, the evolution strategy of closed-loop work in visual cortex.",
         "Wang & Ponce 2022, GECCO; arXiv 2204.06765",
+    ),
+    OptimizerKind(
+        "cma",
+        CmaEsOptions,
+        CmaEs,
+        "CMA-ES with a full covariance and negative weights, equal to pycma's step by step.",
+        "Hansen 2016, arXiv 1604.00772",
+    ),
+    OptimizerKind(
+        "diagonal_cma",
+        DiagonalCmaEsOptions,
+        DiagonalCmaEs,
+        "CMA-ES with one variance per gene, equal to pycma's step by step; the cheapest.",
+        "Hansen 2016, arXiv 1604.00772; Akimoto & Hansen 2020, Evolutionary Computation 28",
     ),
     OptimizerKind(
         "hessian_cma",

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
+from controller.optimizers.cma import step_size
 from controller.optimizers.cma.factor import CholeskyFactor
 from controller.optimizers.cma.frame import Frame
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
-from controller.optimizers.limits import expected_step_deg, exploration_angle_deg
 from controller.optimizers.options import (
     Limits,
     PopulationSize,
@@ -29,9 +29,6 @@ from controller.optimizers.options import (
 )
 from controller.optimizers.ranking import effective_parents, rank_weights, share_by_rank
 from controller.optimizers.saved_state import StateReader
-
-_SIGMA_GROWTH_LIMIT = 1e3
-_SIGMA_DECAY_LIMIT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -194,24 +191,16 @@ class CholeskyCmaEs:
         figures = self._guard.summary()
         if self._search is not None:
             reach = np.sqrt(self.code_dim) if self._frame is None else self._frame.spread
-            spread = self._search.sigma * reach
-            angle = exploration_angle_deg(spread, figures["mean_norm"])
-            weights = rank_weights(self.constants.n_parents)
-            figures["sigma"] = self._search.sigma
-            figures["exploration_angle_deg"] = angle
-            figures["expected_step_deg"] = expected_step_deg(angle, weights)
+            sigma, weights = self._search.sigma, rank_weights(self.constants.n_parents)
+            spread = float(sigma * reach)
+            figures |= step_size.sigma_figures(sigma, spread, figures["mean_norm"], weights)
         return figures
 
     def stop_reasons(self) -> tuple[str, ...]:
         """Tell of a step size that exploded or vanished; see `Optimizer.stop_reasons`."""
         if self._search is None:
             return ()
-        sigma, growth = self._search.sigma, self._search.sigma / self._options.sigma0
-        if growth > _SIGMA_GROWTH_LIMIT:
-            return (f"sigma has grown to {sigma:.3g}: the codes run away; start again",)
-        if growth < _SIGMA_DECAY_LIMIT:
-            return (f"sigma has shrunk to {sigma:.3g}: all codes look the same; start again",)
-        return ()
+        return step_size.sigma_reasons(self._search.sigma, self._options.sigma0)
 
     def state_dict(self) -> State:
         """Guard, search and factor as arrays; see `Optimizer.state_dict`."""
@@ -242,7 +231,7 @@ class CholeskyCmaEs:
             weights = rank_weights(self.constants.n_parents)[:n_scored]
             mean = share_by_rank(told.scores, told.valid, weights / weights.sum()) @ told.codes
         still = np.zeros(self._n_axes)
-        sigma = _at_most(self._options.sigma0, self._options.max_sigma)
+        sigma = step_size.at_most(self._options.sigma0, self._options.max_sigma)
         return _Search(mean, sigma, still, still, n_scored, 0)
 
     def _next_search(self, old: _Search, told: Told) -> _Search:
@@ -264,7 +253,7 @@ class CholeskyCmaEs:
             mean=mean,
             path_sigma=path_sigma,
             path_c=(1.0 - k.c_c) * old.path_c + gain_c * moved,
-            sigma=_at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
+            sigma=step_size.at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
             n_scored=old.n_scored + n_valid,
         )
         return self._with_covariance(new)
@@ -286,7 +275,3 @@ class CholeskyCmaEs:
             n_scored=reader.count("n_scored"),
             n_scored_at_update=reader.count("n_scored_at_update"),
         )
-
-
-def _at_most(sigma: float, ceiling: float | None) -> float:
-    return sigma if ceiling is None else min(sigma, ceiling)

@@ -1,0 +1,295 @@
+"""A full covariance that learns a generation at a time, and the root of it that codes are drawn by.
+
+It starts as the identity and is changed by C <- decay C + Σ_j w_j y_jᵀ y_j only. It is kept as that
+sum, as long as there are fewer terms than genes and the eigenvalues lie close together, which is a
+hundred generations in 4096 dimensions; then as a matrix, changed in place. The root is refreshed
+only when told: between two refreshes C learns and what codes are drawn from stays (pycma's "lazy"
+update).
+
+Memory in d dimensions, 8 bytes a number or 4 in float32: as a sum of k terms, k (k + d) numbers;
+as a matrix, 2 d² numbers (268 MB at d = 4096 in float64). What is left out: when to refresh, and
+what to learn.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import blas
+
+from controller.optimizers.base import Floats, State
+from controller.optimizers.cma.roots import (
+    EigenRoot,
+    Interval,
+    Matrix,
+    Root,
+    SeriesRoot,
+    TermsRoot,
+)
+from controller.optimizers.saved_state import StateReader
+
+_COLUMNS_AT_ONCE = 256
+
+
+@dataclass(eq=False)
+class _Terms:
+    """C = scale I + Σ_j weights_j rows_jᵀ rows_j, with room for more terms.
+
+    weights: (k,).
+    rows, gram: (room, d) and (room, room), of which the first k are in use; gram is rows rowsᵀ.
+    counted: terms that gram, above and below have caught up with.
+    above, below: squared Frobenius norms of the sums of terms of either sign, which bound how far
+        the eigenvalues lie above and below the scale.
+    """
+
+    scale: float
+    weights: Floats
+    rows: Matrix
+    gram: Matrix
+    counted: int
+    above: float
+    below: float
+
+    @classmethod
+    def identity(cls, dim: int, room: int, dtype: Any) -> "_Terms":
+        rows, gram = np.empty((room, dim), dtype), np.empty((room, room), dtype)
+        return cls(1.0, np.empty(0), rows, gram, 0, 0.0, 0.0)
+
+    def learn(self, rows: Matrix, weights: Floats, decay: float) -> None:
+        # What the last call left open is closed here at the latest, so that the work of a
+        # generation is the same whether or not somebody caught up in between.
+        self.catch_up()
+        k = self.weights.size
+        self._make_room(k + weights.size)
+        self.rows[k : k + weights.size] = rows
+        self.scale *= decay
+        self.weights = np.concatenate([decay * self.weights, weights])
+        self.above *= decay**2
+        self.below *= decay**2
+
+    def catch_up(self) -> None:
+        old, new = self.counted, self.weights.size
+        if old == new:
+            return
+        products = self.rows[old:new] @ self.rows[:new].T
+        self.gram[old:new, :new] = products
+        self.gram[:old, old:new] = products[:, :old].T
+        squares = np.square(products, dtype=np.float64)
+        self.above += self._added(squares, old, 1.0)
+        self.below += self._added(squares, old, -1.0)
+        self.counted = new
+
+    def root(self) -> TermsRoot:
+        self.catch_up()
+        k = self.weights.size
+        interval = Interval(self.scale, self.below**0.5, self.above**0.5)
+        # The rows and products in use never change, so that the root may look at them.
+        return TermsRoot(self.scale, self.weights, self.rows[:k], self.gram[:k, :k], interval)
+
+    def matrix(self) -> Matrix:
+        lower = np.zeros((self.rows.shape[1],) * 2, self.rows.dtype, order="F")
+        np.fill_diagonal(lower, self.scale)
+        _add_terms(lower, self.rows[: self.weights.size], self.weights, 1.0)
+        return lower
+
+    def _added(self, squares: Floats, old: int, sign: float) -> float:
+        parts = np.maximum(sign * self.weights, 0.0)
+        by_old = parts[old:] @ squares[:, :old] @ parts[:old]
+        return float(2.0 * by_old + parts[old:] @ squares[:, old:] @ parts[old:])
+
+    def _make_room(self, k: int) -> None:
+        room = len(self.rows)
+        if k <= room:
+            return
+        wider = _Terms.identity(self.rows.shape[1], 2 * k, self.rows.dtype)
+        wider.rows[:room], wider.gram[:room, :room] = self.rows, self.gram
+        self.rows, self.gram = wider.rows, wider.gram
+
+
+class Covariance:
+    """C and its root; see above. Vectors are rows.
+
+    dim: d.
+    dtype: numpy type that C is kept in.
+    max_terms: terms to hold, at a refresh, before turning to a matrix; d where it is left out.
+    """
+
+    def __init__(self, dim: int, dtype: Any = np.float64, max_terms: int | None = None) -> None:
+        self._dim = dim
+        self._dtype = np.dtype(dtype)
+        self._max_terms = dim if max_terms is None else max_terms
+        # Memory that is not written to yet costs nothing.
+        self._form: _Terms | Matrix = _Terms.identity(dim, self._max_terms + dim // 4, dtype)
+        self._root: Root = self._form.root()
+
+    @property
+    def root(self) -> Root:
+        """Root of C as it was at the last refresh."""
+        return self._root
+
+    @property
+    def trace(self) -> float:
+        """Sum of the variances of all genes."""
+        if not isinstance(self._form, _Terms):
+            return float(self._form.diagonal().sum(dtype=np.float64))
+        squares = np.square(np.linalg.norm(self._form.rows[: self._form.weights.size], axis=1))
+        return self._dim * self._form.scale + float(self._form.weights @ squares)
+
+    def learn(self, rows: Floats, weights: Floats, decay: float) -> None:
+        """Make C <- decay C + Σ_j weights_j rows_jᵀ rows_j.
+
+        Args:
+            rows: (n, d).
+            weights: (n,), of either sign; terms of weight 0 are passed over.
+            decay: positive.
+
+        """
+        used = weights != 0.0
+        kept = rows[used].astype(self._dtype, copy=False)
+        if isinstance(self._form, _Terms):
+            self._form.learn(kept, weights[used], decay)
+        else:
+            _add_terms(self._form, kept, weights[used], decay)
+
+    def catch_up(self) -> None:
+        """Do now what the next `learn` or `refresh` would do first; changes nothing else."""
+        if isinstance(self._form, _Terms):
+            self._form.catch_up()
+
+    def refresh(self) -> None:
+        """Take the root of C as it is now."""
+        if isinstance(self._form, _Terms):
+            root = self._form.root()
+            short = len(root.weights) <= self._max_terms
+            if short and root.interval.has_series(self._dtype):
+                self._root = root
+                return
+            self._form = self._form.matrix()
+        self._root = _dense_root(self._form, self._root)
+
+    def matrix(self) -> Matrix:
+        """Write C out as a new (d, d) matrix."""
+        return _symmetric(self._form.matrix() if isinstance(self._form, _Terms) else self._form)
+
+    def as_arrays(self) -> State:
+        """Fields of a saved state, each named `covariance…` or `root…`."""
+        if isinstance(self._form, _Terms) and isinstance(self._root, TermsRoot):
+            return _terms_as_arrays(self._form, self._root)
+        state: State = {"covariance": self.matrix()}
+        if isinstance(self._root, EigenRoot):
+            state["root_axes"] = self._root.axes.copy()
+            state["root_lengths"] = self._root.lengths.copy()
+        elif isinstance(self._root, SeriesRoot):
+            state["root_matrix"] = _symmetric(self._root.matrix)
+            state["root_interval"] = np.array(list(vars(self._root.interval).values()))
+        return state
+
+    def read(self, reader: StateReader) -> "Covariance":
+        """Take a covariance like this one out of a saved state.
+
+        Raises:
+            OptimizerStateError: the fields do not fit.
+
+        """
+        loaded = Covariance(self._dim, self._dtype, self._max_terms)
+        if "covariance" in reader:
+            loaded._read_matrix(reader)
+        else:
+            loaded._read_terms(reader)
+        return loaded
+
+    def _read_matrix(self, reader: StateReader) -> None:
+        square, kind = (self._dim, self._dim), self._dtype.type
+        self._form = np.asfortranarray(reader.array("covariance", square, kind))
+        if "root_axes" in reader:
+            axes = reader.array("root_axes", square, kind)
+            self._root = EigenRoot(axes, reader.array("root_lengths", (self._dim,), np.float64))
+        else:
+            interval = Interval(*reader.array("root_interval", (3,), np.float64).tolist())
+            matrix = np.asfortranarray(reader.array("root_matrix", square, kind))
+            self._root = SeriesRoot(matrix, interval)
+
+    def _read_terms(self, reader: StateReader) -> None:
+        kind = self._dtype.type
+        scale, below, above = reader.array("covariance_spread", (3,), np.float64).tolist()
+        weights = reader.array("covariance_weights", (None,), np.float64)
+        k = weights.size
+        terms = _Terms.identity(self._dim, max(k, self._max_terms + self._dim // 4), self._dtype)
+        terms.rows[:k] = reader.array("covariance_rows", (k, self._dim), kind)
+        terms.gram[:k, :k] = reader.array("covariance_gram", (k, k), kind)
+        terms.scale, terms.below, terms.above = scale, below, above
+        terms.weights, terms.counted = weights, k
+        interval = Interval(*reader.array("root_interval", (3,), np.float64).tolist())
+        seen = reader.array("root_weights", (None,), np.float64)
+        rows, gram = terms.rows[: seen.size], terms.gram[: seen.size, : seen.size]
+        self._form = terms
+        self._root = TermsRoot(interval.centre, seen, rows, gram, interval)
+
+
+def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
+    form.catch_up()
+    k = form.weights.size
+    return {
+        "covariance_spread": np.array([form.scale, form.below, form.above]),
+        "covariance_weights": form.weights.copy(),
+        "covariance_rows": form.rows[:k].copy(),
+        "covariance_gram": form.gram[:k, :k].copy(),
+        "root_interval": np.array(list(vars(root.interval).values())),
+        "root_weights": root.weights.copy(),
+    }
+
+
+def _add_terms(lower: Matrix, rows: Matrix, weights: Floats, decay: float) -> None:
+    """Change the lower triangle of C (Fortran order) to that of decay C + Σ weights rowsᵀ rows.
+
+    With P the rows of positive weight and N those of negative, each times the root of its weight,
+    PᵀP - NᵀN = ((P + N)ᵀ(P - N) + (P - N)ᵀ(P + N)) / 2, so C is passed over once.
+    """
+    half = int(max(np.count_nonzero(weights > 0), np.count_nonzero(weights < 0)))
+    if not half:
+        lower *= lower.dtype.type(decay)
+        return
+    positive, negative = (_of_one_sign(rows, sign * weights, half) for sign in (1.0, -1.0))
+    update = blas.dsyr2k if lower.dtype == np.float64 else blas.ssyr2k
+    left, right = positive + negative, positive - negative
+    update(0.5, left.T, right.T, beta=decay, c=lower, lower=1, overwrite_c=1)
+
+
+def _of_one_sign(rows: Matrix, weights: Floats, n: int) -> Matrix:
+    """Rows of positive weight, times the root of their weight, and zeros up to `n` rows."""
+    chosen = np.flatnonzero(weights > 0)
+    result = np.zeros((n, rows.shape[1]), rows.dtype)
+    roots = np.sqrt(weights[chosen]).astype(rows.dtype)
+    result[: chosen.size] = roots[:, np.newaxis] * rows[chosen]
+    return result
+
+
+def _dense_root(lower: Matrix, old: Root) -> Root:
+    interval = _interval_of(lower)
+    if not interval.has_series(lower.dtype):
+        return EigenRoot.of(lower)
+    if not isinstance(old, SeriesRoot):
+        return SeriesRoot(lower.copy(order="K"), interval)
+    np.copyto(old.matrix, lower)
+    return SeriesRoot(old.matrix, interval)
+
+
+def _interval_of(lower: Matrix) -> Interval:
+    """Bounds on the eigenvalues of C from its Frobenius distance to a multiple of the identity."""
+    d = len(lower)
+    diagonal = lower.diagonal().astype(np.float64)
+    centre = float(diagonal.mean())
+    squares = float(np.square(diagonal - centre).sum())
+    for start in range(0, d, _COLUMNS_AT_ONCE):
+        stop = start + _COLUMNS_AT_ONCE
+        corner = np.tril(lower[start:stop, start:stop], -1)
+        below = lower[stop:, start:stop]
+        for block in (corner, below):
+            squares += 2.0 * float(np.square(block, dtype=np.float64).sum())
+    return Interval(centre, squares**0.5, squares**0.5)
+
+
+def _symmetric(lower: Matrix) -> Matrix:
+    """Fill the upper triangle from the lower one."""
+    result: Matrix = np.tril(lower) + np.tril(lower, -1).T
+    return result

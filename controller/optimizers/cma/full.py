@@ -1,0 +1,326 @@
+"""CMA-ES with a full covariance, equal to pycma's step by step (Hansen 2016, arXiv 1604.00772).
+
+Active rank-mu and rank-one updates, cumulative step-size adaptation, a stalled path while sigma is
+far too small, a lazily refreshed covariance. Given the same codes and scores, mean, sigma, paths
+and covariance are pycma's to 1e-9. Two choices are ours: tied scores share their weights instead of
+following the order of rows, and missing ones are left out and shorten the mean's way.
+
+Cost in 4096 dimensions, 40 codes: see `covariance` for the memory and `roots` for why nothing is
+ever decomposed. Generations 1 to 20 draw from the identity; after that shaping and whitening a
+population grows with the generations learned, up to about the cost of a few products of the
+population with a (d, d) matrix. `prepare` moves that into the time when images are shown.
+
+What is left out: bounds per gene, restarts, integers, rescaling of an ill-conditioned covariance.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
+from controller.optimizers.cma import step_size
+from controller.optimizers.cma.cholesky import usual_population_size
+from controller.optimizers.cma.covariance import Covariance
+from controller.optimizers.cma.recombination import (
+    CmaConstants,
+    Recombination,
+    full_constants,
+    parent_weights,
+    recombination,
+)
+from controller.optimizers.cma.roots import Root
+from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.options import NotNegative, PopulationSize, Positive, check_options
+from controller.optimizers.ranking import rank_weights, share_by_rank
+from controller.optimizers.saved_state import StateReader
+
+
+@dataclass(frozen=True)
+class CmaEsOptions:
+    """Settings; the defaults are those of the 2022 study's "CMA".
+
+    sigma0: first step size, standard deviation along one axis of the code.
+    population_size: lambda; without it int(4 + 3 log2(code_dim)), 40 in 4096 dimensions.
+    step_size: "csa", from the length of the mean's path, or "tpa", from two opposite codes.
+    refresh_gap: tells between two refreshes of the covariance that codes are drawn from; without it
+        1 / (10 code_dim (c_1 + c_mu)), 19.25 in 4096 dimensions.
+    precision: "float64", or "float32" for the covariance alone, which halves memory and time.
+    max_sigma: ceiling of the step size.
+    """
+
+    sigma0: Positive = 2.0
+    population_size: PopulationSize | None = None
+    step_size: Literal["csa", "tpa"] = "csa"
+    refresh_gap: NotNegative | None = None
+    precision: Literal["float64", "float32"] = "float64"
+    max_sigma: Positive | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Where the search stands.
+
+    mean, path_sigma, path_c: (code_dim,) float64.
+    shift: (code_dim,) the mean's last move.
+    signal: of two-point adaptation.
+    n_updates, last_refresh: tells that taught something, and how many of them the root has seen.
+    """
+
+    mean: Floats
+    sigma: float
+    path_sigma: Floats
+    path_c: Floats
+    shift: Floats
+    signal: float
+    n_updates: int
+    last_refresh: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Ahead:
+    """What `prepare` worked out: pure functions of the search, of `codes` and of `z`."""
+
+    root: Root
+    codes: Codes
+    white: Floats
+    z: Floats
+    shaped: Floats
+
+
+class CmaEs:
+    """The optimizer; see `Optimizer` for what it promises.
+
+    One initial code becomes the first mean whatever it scores; several are recombined by rank.
+
+    initial_codes: (m, code_dim), shown first as they are.
+    """
+
+    def __init__(
+        self,
+        initial_codes: NDArray[np.floating],
+        options: CmaEsOptions | None = None,
+        direction: Direction = "maximise",
+    ) -> None:
+        self._initial_codes = checked_initial_codes(initial_codes)
+        self._options = CmaEsOptions() if options is None else options
+        size = self._options.population_size
+        self._size = usual_population_size(self.code_dim) if size is None else size
+        self._guard = AskTellGuard(self.code_dim, direction)
+        self._covariance = Covariance(self.code_dim, np.dtype(self._options.precision))
+        self._search: _Search | None = None
+        self._shown: Codes | None = None
+        self._ahead: _Ahead | None = None
+        self.constants = _constants(self.code_dim, self._size, self._options)
+
+    @property
+    def code_dim(self) -> int:
+        """Length of a code."""
+        return int(self._initial_codes.shape[1])
+
+    @property
+    def population_size(self) -> int:
+        """Number of codes per generation after the first (lambda)."""
+        return self._size
+
+    @property
+    def generation(self) -> int:
+        """Number of completed `tell` calls."""
+        return self._guard.generation
+
+    def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
+        """Sample x = m + sigma C^(1/2) z, z ~ N(0, I); see `Optimizer.ask`."""
+        self._guard.require_ask(first_id, n)
+        if self._search is None:
+            return self._guard.open(self._initial_codes, first_id)
+        z = rng.standard_normal((n or self._size, self.code_dim))
+        shown = self._guard.open(self._proposals(self._search, z), first_id)
+        self._shown = shown.codes
+        return shown
+
+    def prepare(self, rng: np.random.Generator) -> None:
+        """Work ahead while the codes of the last `ask` are shown; may be left out.
+
+        Changes no proposal and no state, only how long `tell` and the next `ask` take.
+
+        Args:
+            rng: a generator of random numbers like the one that the next `ask` will get.
+
+        """
+        if self._search is None or self._shown is None:
+            return
+        z = rng.standard_normal((self._size, self.code_dim))
+        root, codes = self._covariance.root, self._shown
+        white = root.whiten(self._deviations(self._search, codes))
+        self._covariance.catch_up()
+        self._ahead = _Ahead(root, codes, white, z, root.shape(z))
+
+    def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
+        """Move mean, paths, step size and covariance; see `Optimizer.tell`."""
+        told = self._guard.close(ids, codes, scores, n_valid)
+        before = self._search
+        if before is None:
+            self._search = self._first_search(told)
+        elif told.valid.sum() > 1:
+            # One score alone says nothing about which direction is better.
+            self._search = self._next_search(before, told)
+        if self._search is not before and self._search is not None:
+            self._guard.moved(None if before is None else before.mean, self._search.mean)
+        self._shown = None
+
+    def summary(self) -> dict[str, float]:
+        """Figures for the operator; see `Optimizer.summary`."""
+        figures = self._guard.summary()
+        if self._search is not None:
+            sigma, spread = self._search.sigma, float(np.sqrt(self._covariance.trace))
+            weights = parent_weights(self._size)
+            figures |= step_size.sigma_figures(sigma, sigma * spread, figures["mean_norm"], weights)
+        return figures
+
+    def stop_reasons(self) -> tuple[str, ...]:
+        """Tell of a step size that exploded or vanished; see `Optimizer.stop_reasons`."""
+        if self._search is None:
+            return ()
+        return step_size.sigma_reasons(self._search.sigma, self._options.sigma0)
+
+    def covariance(self) -> NDArray[np.floating]:
+        """Write the covariance out as a new (code_dim, code_dim) matrix, without sigma."""
+        return self._covariance.matrix()
+
+    def state_dict(self) -> State:
+        """Guard, search and covariance as arrays; see `Optimizer.state_dict`."""
+        state = self._guard.state.as_arrays()
+        if self._search is None:
+            return state
+        for name, value in vars(self._search).items():
+            state[name] = np.array(value)
+        return state | self._covariance.as_arrays()
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from a saved state; see `Optimizer.load_state_dict`."""
+        reader = StateReader(state)
+        guard_state, search = GuardState.read(reader), None
+        covariance = Covariance(self.code_dim, np.dtype(self._options.precision))
+        if "mean" in reader:
+            search = self._read_search(reader)
+            covariance = covariance.read(reader)
+        reader.finish()
+        self._guard.state, self._search, self._covariance = guard_state, search, covariance
+        self._shown = self._ahead = None
+
+    def _proposals(self, search: _Search, z: Floats) -> Floats:
+        shaped, ahead = None, self._ahead
+        root = self._covariance.root
+        if ahead is not None and ahead.root is root and np.array_equal(ahead.z, z):
+            shaped = ahead.shaped
+        codes = search.sigma * (root.shape(z) if shaped is None else shaped)
+        codes += search.mean
+        if self._options.step_size == "tpa" and len(codes) > 1 and search.shift.any():
+            length = np.linalg.norm(root.whiten(search.shift[np.newaxis]))
+            step = search.sigma * (np.linalg.norm(z[0]) / length) * search.shift
+            codes[0], codes[1] = search.mean + step, search.mean - step
+        return codes
+
+    def _deviations(self, search: _Search, codes: Codes) -> Floats:
+        deviations: Floats = (codes - search.mean) / search.sigma
+        return deviations
+
+    def _first_search(self, told: Told) -> _Search | None:
+        if len(told.ids) > 1 and not told.valid.any():
+            return None
+        mean = first_mean(told, self._size)
+        still = np.zeros(self.code_dim)
+        sigma = step_size.at_most(self._options.sigma0, self._options.max_sigma)
+        return _Search(mean, sigma, still, still, still, 0.0, 0, 0)
+
+    def _next_search(self, old: _Search, told: Told) -> _Search:
+        k, mix = self.constants, recombination(told, self.constants, self.code_dim)
+        deviations = self._deviations(old, told.codes)
+        white = self._whitened(deviations, told.codes)[told.valid]
+        deviations = deviations[told.valid]
+        moved = mix.mean_weights @ deviations
+        gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mix.mu_eff)
+        path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * (mix.mean_weights @ white)
+        calm = step_size.path_is_calm(path_sigma, k.c_sigma, old.n_updates + 1)
+        gain_c = calm * np.sqrt(k.c_c * (2.0 - k.c_c) * mix.mu_eff)
+        path_c = (1.0 - k.c_c) * old.path_c + gain_c * moved
+        self._learn(path_c, deviations, white, mix, calm)
+        signal = step_size.tpa_signal(old.signal, told)
+        growth = (
+            step_size.csa_growth(path_sigma, k)
+            if self._options.step_size == "csa"
+            else step_size.tpa_growth(signal, k)
+        )
+        shift = mix.mean_rate * old.sigma * moved
+        new = replace(
+            old,
+            mean=old.mean + shift,
+            sigma=step_size.at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
+            path_sigma=path_sigma,
+            path_c=path_c,
+            shift=shift,
+            signal=signal,
+            n_updates=old.n_updates + 1,
+        )
+        return self._refreshed(new)
+
+    def _whitened(self, deviations: Floats, codes: Codes) -> Floats:
+        ahead, root = self._ahead, self._covariance.root
+        if ahead is not None and ahead.root is root and np.array_equal(ahead.codes, codes):
+            return ahead.white
+        return root.whiten(deviations)
+
+    def _learn(
+        self, path_c: Floats, deviations: Floats, white: Floats, mix: Recombination, calm: bool
+    ) -> None:
+        """Update C by the path and by the codes, (n, code_dim) as they are and whitened."""
+        k = self.constants
+        # While the path stalls, its update brings less variance, and C decays less by as much.
+        c_1 = k.c_1 if calm else k.c_1 * (1.0 - k.c_c * (2.0 - k.c_c))
+        weights = k.c_mu * mix.weights
+        decay = 1.0 - c_1 - weights.sum()
+        # A code of negative weight counts by direction only, as if its z had the expected length.
+        lengths = np.linalg.norm(white, axis=1) + 1e-9
+        weights = np.where(weights < 0.0, weights * self.code_dim / lengths**2, weights)
+        rows = np.vstack([path_c, deviations])
+        self._covariance.learn(rows, np.concatenate([[k.c_1], weights]), decay)
+
+    def _refreshed(self, search: _Search) -> _Search:
+        if search.n_updates < search.last_refresh + self.constants.refresh_gap:
+            return search
+        self._covariance.refresh()
+        return replace(search, last_refresh=search.n_updates)
+
+    def _read_search(self, reader: StateReader) -> _Search:
+        gene = (self.code_dim,)
+        return _Search(
+            mean=reader.array("mean", gene, np.float64),
+            sigma=reader.number("sigma"),
+            path_sigma=reader.array("path_sigma", gene, np.float64),
+            path_c=reader.array("path_c", gene, np.float64),
+            shift=reader.array("shift", gene, np.float64),
+            signal=reader.number("signal"),
+            n_updates=reader.count("n_updates"),
+            last_refresh=reader.count("last_refresh"),
+        )
+
+
+def first_mean(told: Told, population_size: int) -> Floats:
+    """Return the mean (code_dim,) after the initial codes: the one code, or the best by rank."""
+    if len(told.ids) == 1:
+        mean: Floats = told.codes[0].astype(np.float64)
+        return mean
+    weights = rank_weights(max(1, population_size // 2))[: int(told.valid.sum())]
+    shares = share_by_rank(told.scores, told.valid, weights / weights.sum())
+    recombined: Floats = shares @ told.codes
+    return recombined
+
+
+def _constants(code_dim: int, population_size: int, options: CmaEsOptions) -> CmaConstants:
+    k = full_constants(code_dim, population_size)
+    gap = options.refresh_gap
+    return k if gap is None else replace(k, refresh_gap=gap)
