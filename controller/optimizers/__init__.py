@@ -10,6 +10,7 @@
     genetic          the genetic algorithm of the field
     xdream_genetic   the same with the selection and defaults of XDream
     random_search    the floor of every comparison
+    library/         optimizers of other libraries, as baselines
 
 For those who write another one:
 
@@ -20,8 +21,8 @@ For those who write another one:
 
 A new optimizer is one file that holds an `AskTellGuard` and passes the suite in
 `controller.testing.optimizer_contract`, one entry in the registry, and one test that compares it
-with an independent implementation. Needs numpy only. What is left out: where initial codes and
-randomness come from (the caller), rendering, scoring, logging.
+with an independent implementation. Needs numpy and scipy only, but for `library`. What is left out:
+where initial codes and randomness come from (the caller), rendering, scoring, logging.
 """
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Optimizer, Population, State

@@ -28,6 +28,8 @@ from controller.optimizers.gradient.hessian_aware import (
     HessianAwareOptions,
 )
 from controller.optimizers.gradient.natural_gradient import NaturalGradient, NaturalGradientOptions
+from controller.optimizers.library.nevergrad import Nevergrad, NevergradOptions
+from controller.optimizers.library.pycma import Pycma, PycmaOptions
 from controller.optimizers.options import option_fields
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.optimizers.sphere.cholesky_sphere import (
@@ -188,6 +190,20 @@ _KINDS = (
         RandomSearchOptions,
         RandomSearch,
         "Random search, the floor of every comparison.",
+    ),
+    OptimizerKind(
+        "pycma",
+        PycmaOptions,
+        Pycma,
+        "CMA-ES by its authors, as a baseline; needs the extra `baselines`.",
+        "Hansen, Akimoto & Baudis 2019, pycma, doi 10.5281/zenodo.2559634",
+    ),
+    OptimizerKind(
+        "nevergrad",
+        NevergradOptions,
+        Nevergrad,
+        "Black-box methods of the library nevergrad, as baselines; needs the extra `baselines`.",
+        "Rapin & Teytaud 2018, Nevergrad; Wang & Ponce 2022, GECCO",
     ),
     OptimizerKind(
         "subspace",

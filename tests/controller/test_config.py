@@ -46,8 +46,8 @@ WRONG = {
     "threads.0.generator=fc7": (
         "threads.0.generator names 'fc7', but the config has only ['embedded']."
     ),
-    "threads.0.optimizer.kind=cma": (
-        "threads.0.optimizer.kind is 'cma', but it must be one of "
+    "threads.0.optimizer.kind=cmaes": (
+        "threads.0.optimizer.kind is 'cmaes', but it must be one of "
         + ", ".join(f"'{name}'" for name in KINDS)
         + "."
     ),
