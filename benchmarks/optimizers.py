@@ -1,0 +1,278 @@
+"""What a generation costs: every optimizer of the registry beside its floor and other libraries.
+
+Each one runs in a process of its own, generation after generation on a noisy slope. `ask + tell` is
+the time of one generation, `to first image` the longest that the loop would wait between the last
+score and the next codes, `ahead` what is done meanwhile, while images are shown. `x floor` is the
+median over the time of the linear algebra that the method cannot do without, measured in the same
+process: the population drawn and recombined; for a full covariance also an update of the matrix in
+place and one product of the population with it. `memory` is what the process grew by.
+
+    .venv/bin/python benchmarks/optimizers.py [--quick] [--only cma,pycma] [--peers] [--json FILE]
+
+Times on a busy machine are long; ratios of one process suffer less.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.linalg import blas
+
+from controller.optimizers.base import Optimizer
+from controller.optimizers.registry import KINDS
+
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "cma": {"": {}, "float32": {"precision": "float32"}},
+    "cholesky_cma": {"": {}, "every generation": {"update_period": 0}},
+    "pycma": {name: {"covariance": name} for name in ("full", "diagonal", "vd")},
+    "nevergrad": {name: {"algorithm": name} for name in ("CMA", "DiagonalCMA", "DE", "PSO")},
+}
+FULL = ("cma", "cma float32", "pycma full", "nevergrad CMA")
+PEERS = {
+    "cmaes SepCMA": "cmaes",
+    "cmaes CMA": "cmaes",
+    "evotorch SNES": "evotorch",
+    "evotorch CMAES separable": "evotorch",
+    "pypop7 LMCMA": "pypop7",
+    "pypop7 MMES": "pypop7",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Times of one optimizer in milliseconds, memory in megabytes."""
+
+    name: str
+    median_ms: float
+    worst_ms: float
+    first_image_ms: float
+    ahead_ms: float
+    floor_ms: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the problem is."""
+
+    code_dim: int
+    population_size: int
+    n_generations: int
+
+
+def slope(codes: Any, generation: int) -> Any:
+    """Score (n,) of codes: uphill, with noise."""
+    noise = np.random.default_rng([1, generation]).standard_normal(len(codes))
+    return np.asarray(codes, dtype=float).sum(axis=1) / 64.0 + noise
+
+
+def names() -> list[str]:
+    """Every optimizer of the registry, with its variants."""
+    return [
+        f"{kind} {variant}".strip() for kind in KINDS for variant in VARIANTS.get(kind, {"": {}})
+    ]
+
+
+def ours(name: str, size: Size) -> Optimizer:
+    """Build an optimizer of the registry, starting from a code of zeros."""
+    kind, _, variant = name.partition(" ")
+    options = dict(VARIANTS.get(kind, {"": {}})[variant], population_size=size.population_size)
+    start = np.zeros((1, size.code_dim), np.float32)
+    if KINDS[kind].n_initial(KINDS[kind].options(**options), size.code_dim) > 1:
+        start = np.random.default_rng(0).standard_normal((size.population_size, size.code_dim))
+    optimizer: Optimizer = KINDS[kind].make(
+        start.astype(np.float32), KINDS[kind].options(**options)
+    )
+    return optimizer
+
+
+def run_ours(name: str, size: Size) -> Iterator[tuple[float, float, float]]:
+    """Yield seconds of ask, of working ahead and of tell, for each generation."""
+    optimizer = ours(name, size)
+    for generation in range(size.n_generations + 1):
+        start = time.perf_counter()
+        shown = optimizer.ask(np.random.default_rng([0, generation]), 0)
+        asked = time.perf_counter()
+        scores, n_valid = slope(shown.codes, generation), np.ones(len(shown.ids), dtype=np.int64)
+        ahead = time.perf_counter()
+        if hasattr(optimizer, "prepare"):
+            optimizer.prepare(np.random.default_rng([0, generation + 1]))
+        prepared = time.perf_counter()
+        optimizer.tell(shown.ids, shown.codes, scores, n_valid)
+        if generation:
+            yield asked - start, prepared - ahead, time.perf_counter() - prepared
+
+
+def run_cmaes(name: str, size: Size) -> Iterator[tuple[float, float, float]]:
+    """Yield seconds of ask, 0 and tell of the library cmaes."""
+    import cmaes
+
+    make = cmaes.SepCMA if "Sep" in name else cmaes.CMA
+    search = make(mean=np.zeros(size.code_dim), sigma=2.0, population_size=size.population_size)
+    for generation in range(size.n_generations):
+        start = time.perf_counter()
+        codes = np.array([search.ask() for _ in range(size.population_size)])
+        asked = time.perf_counter()
+        scores = slope(codes, generation)
+        told = time.perf_counter()
+        search.tell([(code, -score) for code, score in zip(codes, scores, strict=True)])
+        yield asked - start, 0.0, time.perf_counter() - told
+
+
+def run_evotorch(name: str, size: Size) -> Iterator[tuple[float, float, float]]:
+    """Yield seconds of a step of evotorch, less those of scoring it."""
+    import torch
+    from evotorch import Problem
+    from evotorch.algorithms import CMAES, SNES
+
+    scored: list[float] = []
+
+    def score(codes: Any) -> Any:
+        start = time.perf_counter()
+        result = torch.as_tensor(slope(codes.numpy(), len(scored)), dtype=torch.float32)
+        scored.append(time.perf_counter() - start)
+        return result
+
+    problem = Problem(
+        "max", score, solution_length=size.code_dim, initial_bounds=(-1, 1), vectorized=True
+    )
+    search = (
+        SNES(problem, stdev_init=2.0, popsize=size.population_size)
+        if "SNES" in name
+        else CMAES(problem, stdev_init=2.0, popsize=size.population_size, separable=True)
+    )
+    for _ in range(size.n_generations):
+        start = time.perf_counter()
+        search.step()
+        yield 0.0, 0.0, time.perf_counter() - start - scored[-1]
+
+
+def run_pypop7(name: str, size: Size) -> Iterator[tuple[float, float, float]]:
+    """Yield seconds between the evaluations of a generation of pypop7."""
+    module = importlib.import_module(f"pypop7.optimizers.es.{name.split()[1].lower()}")
+    d, n = size.code_dim, size.population_size
+    entered: list[float] = []
+    left: list[float] = []
+    noise = np.random.default_rng(1)
+
+    def score(code: Any) -> float:
+        entered.append(time.perf_counter())
+        result = -float(code.sum() / 64.0 + noise.standard_normal())
+        left.append(time.perf_counter())
+        return result
+
+    problem = {"fitness_function": score, "ndim_problem": d}
+    problem |= {"lower_boundary": -6.0 * np.ones(d), "upper_boundary": 6.0 * np.ones(d)}
+    options = {"max_function_evaluations": n * (size.n_generations + 1), "seed_rng": 0}
+    options |= {"mean": np.zeros(d), "sigma": 2.0, "n_individuals": n, "verbose": 0}
+    getattr(module, name.split()[1])(problem, options).optimize()
+    between = np.array(entered[1:]) - np.array(left[:-1])
+    for generation in range(size.n_generations):
+        yield 0.0, 0.0, float(between[generation * n : (generation + 1) * n].sum())
+
+
+RUNNERS: dict[str, Callable[[str, Size], Iterator[tuple[float, float, float]]]] = {
+    "cmaes": run_cmaes,
+    "evotorch": run_evotorch,
+    "pypop7": run_pypop7,
+}
+
+
+def floor_ms(size: Size, full: bool) -> float:
+    """Median time of what a generation cannot do without, in milliseconds."""
+    d, n = size.code_dim, size.population_size
+    rng, weights = np.random.default_rng(0), np.full(n, 1.0 / n)
+    matrix = np.zeros((d, d), order="F") if full else None
+    rows = rng.standard_normal((n // 2, d))
+    times = []
+    for _ in range(7 if full else 25):
+        start = time.perf_counter()
+        codes = rng.standard_normal((n, d))
+        if matrix is not None:
+            codes = codes @ matrix
+            blas.dsyr2k(0.5, rows.T, rows.T, beta=1.0, c=matrix, lower=1, overwrite_c=1)
+        codes = codes.astype(np.float32)
+        np.dot(weights, codes)
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))
+
+
+def measure(name: str, size: Size) -> Cost:
+    """Run one optimizer in this process."""
+    warnings.simplefilter("ignore")
+    runner = RUNNERS[PEERS[name]] if name in PEERS else run_ours
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    asks, aheads, tells = 1e3 * np.array(list(runner(name, size))).T
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return Cost(
+        name=name,
+        median_ms=float(np.median(asks + tells)),
+        worst_ms=float(np.max(asks + tells)),
+        first_image_ms=float(np.max(tells[:-1] + asks[1:])),
+        ahead_ms=float(np.median(aheads)),
+        floor_ms=floor_ms(size, name in FULL),
+        memory_mb=memory / 1024.0,
+    )
+
+
+def measured_apart(name: str, chosen: argparse.Namespace) -> Cost | str:
+    """Run one optimizer in a process of its own; a sentence where that fails."""
+    if name in PEERS and importlib.util.find_spec(PEERS[name]) is None:
+        return f"{PEERS[name]} is not installed"
+    command = [sys.executable, __file__, "--one", name, *(["--quick"] if chosen.quick else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return done.stderr.strip().splitlines()[-1]
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def line(cost: Cost) -> str:
+    """One row of the table."""
+    ahead = f"{cost.ahead_ms:9.1f}" if cost.ahead_ms >= 0.05 else " " * 9
+    ratio = cost.median_ms / cost.floor_ms
+    return (
+        f"{cost.name:<28}{cost.median_ms:9.1f}{cost.worst_ms:9.1f}{cost.first_image_ms:15.1f}"
+        f"{ahead}{ratio:9.1f}{cost.memory_mb:11.0f}"
+    )
+
+
+def main() -> None:
+    """Print one row for each optimizer."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="512 genes, 8 generations")
+    parser.add_argument("--only", default="", help="names, or kinds, with commas between")
+    parser.add_argument("--peers", action="store_true", help="other libraries too, if installed")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    size = Size(512, 40, 8) if chosen.quick else Size(4096, 40, 75)
+    if chosen.one:
+        print(json.dumps(asdict(measure(chosen.one, size))))
+        return
+    print(f"{size.code_dim} genes, {size.population_size} codes, {size.n_generations} generations")
+    print(f"{'times in ms':<28}{'median':>9}{'worst':>9}{'to first image':>15}", end="")
+    print(f"{'ahead':>9}{'x floor':>9}{'memory MB':>11}")
+    wanted, figures = [word for word in chosen.only.split(",") if word], []
+    for name in [*names(), *(PEERS if chosen.peers else [])]:
+        if wanted and name not in wanted and name.partition(" ")[0] not in wanted:
+            continue
+        cost = measured_apart(name, chosen)
+        print(f"{name:<28}  {cost}" if isinstance(cost, str) else line(cost), flush=True)
+        figures += [] if isinstance(cost, str) else [asdict(cost)]
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
