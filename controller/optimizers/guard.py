@@ -227,6 +227,7 @@ class AskTellGuard:
         best = self.state.best_score
         if told.valid.any():
             best = float(np.fmax(best, np.nanmax(told.scores)))
+        two = (told.codes, told.codes)
         # Until the optimizer says otherwise, its mean code stays where it is.
         still = 0.0 * self.state.mean_norm
         self.state = replace(
@@ -235,7 +236,8 @@ class AskTellGuard:
             open_ids=_frozen(np.empty(0, dtype=np.int64)),
             n_missing=int((~told.valid).sum()),
             best_score=best,
-            code_norm=float(np.linalg.norm(told.codes.astype(np.float64), axis=1).mean()),
+            # Summed in float64 without a second array of that size.
+            code_norm=float(np.sqrt(np.einsum("ij,ij->i", *two, dtype=np.float64)).mean()),
             step_norm=still,
             step_angle_deg=still,
         )

@@ -170,10 +170,14 @@ class CholeskyCmaEs:
         self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        steps = self._factor.apply(rng.standard_normal((n or self._size, self._n_axes)))
+        # In place: each new array of this size costs as much time as the arithmetic in it.
+        z = rng.standard_normal((n or self._size, self._n_axes))
+        codes = self._factor.apply(z, overwrite=True)
         if self._frame is not None:
-            steps = self._frame.steps(steps)
-        return self._guard.open(self._search.mean + self._search.sigma * steps, first_id)
+            codes = self._frame.steps(codes)
+        codes *= self._search.sigma
+        codes += self._search.mean
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move mean, paths, step size and, when due, covariance; see `Optimizer.tell`."""

@@ -38,10 +38,11 @@ class _Terms:
     paths: Floats
     columns: Floats
 
-    def apply(self, rows: Floats) -> Floats:
-        shaped: Floats = self.scale * rows
+    def apply(self, rows: Floats, overwrite: bool) -> Floats:
+        along = rows @ self.whitened.T * self.amounts
+        shaped: Floats = np.multiply(rows, self.scale, out=rows if overwrite else None)
         if self.amounts.size:
-            shaped += (rows @ self.whitened.T * self.amounts) @ self.paths
+            shaped += along @ self.paths
         return shaped
 
     def solve(self, rows: Floats) -> Floats:
@@ -75,7 +76,7 @@ class _Matrices:
     matrix: Floats
     inverse: Floats
 
-    def apply(self, rows: Floats) -> Floats:
+    def apply(self, rows: Floats, overwrite: bool) -> Floats:  # noqa: ARG002  a product needs two
         return rows @ self.matrix
 
     def solve(self, rows: Floats) -> Floats:
@@ -111,9 +112,9 @@ class CholeskyFactor:
         """Whether matrices are held."""
         return isinstance(self._form, _Matrices)
 
-    def apply(self, rows: Floats) -> Floats:
-        """Shape white rows: z A, (…, d) to (…, d)."""
-        return self._form.apply(rows)
+    def apply(self, rows: Floats, overwrite: bool = False) -> Floats:
+        """Shape white rows: z A, (…, d) to (…, d), which may overwrite them to save time."""
+        return self._form.apply(rows, overwrite)
 
     def solve(self, rows: Floats) -> Floats:
         """Whiten rows: x A⁻¹, (…, d) to (…, d)."""
