@@ -3,9 +3,9 @@
 Each one runs in a process of its own, generation after generation on a noisy slope. `ask + tell` is
 the time of one generation, `to first image` the longest that the loop would wait between the last
 score and the next codes, `ahead` what is done meanwhile, while images are shown. `x floor` is the
-median over the time of the linear algebra that the method cannot do without, measured in the same
-process: the population drawn and recombined; for a full covariance also an update of the matrix in
-place and one product of the population with it. `memory` is what the process grew by.
+median of all that over the time of the linear algebra that the method cannot do without, measured
+in the same process: the population drawn and recombined; for a full covariance also an update of
+the matrix in place and one product of the population with it. `memory` is what the process grew by.
 
     .venv/bin/python benchmarks/optimizers.py [--quick] [--only cma,pycma] [--peers] [--cpu]
 
@@ -255,7 +255,7 @@ def measured_apart(name: str, chosen: argparse.Namespace) -> Cost | str:
 def line(cost: Cost) -> str:
     """One row of the table."""
     ahead = f"{cost.ahead_ms:9.1f}" if cost.ahead_ms >= 0.05 else " " * 9
-    ratio = cost.median_ms / cost.floor_ms
+    ratio = (cost.median_ms + cost.ahead_ms) / cost.floor_ms
     return (
         f"{cost.name:<28}{cost.median_ms:9.1f}{cost.worst_ms:9.1f}{cost.first_image_ms:15.1f}"
         f"{ahead}{ratio:9.1f}{cost.memory_mb:11.0f}"

@@ -37,12 +37,14 @@ class _Terms:
 
     weights: (k,).
     rows, gram: (room, d) and (room, room), of which the first k are in use; gram is rows rowsᵀ.
+    trace: sum of the variances of all genes.
     counted: terms that gram, above and below have caught up with.
     above, below: squared Frobenius norms of the sums of terms of either sign, which bound how far
         the eigenvalues lie above and below the scale.
     """
 
     scale: float
+    trace: float
     weights: Floats
     rows: Matrix
     gram: Matrix
@@ -53,7 +55,7 @@ class _Terms:
     @classmethod
     def identity(cls, dim: int, room: int, dtype: Any) -> "_Terms":
         rows, gram = np.empty((room, dim), dtype), np.empty((room, room), dtype)
-        return cls(1.0, np.empty(0), rows, gram, 0, 0.0, 0.0)
+        return cls(1.0, float(dim), np.empty(0), rows, gram, 0, 0.0, 0.0)
 
     def learn(self, rows: Matrix, weights: Floats, decay: float) -> None:
         # What the last call left open is closed here at the latest, so that the work of a
@@ -63,6 +65,8 @@ class _Terms:
         self._make_room(k + weights.size)
         self.rows[k : k + weights.size] = rows
         self.scale *= decay
+        squares = np.square(np.linalg.norm(rows.astype(np.float64), axis=1))
+        self.trace = decay * self.trace + float(weights @ squares)
         self.weights = np.concatenate([decay * self.weights, weights])
         self.above *= decay**2
         self.below *= decay**2
@@ -130,10 +134,9 @@ class Covariance:
     @property
     def trace(self) -> float:
         """Sum of the variances of all genes."""
-        if not isinstance(self._form, _Terms):
-            return float(self._form.diagonal().sum(dtype=np.float64))
-        squares = np.square(np.linalg.norm(self._form.rows[: self._form.weights.size], axis=1))
-        return self._dim * self._form.scale + float(self._form.weights @ squares)
+        if isinstance(self._form, _Terms):
+            return self._form.trace
+        return float(self._form.diagonal().sum(dtype=np.float64))
 
     def learn(self, rows: Floats, weights: Floats, decay: float) -> None:
         """Make C <- decay C + Σ_j weights_j rows_jᵀ rows_j.
@@ -211,13 +214,13 @@ class Covariance:
 
     def _read_terms(self, reader: StateReader) -> None:
         kind = self._dtype.type
-        scale, below, above = reader.array("covariance_spread", (3,), np.float64).tolist()
+        figures = reader.array("covariance_figures", (4,), np.float64).tolist()
         weights = reader.array("covariance_weights", (None,), np.float64)
         k = weights.size
         terms = _Terms.identity(self._dim, max(k, self._max_terms + self._dim // 4), self._dtype)
         terms.rows[:k] = reader.array("covariance_rows", (k, self._dim), kind)
         terms.gram[:k, :k] = reader.array("covariance_gram", (k, k), kind)
-        terms.scale, terms.below, terms.above = scale, below, above
+        terms.scale, terms.trace, terms.below, terms.above = figures
         terms.weights, terms.counted = weights, k
         interval = Interval(*reader.array("root_interval", (3,), np.float64).tolist())
         seen = reader.array("root_weights", (None,), np.float64)
@@ -230,7 +233,7 @@ def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
     form.catch_up()
     k = form.weights.size
     return {
-        "covariance_spread": np.array([form.scale, form.below, form.above]),
+        "covariance_figures": np.array([form.scale, form.trace, form.below, form.above]),
         "covariance_weights": form.weights.copy(),
         "covariance_rows": form.rows[:k].copy(),
         "covariance_gram": form.gram[:k, :k].copy(),

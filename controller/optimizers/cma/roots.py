@@ -57,7 +57,7 @@ class Interval:
         """Upper bound."""
         return self.centre + max(self.above, _LEAST_SPREAD * self.centre)
 
-    def series(self, power: float, dtype: Any) -> Floats:
+    def series(self, power: float, dtype: Any) -> list[float]:
         """Chebyshev coefficients of x^power on the interval, as many as rounding deserves."""
         half, middle = (self.high - self.low) / 2.0, (self.high + self.low) / 2.0
         nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
@@ -67,7 +67,8 @@ class Interval:
         largest_left = np.maximum.accumulate(np.abs(terms[::-1]))[::-1]
         small = np.flatnonzero(largest_left < 4.0 * np.finfo(dtype).eps * abs(terms[0]))
         enough = int(small[0]) if small.size else _NODES
-        kept: Floats = terms[: max(enough, 2)]
+        # As plain floats, which leave arrays in float32 what they are.
+        kept: list[float] = terms[: max(enough, 2)].tolist()
         return kept
 
     def has_series(self, dtype: Any) -> bool:
@@ -106,7 +107,7 @@ class TermsRoot:
             return result
         series = self.interval.series(power, self.rows.dtype)
         width = self.interval.high - self.interval.low
-        shift = (2.0 * self.scale - self.interval.high - self.interval.low) / width
+        shift = float((2.0 * self.scale - self.interval.high - self.interval.low) / width)
         gains = (2.0 / width * self.weights).astype(self.rows.dtype)
         seen = rows.astype(self.rows.dtype, copy=False) @ self.rows.T
         last_c, c = 1.0, shift
@@ -151,13 +152,13 @@ class SeriesRoot:
         series = self.interval.series(power, dtype)
         multiply = blas.dsymm if dtype == np.float64 else blas.ssymm
         width = self.interval.high - self.interval.low
-        shift = (self.interval.high + self.interval.low) / width
-        last = np.array(rows.T, dtype=dtype, order="F")
-        now = multiply(2.0 / width, self.matrix, last, lower=1) - dtype.type(shift) * last
+        shift = float((self.interval.high + self.interval.low) / width)
+        last: Matrix = np.array(rows.T, dtype=dtype, order="F")
+        now: Matrix = multiply(2.0 / width, self.matrix, last, lower=1) - shift * last
         total = series[0] * rows.T + series[1] * now
         for term in series[2:]:
             last *= -1.0
-            last -= dtype.type(2.0 * shift) * now
+            last -= now * (2.0 * shift)
             following = multiply(
                 4.0 / width, self.matrix, now, beta=1.0, c=last, lower=1, overwrite_c=1
             )
