@@ -88,9 +88,10 @@ def slope(codes: Any, generation: int) -> Any:
 
 
 def names() -> list[str]:
-    """Every optimizer of the registry, with its variants."""
+    """Every optimizer of the registry that its name alone makes, with its variants."""
+    plain = [name for name, kind in KINDS.items() if kind.is_plain]
     return [
-        f"{kind} {variant}".strip() for kind in KINDS for variant in VARIANTS.get(kind, {"": {}})
+        f"{name} {variant}".strip() for name in plain for variant in VARIANTS.get(name, {"": {}})
     ]
 
 

@@ -91,11 +91,9 @@ class _Method:
             space.set_bounds(-options.bound, options.bound)
         self._random = np.random.RandomState(0)
         space.random_state = self._random
-        # RescaledCMA is CMA with shorter steps; taken from nevergrad, it would learn from codes
-        # other than those that were shown.
-        rescaled = options.algorithm == "RescaledCMA"
-        make = library.optimizers.registry["CMA" if rescaled else options.algorithm]
+        make = _as_in_the_study(library, options.algorithm)
         self._optimizer = make(space, budget=options.budget, num_workers=options.population_size)
+        rescaled = options.algorithm == "RescaledCMA"
         self._centre = space.value.copy()
         self._scale = float(np.sqrt(np.log(options.budget) / centre.size)) if rescaled else 1.0
         self._asked: list[Any] = []
@@ -160,6 +158,18 @@ class _Method:
         inside = self._optimizer._get_boxed_data  # noqa: SLF001
         moved: Floats = inside(shown) - inside(parent)
         return moved
+
+
+def _as_in_the_study(library: ModuleType, algorithm: str) -> Any:
+    """Return what makes an algorithm; later versions of nevergrad mean a diagonal one by CMA.
+
+    RescaledCMA is CMA with shorter steps. Taken from nevergrad, it would learn from codes other
+    than those that were shown.
+    """
+    if algorithm not in ("CMA", "RescaledCMA"):
+        return library.optimizers.registry[algorithm]
+    rule = required("cma").sigma_adaptation.CMAAdaptSigmaCSA
+    return library.optimizers.ParametrizedCMA(inopts={"AdaptSigma": rule})
 
 
 def _members(optimizer: Any) -> dict[str, Any]:
