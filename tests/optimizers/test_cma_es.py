@@ -164,10 +164,25 @@ def test_working_ahead_changes_nothing_but_the_time(d: int, gap: float, precisio
         if generation % 4 != 3:
             # Also with a generator of random numbers that is not the one to come.
             ahead.prepare(rng_of(generation + (generation % 4 != 2)))
+        scores = np.where(np.arange(12) == generation, np.nan, _uphill(shown[0].codes))
         for optimizer, population in zip((plain, ahead), shown, strict=True):
-            tell_all(optimizer, population, _uphill(population.codes))
+            tell_all(optimizer, population, scores)
 
     assert_same_state(plain.state_dict(), ahead.state_dict())
+
+
+def test_in_many_dimensions_a_saved_search_goes_on_bit_for_bit() -> None:
+    original = _full(300, refresh_gap=3.0)
+    for generation in range(14):
+        copy = _full(300, refresh_gap=3.0)
+        copy.load_state_dict(original.state_dict())
+        shown = [one.ask(rng_of(generation), first_id=0) for one in (original, copy)]
+        np.testing.assert_array_equal(shown[0].codes, shown[1].codes)
+        scores = np.where(np.arange(12) == generation, np.nan, _uphill(shown[0].codes))
+        for one in (original, copy):
+            tell_all(one, shown[0], scores)
+        assert_same_state(original.state_dict(), copy.state_dict())
+    assert "drawing_white" in original.state_dict()
 
 
 def test_there_is_nothing_to_work_ahead_before_the_first_codes() -> None:

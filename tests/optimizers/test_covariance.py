@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from controller.optimizers.cma.covariance import Covariance
-from controller.optimizers.cma.roots import EigenRoot, Interval, SeriesRoot, TermsRoot
+from controller.optimizers.cma.roots import (
+    EigenRoot,
+    Interval,
+    SeriesRoot,
+    TermsRoot,
+    UpdatedRoot,
+)
 from controller.optimizers.saved_state import StateReader
 
 Matrix = NDArray[np.float64]
@@ -68,6 +74,43 @@ def test_roots_are_the_symmetric_roots(
     np.testing.assert_allclose(shaped, rows @ (axes * values**0.5) @ axes.T, atol=near)
     np.testing.assert_allclose(white, rows @ (axes * values**-0.5) @ axes.T, atol=near)
     assert shaped.dtype == white.dtype == np.float64
+
+
+def _updated(size: float, dtype: Any = np.float64) -> tuple[Covariance, Matrix]:
+    """Return a covariance whose codes are drawn by a root that was updated, and its matrix."""
+    covariance, matrix = _learned(size, max_terms=1000, dtype=dtype)
+    rows, weights = _generation(50, 4.0 * size)
+    base = covariance.base()
+    assert base is not None
+    white = base.whiten(rows)
+    covariance.learn(rows, weights, 0.97)
+    covariance.refresh(white)
+    return covariance, 0.97 * matrix + (weights * rows.T) @ rows
+
+
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-13), (np.float32, 1e-5)])
+def test_an_updated_root_draws_from_the_same_distribution(dtype: Any, near: float) -> None:
+    covariance, matrix = _updated(5e-4, dtype)
+    assert isinstance(covariance.drawing, UpdatedRoot)
+    factor = covariance.drawing.shape(np.eye(D))
+
+    np.testing.assert_allclose(factor.T @ factor, matrix, rtol=0, atol=near)
+    # It is another root than the symmetric one, which whitens.
+    assert np.abs(factor - covariance.root.shape(np.eye(D))).max() > 1e-5
+    np.testing.assert_allclose(
+        covariance.root.whiten(matrix), covariance.root.shape(np.eye(D)), atol=1e-4
+    )
+
+
+def test_a_saved_updated_root_is_loaded_bit_for_bit() -> None:
+    covariance, _ = _updated(5e-4)
+    reader = StateReader(covariance.as_arrays())
+    loaded = covariance.read(reader)
+    reader.finish()
+    rows = np.random.default_rng(99).standard_normal((7, D))
+
+    np.testing.assert_array_equal(loaded.drawing.shape(rows), covariance.drawing.shape(rows))
+    assert isinstance(loaded.drawing, UpdatedRoot)
 
 
 @FORMS

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import blas
 
 from controller.optimizers.base import Floats, State
@@ -25,6 +26,7 @@ from controller.optimizers.cma.roots import (
     Root,
     SeriesRoot,
     TermsRoot,
+    UpdatedRoot,
 )
 from controller.optimizers.saved_state import StateReader
 
@@ -85,10 +87,21 @@ class _Terms:
 
     def root(self) -> TermsRoot:
         self.catch_up()
+        return self._root(self.below**0.5, self.above**0.5)
+
+    def root_to_be(self) -> TermsRoot:
+        """Return the root with wider bounds, to be used after `catch_up` only."""
+        new = slice(self.counted, None)
+        rows = self.rows[: self.weights.size][new].astype(np.float64)
+        sizes = self.weights[new] * np.einsum("ij,ij->i", rows, rows)
+        below, above = (float(np.maximum(sign * sizes, 0.0).sum()) for sign in (-1.0, 1.0))
+        return self._root(self.below**0.5 + below, self.above**0.5 + above)
+
+    def _root(self, below: float, above: float) -> TermsRoot:
         k = self.weights.size
-        interval = Interval(self.scale, self.below**0.5, self.above**0.5)
         # The rows and products in use never change, so that the root may look at them.
-        return TermsRoot(self.scale, self.weights, self.rows[:k], self.gram[:k, :k], interval)
+        rows, gram = self.rows[:k], self.gram[:k, :k]
+        return TermsRoot(self.scale, self.weights, rows, gram, Interval(self.scale, below, above))
 
     def matrix(self) -> Matrix:
         lower = np.zeros((self.rows.shape[1],) * 2, self.rows.dtype, order="F")
@@ -125,11 +138,29 @@ class Covariance:
         # Memory that is not written to yet costs nothing.
         self._form: _Terms | Matrix = _Terms.identity(dim, self._max_terms + dim // 4, dtype)
         self._root: Root = self._form.root()
+        self._updated: UpdatedRoot | None = None
+        self._base: TermsRoot | None = None
+        self._last: tuple[TermsRoot, float, NDArray[np.bool_]] | None = None
 
     @property
     def root(self) -> Root:
-        """Root of C as it was at the last refresh."""
+        """Symmetric root of C as it was at the last refresh."""
+        self.catch_up()
         return self._root
+
+    @property
+    def drawing(self) -> Root | UpdatedRoot:
+        """The root of that C that codes are drawn with."""
+        return self._root if self._updated is None else self._updated
+
+    def base(self) -> TermsRoot | None:
+        """Root of C as it is now, which a refresh after the next `learn` builds on.
+
+        None where C is a matrix, of which a refresh takes the root itself.
+        """
+        if self._base is None and isinstance(self._form, _Terms):
+            self._base = self._form.root()
+        return self._base
 
     @property
     def trace(self) -> float:
@@ -150,6 +181,8 @@ class Covariance:
         used = weights != 0.0
         kept = rows[used].astype(self._dtype, copy=False)
         if isinstance(self._form, _Terms):
+            base = self._form.root() if self._base is None else self._base
+            self._base, self._last = None, (base, decay, used)
             self._form.learn(kept, weights[used], decay)
         else:
             _add_terms(self._form, kept, weights[used], decay)
@@ -159,16 +192,35 @@ class Covariance:
         if isinstance(self._form, _Terms):
             self._form.catch_up()
 
-    def refresh(self) -> None:
-        """Take the root of C as it is now."""
+    def refresh(self, white: Floats | None = None) -> None:
+        """Take the root of C as it is now.
+
+        Args:
+            white: (n, d) the rows last learned, whitened by what `base` was before; None makes the
+                symmetric root the one that codes are drawn with.
+
+        """
+        self._updated = None
         if isinstance(self._form, _Terms):
-            root = self._form.root()
-            short = len(root.weights) <= self._max_terms
-            if short and root.interval.has_series(self._dtype):
+            root = self._short_root(self._form, white is not None)
+            if root is not None:
                 self._root = root
+                if white is not None and self._last is not None:
+                    base, decay, used = self._last
+                    kept = white[used].astype(self._dtype, copy=False)
+                    self._updated = _updated(root, base, decay, kept)
                 return
-            self._form = self._form.matrix()
+            self._form, self._last, self._base = self._form.matrix(), None, None
         self._root = _dense_root(self._form, self._root)
+
+    def _short_root(self, form: _Terms, later: bool) -> TermsRoot | None:
+        """Return the root of a sum of few terms with a short series; None where C is not that."""
+        if form.weights.size > self._max_terms:
+            return None
+        # What is only whitened with can wait for its products until after the first images.
+        root = form.root_to_be() if later else form.root()
+        root = root if root.interval.has_series(self._dtype) else form.root()
+        return root if root.interval.has_series(self._dtype) else None
 
     def matrix(self) -> Matrix:
         """Write C out as a new (d, d) matrix."""
@@ -177,7 +229,8 @@ class Covariance:
     def as_arrays(self) -> State:
         """Fields of a saved state, each named `covariance…` or `root…`."""
         if isinstance(self._form, _Terms) and isinstance(self._root, TermsRoot):
-            return _terms_as_arrays(self._form, self._root)
+            drawing = {} if self._updated is None else _drawing_as_arrays(self._updated)
+            return _terms_as_arrays(self._form, self._root) | drawing
         state: State = {"covariance": self.matrix()}
         if isinstance(self._root, EigenRoot):
             state["root_axes"] = self._root.axes.copy()
@@ -227,6 +280,8 @@ class Covariance:
         rows, gram = terms.rows[: seen.size], terms.gram[: seen.size, : seen.size]
         self._form = terms
         self._root = TermsRoot(interval.centre, seen, rows, gram, interval)
+        if "drawing_white" in reader:
+            self._updated = _read_drawing(reader, self._root)
 
 
 def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
@@ -240,6 +295,31 @@ def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
         "root_interval": np.array(list(vars(root.interval).values())),
         "root_weights": root.weights.copy(),
     }
+
+
+def _updated(root: TermsRoot, base: TermsRoot, decay: float, white: Matrix) -> UpdatedRoot:
+    old = base.weights.size
+    return UpdatedRoot(base, decay, white, root.weights[old:], root.rows[old:])
+
+
+def _drawing_as_arrays(drawing: UpdatedRoot) -> State:
+    return {
+        "drawing_white": drawing.white.copy(),
+        "drawing_decay": np.array(drawing.decay),
+        "drawing_base_weights": drawing.base.weights.copy(),
+        "drawing_base_interval": np.array(list(vars(drawing.base.interval).values())),
+    }
+
+
+def _read_drawing(reader: StateReader, root: TermsRoot) -> UpdatedRoot:
+    weights = reader.array("drawing_base_weights", (None,), np.float64)
+    interval = Interval(*reader.array("drawing_base_interval", (3,), np.float64).tolist())
+    old = weights.size
+    rows, gram = root.rows[:old], root.gram[:old, :old]
+    base = TermsRoot(interval.centre, weights, rows, gram, interval)
+    left = (len(root.rows) - old, root.rows.shape[1])
+    white = reader.array("drawing_white", left, root.rows.dtype.type)
+    return _updated(root, base, reader.number("drawing_decay"), white)
 
 
 def _add_terms(lower: Matrix, rows: Matrix, weights: Floats, decay: float) -> None:

@@ -7,11 +7,10 @@ following the order of rows, and missing ones are left out and shorten the mean'
 
 Cost in 4096 dimensions and 40 codes (`benchmarks/optimizers.py`): nothing is ever decomposed (see
 `roots`). Generations 1 to 20 draw from the identity. After that a population is shaped and whitened
-by all that was learned, which grows to the cost of about three products of the population with a
-(d, d) matrix by generation 75, and stays there. `prepare` moves nearly all of it into the time when
-images are shown; what it cannot know are the first codes after a refresh, at generations 20, 40,
-60, …, for which the loop waits 40 to 140 ms. Memory: 180 MB at generation 75 (see `covariance`),
-half of that in float32.
+by all that was learned, which grows to the cost of a few products of the population with a (d, d)
+matrix by generation 75, and stays there. `prepare` moves that into the time when images are shown;
+the first images of the next generation then wait for less than 20 ms, also after a refresh. Memory:
+180 MB at generation 75 (see `covariance`), half of that in float32.
 
 What is left out: bounds per gene, restarts, integers, rescaling of an ill-conditioned covariance.
 """
@@ -33,7 +32,7 @@ from controller.optimizers.cma.recombination import (
     parent_weights,
     recombination,
 )
-from controller.optimizers.cma.roots import Root
+from controller.optimizers.cma.roots import Root, TermsRoot, UpdatedRoot
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
 from controller.optimizers.options import NotNegative, PopulationSize, Positive, check_options
 from controller.optimizers.ranking import rank_weights, share_by_rank
@@ -86,12 +85,19 @@ class _Search:
 
 @dataclass(frozen=True, eq=False)
 class _Ahead:
-    """What `prepare` worked out: pure functions of the search, of `codes` and of `z`."""
+    """What `prepare` worked out: pure functions of the search, of `codes` and of `z`.
+
+    white: the codes whitened by `root`.
+    news: path and codes whitened by `base`, where a refresh is due; see `_by_base`.
+    shaped: z shaped by `base` where there is one, else by what codes are drawn with now.
+    """
 
     root: Root
     codes: Codes
     white: Floats
+    news: Floats | None
     z: Floats
+    drawing: Root | UpdatedRoot
     shaped: Floats
 
 
@@ -157,10 +163,14 @@ class CmaEs:
         if self._search is None or self._shown is None:
             return
         z = rng.standard_normal((self._size, self.code_dim))
-        root, codes = self._covariance.root, self._shown
-        white = root.whiten(self._deviations(self._search, codes))
-        self._covariance.catch_up()
-        self._ahead = _Ahead(root, codes, white, z, root.shape(z))
+        root, codes, learned = self._covariance.root, self._shown, self._covariance
+        deviations = self._deviations(self._search, codes)
+        white = root.whiten(deviations)
+        news, drawing = None, learned.drawing
+        base = learned.base() if self._is_due(self._search) else None
+        if base is not None:
+            news, drawing = self._by_base(base, self._search, deviations), base
+        self._ahead = _Ahead(root, codes, white, news, z, drawing, drawing.shape(z))
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move mean, paths, step size and covariance; see `Optimizer.tell`."""
@@ -216,17 +226,22 @@ class CmaEs:
         self._shown = self._ahead = None
 
     def _proposals(self, search: _Search, z: Floats) -> Floats:
-        shaped, ahead = None, self._ahead
-        root = self._covariance.root
-        if ahead is not None and ahead.root is root and np.array_equal(ahead.z, z):
-            shaped = ahead.shaped
-        codes = search.sigma * (root.shape(z) if shaped is None else shaped)
+        codes = search.sigma * self._shaped(z)
         codes += search.mean
         if self._options.step_size == "tpa" and len(codes) > 1 and search.shift.any():
-            length = np.linalg.norm(root.whiten(search.shift[np.newaxis]))
+            length = np.linalg.norm(self._covariance.root.whiten(search.shift[np.newaxis]))
             step = search.sigma * (np.linalg.norm(z[0]) / length) * search.shift
             codes[0], codes[1] = search.mean + step, search.mean - step
         return codes
+
+    def _shaped(self, z: Floats) -> Floats:
+        drawing, ahead = self._covariance.drawing, self._ahead
+        if ahead is not None and np.array_equal(ahead.z, z):
+            if ahead.drawing is drawing:
+                return ahead.shaped
+            if isinstance(drawing, UpdatedRoot) and ahead.drawing is drawing.base:
+                return drawing.finish(z, ahead.shaped)
+        return drawing.shape(z)
 
     def _deviations(self, search: _Search, codes: Codes) -> Floats:
         deviations: Floats = (codes - search.mean) / search.sigma
@@ -244,6 +259,7 @@ class CmaEs:
         k, mix = self.constants, recombination(told, self.constants, self.code_dim)
         deviations = self._deviations(old, told.codes)
         white = self._whitened(deviations, told.codes)[told.valid]
+        news = self._news(old, deviations, told.codes)
         deviations = deviations[told.valid]
         moved = mix.mean_weights @ deviations
         gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mix.mu_eff)
@@ -252,6 +268,8 @@ class CmaEs:
         gain_c = calm * np.sqrt(k.c_c * (2.0 - k.c_c) * mix.mu_eff)
         path_c = (1.0 - k.c_c) * old.path_c + gain_c * moved
         self._learn(path_c, deviations, white, mix, calm)
+        if self._is_due(old):
+            self._refresh(news, told, gain_c * mix.mean_weights)
         signal = step_size.tpa_signal(old.signal, told)
         growth = (
             step_size.csa_growth(path_sigma, k)
@@ -259,8 +277,7 @@ class CmaEs:
             else step_size.tpa_growth(signal, k)
         )
         shift = mix.mean_rate * old.sigma * moved
-        new = replace(
-            old,
+        return _Search(
             mean=old.mean + shift,
             sigma=step_size.at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
             path_sigma=path_sigma,
@@ -268,8 +285,8 @@ class CmaEs:
             shift=shift,
             signal=signal,
             n_updates=old.n_updates + 1,
+            last_refresh=old.n_updates + 1 if self._is_due(old) else old.last_refresh,
         )
-        return self._refreshed(new)
 
     def _whitened(self, deviations: Floats, codes: Codes) -> Floats:
         ahead, root = self._ahead, self._covariance.root
@@ -292,11 +309,31 @@ class CmaEs:
         rows = np.vstack([path_c, deviations])
         self._covariance.learn(rows, np.concatenate([[k.c_1], weights]), decay)
 
-    def _refreshed(self, search: _Search) -> _Search:
-        if search.n_updates < search.last_refresh + self.constants.refresh_gap:
-            return search
-        self._covariance.refresh()
-        return replace(search, last_refresh=search.n_updates)
+    def _is_due(self, old: _Search) -> bool:
+        """Whether the next tell that teaches something is followed by a refresh."""
+        return old.n_updates + 1 >= old.last_refresh + self.constants.refresh_gap
+
+    def _by_base(self, base: TermsRoot, old: _Search, deviations: Floats) -> Floats:
+        """Path and codes (1 + n, code_dim), whitened by what a refresh will build on."""
+        return base.whiten(np.vstack([old.path_c, deviations]))
+
+    def _news(self, old: _Search, deviations: Floats, codes: Codes) -> Floats | None:
+        """Return the same, as worked out ahead or now; None where no refresh builds on anything."""
+        base, ahead = self._covariance.base(), self._ahead
+        if base is None or not self._is_due(old):
+            return None
+        if ahead is not None and ahead.drawing is base and np.array_equal(ahead.codes, codes):
+            return ahead.news
+        return self._by_base(base, old, deviations)
+
+    def _refresh(self, news: Floats | None, told: Told, path_weights: Floats) -> None:
+        """Refresh the covariance's root; the path, too, is whitened as the sum that it is."""
+        if news is None:
+            self._covariance.refresh()
+            return
+        white = news[1:][told.valid]
+        path = (1.0 - self.constants.c_c) * news[0] + path_weights @ white
+        self._covariance.refresh(np.vstack([path, white]))
 
     def _read_search(self, reader: StateReader) -> _Search:
         gene = (self.code_dim,)

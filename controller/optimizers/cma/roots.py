@@ -9,13 +9,13 @@ of dimensions takes thousands of generations. All three forms below are the same
 What is left out: how C is learned (`covariance`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
-from scipy.linalg import blas
+from scipy.linalg import blas, sqrtm
 
 from controller.optimizers.base import Floats
 
@@ -126,6 +126,45 @@ class TermsRoot:
             total_u += term * u
         result = total_c * rows
         result += total_u @ self.rows
+        return result
+
+
+@dataclass(eq=False)
+class UpdatedRoot:
+    """A root F of C = decay B + Σ_j weights_j rows_jᵀ rows_j that needs little after a root of B.
+
+    z F = decay^(1/2) z B^(1/2) + z W N rows, with W = (decay B)^(-1/2) rowsᵀ and N such that
+    I + W N Wᵀ is the root of I + W diag(weights) Wᵀ; so FᵀF = C. It is not symmetric, but z F is
+    distributed as C has it, and all but N can be worked out before the weights are known.
+
+    base: root of B.
+    white: (m, d) rows, whitened by `base`; weights: (m,); rows: (m, d).
+    """
+
+    base: TermsRoot
+    decay: float
+    white: Matrix
+    weights: Floats
+    rows: Matrix
+    inner: Matrix = field(init=False)
+
+    def __post_init__(self) -> None:
+        # I + W N Wᵀ squared is I + W diag(w) Wᵀ for N = diag(w) (I + (I + G diag(w))^(1/2))^(-1).
+        seen = (self.white @ self.white.T).astype(np.float64) / self.decay
+        identity = np.eye(self.weights.size)
+        halves = identity + np.real(sqrtm(identity + seen * self.weights))
+        inner = self.weights[:, np.newaxis] * np.linalg.inv(halves)
+        self.inner = (inner / self.decay**0.5).astype(self.rows.dtype)
+
+    def shape(self, rows: Floats) -> Floats:
+        """Z F for rows Z (n, d)."""
+        return self.finish(rows, self.base.shape(rows))
+
+    def finish(self, rows: Floats, shaped: Floats) -> Floats:
+        """Z F for rows Z (n, d) that `base` has shaped already, (n, d)."""
+        along = rows.astype(self.rows.dtype, copy=False) @ self.white.T
+        result: Floats = self.decay**0.5 * shaped
+        result += (along @ self.inner) @ self.rows
         return result
 
 
