@@ -140,12 +140,15 @@ class Covariance:
         self._root: Root = self._form.root()
         self._updated: UpdatedRoot | None = None
         self._base: TermsRoot | None = None
+        self._unfinished = False
         self._last: tuple[TermsRoot, float, NDArray[np.bool_]] | None = None
 
     @property
     def root(self) -> Root:
         """Symmetric root of C as it was at the last refresh."""
-        self.catch_up()
+        if self._unfinished and isinstance(self._form, _Terms):
+            self._root = self._form.root()
+        self._unfinished = False
         return self._root
 
     @property
@@ -178,6 +181,7 @@ class Covariance:
             decay: positive.
 
         """
+        _ = self.root  # which is that of C before it learns
         used = weights != 0.0
         kept = rows[used].astype(self._dtype, copy=False)
         if isinstance(self._form, _Terms):
@@ -204,7 +208,7 @@ class Covariance:
         if isinstance(self._form, _Terms):
             root = self._short_root(self._form, white is not None)
             if root is not None:
-                self._root = root
+                self._root, self._unfinished = root, white is not None
                 if white is not None and self._last is not None:
                     base, decay, used = self._last
                     kept = white[used].astype(self._dtype, copy=False)
@@ -228,9 +232,9 @@ class Covariance:
 
     def as_arrays(self) -> State:
         """Fields of a saved state, each named `covariance…` or `root…`."""
-        if isinstance(self._form, _Terms) and isinstance(self._root, TermsRoot):
+        if isinstance(self._form, _Terms) and isinstance(self.root, TermsRoot):
             drawing = {} if self._updated is None else _drawing_as_arrays(self._updated)
-            return _terms_as_arrays(self._form, self._root) | drawing
+            return _terms_as_arrays(self._form, self.root) | drawing
         state: State = {"covariance": self.matrix()}
         if isinstance(self._root, EigenRoot):
             state["root_axes"] = self._root.axes.copy()

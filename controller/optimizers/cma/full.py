@@ -166,6 +166,7 @@ class CmaEs:
         root, codes, learned = self._covariance.root, self._shown, self._covariance
         deviations = self._deviations(self._search, codes)
         white = root.whiten(deviations)
+        learned.catch_up()
         news, drawing = None, learned.drawing
         base = learned.base() if self._is_due(self._search) else None
         if base is not None:

@@ -2,7 +2,7 @@
 
 In 4096 dimensions an eigendecomposition stops a session for half a minute, and is not needed: a
 whole evolution leaves every eigenvalue of C within a few per cent of 1, where x^(1/2) and x^(-1/2)
-are a Chebyshev series of five to ten terms, exact to rounding. So a root is applied as a polynomial
+are a Chebyshev series of five to ten terms, exact to 1e-13. So a root is applied as a polynomial
 in C, and C is decomposed only where its eigenvalues spread too far for that, which in thousands
 of dimensions takes thousands of generations. All three forms below are the same function of C.
 
@@ -25,6 +25,7 @@ Matrix: TypeAlias = NDArray[Any]
 _MAX_TERMS = 26
 _NODES = 48
 _LEAST_SPREAD = 1e-9
+_EXACT = 1e-13
 
 
 class Root(Protocol):
@@ -65,7 +66,8 @@ class Interval:
         terms[0] /= 2.0
         # Terms fall like a power, until the rounding of the transform itself is all there is.
         largest_left = np.maximum.accumulate(np.abs(terms[::-1]))[::-1]
-        small = np.flatnonzero(largest_left < 4.0 * np.finfo(dtype).eps * abs(terms[0]))
+        exact = max(_EXACT, 4.0 * float(np.finfo(dtype).eps))
+        small = np.flatnonzero(largest_left < exact * abs(terms[0]))
         enough = int(small[0]) if small.size else _NODES
         # As plain floats, which leave arrays in float32 what they are.
         kept: list[float] = terms[: max(enough, 2)].tolist()
