@@ -6,6 +6,7 @@ eigenvalues that differ by 1e-4, for the sake of old solvers; it rescales what i
 and it shortens codes that it did not draw itself.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -39,9 +40,9 @@ def _bent(codes: Matrix) -> Matrix:
     return score
 
 
-def _pycma(d: int, population_size: int, **options: Any) -> Any:
+def _pycma(d: int, population_size: int, sigma0: float = 2.0, **options: Any) -> Any:
     quiet = {"popsize": population_size, "verbose": -9, "conditioncov_alleviate": None}
-    return cma.CMAEvolutionStrategy(np.zeros(d), 2.0, quiet | options)
+    return cma.CMAEvolutionStrategy(np.zeros(d), sigma0, quiet | options)
 
 
 def _full_pycma(d: int, population_size: int, gap: float | None, rule: str) -> Any:
@@ -110,6 +111,41 @@ def test_diagonal_cma_es_is_that_of_pycma(d: int, population_size: int, rule: An
         np.testing.assert_allclose(state["deviations"], oracle.sigma_vec.scaling, rtol=near)
 
     _side_by_side(optimizer, oracle, 60, compare)
+
+
+@QUIET
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_the_path_stalls_where_that_of_pycma_does(diagonal: bool) -> None:
+    d, size, tiny = 6, 10, 1e-3
+    start = np.zeros((1, d), np.float32)
+    optimizer: CmaEs | DiagonalCmaEs
+    if diagonal:
+        options = DiagonalCmaEsOptions(sigma0=tiny, population_size=size)
+        optimizer, oracle = (
+            DiagonalCmaEs(start, options),
+            _pycma(d, size, tiny, CMA_diagonal=True, AdaptSigma=CMAAdaptSigmaCSA),
+        )
+    else:
+        optimizer = CmaEs(start, CmaEsOptions(tiny, population_size=size, refresh_gap=0))
+        oracle = _pycma(d, size, tiny, updatecovwait=0, AdaptSigma=CMAAdaptSigmaCSA)
+        oracle.sm.C, oracle.sm.B, oracle.sm.D = np.eye(d), np.eye(d), np.ones(d)
+    paths, rate = [np.zeros(d)], optimizer.constants.c_c
+
+    def compare() -> None:
+        state = optimizer.state_dict()
+        np.testing.assert_allclose(state["path_c"], oracle.pc, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(state["sigma"], oracle.sigma, rtol=1e-6)
+        if isinstance(optimizer, DiagonalCmaEs):
+            found, expected = state["deviations"], oracle.sigma_vec.scaling
+        else:
+            found = optimizer.covariance()
+            expected = np.tril(oracle.sm.C) + np.tril(oracle.sm.C, -1).T
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        paths.append(state["path_c"])
+
+    _side_by_side(optimizer, oracle, 25, compare)
+    stalled = [np.allclose(new, (1 - rate) * old) for old, new in itertools.pairwise(paths)]
+    assert 2 <= sum(stalled) < 25
 
 
 @pytest.mark.parametrize(("d", "population_size"), [(2, 3), (6, 10), (256, 28), (4096, 40)])
