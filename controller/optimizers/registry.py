@@ -31,6 +31,10 @@ from controller.optimizers.gradient.natural_gradient import NaturalGradient, Nat
 from controller.optimizers.library.nevergrad import Nevergrad, NevergradOptions
 from controller.optimizers.library.pycma import Pycma, PycmaOptions
 from controller.optimizers.options import option_fields
+from controller.optimizers.posterior.posterior_ascent import (
+    PosteriorAscent,
+    PosteriorAscentOptions,
+)
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.optimizers.sphere.cholesky_sphere import (
     SphereCholeskyCmaEs,
@@ -97,6 +101,12 @@ class OptimizerKind:
 
 
 _KINDS = (
+    OptimizerKind(
+        "posterior_ascent",
+        PosteriorAscentOptions,
+        PosteriorAscent,
+        "Climbs the posterior of the response, from every response so far; our own.",
+    ),
     OptimizerKind(
         "cholesky_cma",
         CholeskyCmaEsOptions,

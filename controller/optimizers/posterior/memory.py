@@ -1,0 +1,79 @@
+"""The responses that are remembered: all of the newest, and ever fewer of the older ones.
+
+What is left out: what is made of them.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.optimizers.base import Codes, Floats, Ids, State
+from controller.optimizers.saved_state import StateReader
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Scored codes, the oldest first; larger scores are better.
+
+    codes: (n, code_dim) float32.
+    scores: (n,) float64.
+    n_valid: (n,) int64, presentations behind each.
+    generations: (n,) int64, in which each was told.
+    predicted: (n,) float64, what was expected before the score came; NaN where nothing was.
+    rates: (n,) float64, the noise-free score as it is estimated now.
+    """
+
+    codes: Codes
+    scores: Floats
+    n_valid: Ids
+    generations: Ids
+    predicted: Floats
+    rates: Floats
+
+    @classmethod
+    def empty(cls, code_dim: int) -> "Memory":
+        """Nothing yet."""
+        none, no_ids = np.empty(0), np.empty(0, dtype=np.int64)
+        return cls(np.empty((0, code_dim), np.float32), none, no_ids, no_ids, none, none)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def and_then(self, later: "Memory", capacity: int) -> "Memory":
+        """Both; beyond `capacity` the older half is thinned out evenly."""
+        names = [field.name for field in fields(self)]
+        both = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in names}
+        kept = _spread(len(both["scores"]), capacity)
+        return Memory(**{name: rows[kept] for name, rows in both.items()})
+
+    def take(self, rows: NDArray[np.int64] | slice) -> "Memory":
+        """Return some of them."""
+        return Memory(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def as_arrays(self) -> State:
+        """Fields of a saved state, each named `memory_…`."""
+        return {f"memory_{field.name}": getattr(self, field.name).copy() for field in fields(self)}
+
+    @classmethod
+    def read(cls, reader: StateReader, code_dim: int) -> "Memory":
+        """Take the memory out of a saved state; raises OptimizerStateError."""
+        scores = reader.array("memory_scores", (None,), np.float64)
+        n = scores.size
+        return cls(
+            codes=reader.array("memory_codes", (n, code_dim), np.float32),
+            scores=scores,
+            n_valid=reader.array("memory_n_valid", (n,), np.int64),
+            generations=reader.array("memory_generations", (n,), np.int64),
+            predicted=reader.array("memory_predicted", (n,), np.float64),
+            rates=reader.array("memory_rates", (n,), np.float64),
+        )
+
+
+def _spread(n: int, capacity: int) -> NDArray[np.int64]:
+    """Rows to keep of n: the newest half of the capacity, and as many evenly among the older."""
+    if n <= capacity:
+        return np.arange(n)
+    n_newest = capacity - capacity // 2
+    older = np.linspace(0, n - n_newest - 1, capacity // 2).astype(np.int64)
+    return np.concatenate([older, np.arange(n - n_newest, n)])
