@@ -50,6 +50,9 @@ _N_NORM_GENERATIONS = 8
 _NORM_RATE = 0.08
 _SMALLEST_EIGENVALUE = 1e-6
 _MOST_DIRECTIONS_CHEAP = 1500
+_EVIDENT = 0.5
+"""Standard errors by which predictions and scores must go together. It is low since waiting costs
+more than going on: with noise of half the rate, few of a good search's predictions reach two."""
 _WELL_EXPLAINED, _FAST_PACE, _SLOW_PACE = 0.85, 3.0, 0.25
 
 
@@ -369,7 +372,7 @@ class PosteriorAscent:
         if error < (1 - _WELL_EXPLAINED) * float(np.square(seen[recent]).sum()):
             return _FAST_PACE
         length = float(np.linalg.norm(seen) * np.linalg.norm(expected)) + _TINY
-        evident = float(seen @ expected) * np.sqrt(len(known)) > 2 * length
+        evident = float(seen @ expected) * np.sqrt(len(known)) > _EVIDENT * length
         return 1.0 if evident else _SLOW_PACE
 
     # Where to go.

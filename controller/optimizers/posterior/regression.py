@@ -80,7 +80,8 @@ class Responses:
     def noise_shape(self, power: float) -> Floats:
         """Relative variance of the noise (n,), with mean 1."""
         size = np.abs(self.rates)
-        shape = np.maximum(size, _FLOOR * size.mean() + np.finfo(float).tiny) ** power
+        size = size / (float(size.mean()) or 1.0)
+        shape = np.maximum(size, _FLOOR) ** power
         shape = shape / self.n_valid
         relative: Floats = shape / shape.mean()
         return relative

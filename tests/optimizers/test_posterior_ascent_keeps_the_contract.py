@@ -1,0 +1,94 @@
+"""Our own optimizer passes the contract suite, with and without a metric."""
+
+import numpy as np
+import pytest
+
+from controller.optimizers import Codes, Direction, OptimizerOptionError
+from controller.optimizers.basis import Basis, checked_basis
+from controller.optimizers.posterior.posterior_ascent import (
+    PosteriorAscent,
+    PosteriorAscentOptions,
+)
+from controller.testing.optimizer_contract import LearningOptimizerContract, OptimizerFactory
+from controller.testing.optimizer_runs import advance, distance_score, initial_codes, rng_of
+
+
+def metric_of(code_dim: int) -> Basis:
+    """Half of the directions, at random, with falling eigenvalues."""
+    rng = np.random.default_rng(5)
+    rows = np.linalg.qr(rng.standard_normal((code_dim, code_dim)))[0][: code_dim // 2]
+    return checked_basis(rows, 2.0 ** -np.arange(code_dim // 2))
+
+
+class TestPosteriorAscent(LearningOptimizerContract):
+    @pytest.fixture(params=["no metric", "small memory", "metric"])
+    def make_optimizer(self, request: pytest.FixtureRequest) -> OptimizerFactory:
+        def make(codes: Codes, direction: Direction) -> PosteriorAscent:
+            options = PosteriorAscentOptions(
+                first_sigma=0.3,
+                last_sigma=0.1,
+                first_norm=6.0,
+                population_size=12,
+                n_remembered=200 if request.param == "small memory" else 1000,
+                n_for_evidence=40,
+                metric=metric_of(codes.shape[-1]) if request.param == "metric" else None,
+            )
+            return PosteriorAscent(codes, options, direction)
+
+        return make
+
+
+def test_weak_initial_codes_are_shown_at_the_first_contrast_and_strong_ones_as_they_are() -> None:
+    codes = np.array([[3.0, 4.0], [30.0, 40.0], [0.0, 0.0]])
+    shown = PosteriorAscent(codes, PosteriorAscentOptions(first_sigma=10.0)).ask(rng_of(0), 0)
+
+    strength = 10.0 * np.sqrt(2)
+    np.testing.assert_allclose(shown.codes[0], strength * np.array([0.6, 0.8]), rtol=1e-6)
+    np.testing.assert_array_equal(shown.codes[1:], codes[1:])
+
+
+def test_codes_come_in_mirrored_pairs_around_the_centre() -> None:
+    optimizer = PosteriorAscent(initial_codes(5), PosteriorAscentOptions(population_size=6))
+    advance(optimizer, 3)
+    codes = optimizer.ask(rng_of(9), first_id=0).codes
+    middles = (codes[:3] + codes[3:]) / 2
+
+    np.testing.assert_allclose(middles, np.broadcast_to(middles[0], middles.shape), atol=1e-5)
+
+
+def test_nothing_that_can_be_predicted_leaves_the_spread_nearly_as_it_was() -> None:
+    luck = np.random.default_rng(0)
+    silent = PosteriorAscent(initial_codes(20))
+    advance(silent, 30, objective=lambda codes: luck.standard_normal(len(codes)))
+    heard = PosteriorAscent(initial_codes(20))
+    advance(heard, 30)
+
+    assert silent.summary()["sigma"] > 0.75 * PosteriorAscentOptions().first_sigma
+    assert heard.summary()["sigma"] < 0.6 * PosteriorAscentOptions().first_sigma
+
+
+def test_repeats_count_for_more_than_single_presentations() -> None:
+    # Two codes disagree with all others; only what was shown often is believed.
+    codes = initial_codes(40)
+    scores = distance_score(codes)
+    scores[:2] += 40.0
+    seen_often, seen_once = np.ones(40, np.int64), np.ones(40, np.int64)
+    seen_often[:2] = 400
+    moved = []
+    for n_valid in (seen_often, seen_once):
+        options = PosteriorAscentOptions(first_sigma=0.3, last_sigma=0.1)
+        optimizer = PosteriorAscent(codes, options)
+        shown = optimizer.ask(rng_of(0), first_id=0)
+        optimizer.tell(shown.ids, shown.codes, scores, n_valid)
+        following = optimizer.ask(rng_of(1), first_id=100)
+        moved.append(following.codes.mean(axis=0) @ codes[:2].mean(axis=0))
+
+    assert moved[0] != moved[1]
+
+
+@pytest.mark.parametrize("problem", ["length", "no values"])
+def test_a_metric_that_does_not_fit_is_refused(problem: str) -> None:
+    basis = metric_of(12 if problem == "no values" else 8)
+    metric = Basis(basis.vectors) if problem == "no values" else basis
+    with pytest.raises(OptimizerOptionError, match="metric"):
+        PosteriorAscent(initial_codes(3), PosteriorAscentOptions(metric=metric))
