@@ -103,6 +103,7 @@ def test_a_rig_that_answers_one_image_late_is_found_by_the_responses_alone(lab: 
 
 
 def test_an_audit_process_that_is_killed_is_reported_and_begins_anew(lab: Lab) -> None:
+    lab.misbehave("patient")
     run = lab.start(*VIRTUAL, ENDLESS)
     lab.wait_for_state("running")
     block = lab.status().block

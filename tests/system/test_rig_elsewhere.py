@@ -116,7 +116,7 @@ def test_a_daemon_that_is_killed_can_go_on_with_the_same_adapter(lab: Lab) -> No
 
 
 def test_a_rig_that_was_lost_on_the_way_is_connected_to_anew(lab: Lab) -> None:
-    with adapter(lab) as there:
+    with adapter(lab, "--silence-limit-s", "4") as there:
         lab.hold_at(place := "1:0:20")
         run = lab.start(*VIRTUAL, ENDLESS, there.override)
         lab.wait_until_held(place)

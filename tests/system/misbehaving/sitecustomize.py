@@ -8,7 +8,8 @@ process sends, receives or shows is changed at the last moment.
 Two faults come at a place instead, so that no test depends on how fast a machine is:
 `killed_at=BLOCK:PART:N` kills the daemon when N presentations of that part were shown, and
 `held_at=BLOCK:PART:N` has the stimulus process stay there, answering and obeying as ever, until the
-file is told that it is released.
+file is told that it is released. `patient` has the daemon wait for its audit, which comes after
+all other processes, for as long as the machine is busy.
 """
 
 import json
@@ -31,6 +32,7 @@ FAILS_AFTER = 40
 WRONG_AT = 7
 KILLED_AT = "killed_at="
 HELD_AT = "held_at="
+PATIENT = "patient"
 PATIENCE_S = 600.0
 LOOK_AGAIN_S = 0.02
 
@@ -236,6 +238,13 @@ def wait_for_the_held() -> None:
     screen.SLACK_S = PATIENCE_S
 
 
+def wait_for_the_audit() -> None:
+    """Let the daemon bear an audit that is late: the machine is busy."""
+    from controller.daemon import audit
+
+    audit.KEEP_UP_S = audit.CONCLUDE_S = PATIENCE_S
+
+
 def told(what: str) -> set[str]:
     """Return what the file was told: each `fault` that came, or was `released`."""
     path = Path(os.environ.get("MISBEHAVIOUR", ""))
@@ -255,6 +264,8 @@ if "controller.daemon" in sys.orig_argv:
             misbehave_as_daemon(name)
     if HELD_AT in os.environ.get("MISBEHAVE", ""):
         wait_for_the_held()
+    if PATIENT in FAULTS:
+        wait_for_the_audit()
 if "rig_adapters.stimulus" in sys.orig_argv:
     for name in FAULTS:
         misbehave_as_display(name)
