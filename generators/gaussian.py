@@ -20,8 +20,8 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy import fft
 
 from generators.base import checked_codes, checked_pictures, gaussian_codes
 from generators.errors import SettingsError
@@ -177,13 +177,13 @@ class GaussianGenerator:
         codes = np.empty((len(pixels), self.code_dim), dtype=np.float32)
         for row, picture in enumerate(pixels):
             by_axis = np.moveaxis(np.tensordot(picture, self._colour_basis, axes=(2, 0)), 2, 0)
-            coefficients = fft.dctn(by_axis, type=2, norm="ortho", axes=(1, 2)) - self._mean
+            coefficients = scipy.fft.dctn(by_axis, type=2, norm="ortho", axes=(1, 2)) - self._mean
             codes[row] = coefficients.reshape(-1)[self._index] / self._gains
         return codes
 
     def _pixels(self, code: NDArray[np.float32]) -> NDArray[np.float32]:
         coefficients = self._mean.copy()
         coefficients.flat[self._index] += code * self._gains
-        by_axis = fft.idctn(coefficients, type=2, norm="ortho", axes=(1, 2), overwrite_x=True)
+        by_axis = scipy.fft.idctn(coefficients, type=2, norm="ortho", axes=(1, 2), overwrite_x=True)
         pixels: NDArray[np.float32] = np.tensordot(by_axis, self._colour_basis, axes=(0, 1))
         return pixels

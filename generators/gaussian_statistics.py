@@ -23,8 +23,8 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy import fft
 
 from generators.errors import SettingsError, WeightsError
 
@@ -88,7 +88,7 @@ def to_coefficients(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     """
     scaled = images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-    coefficients: NDArray[np.float32] = fft.dctn(
+    coefficients: NDArray[np.float32] = scipy.fft.dctn(
         scaled.transpose(0, 3, 1, 2), type=2, norm="ortho", axes=(2, 3)
     )
     return coefficients

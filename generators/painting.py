@@ -8,8 +8,8 @@ these tools is decided in `generators.scenes`.
 from functools import lru_cache
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 Field = NDArray[np.float32]
 """``(size, size)`` float32."""
@@ -45,13 +45,13 @@ def noise(
         angle_rad: direction of the grain.
 
     """
-    along_y = fft.fftfreq(size)[:, None]
-    along_x = fft.rfftfreq(size)[None, :]
+    along_y = scipy.fft.fftfreq(size)[:, None]
+    along_x = scipy.fft.rfftfreq(size)[None, :]
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     radius = np.hypot(stretch * (c * along_x + s * along_y), c * along_y - s * along_x)
     radius[0, 0] = np.inf
     white = rng.standard_normal((2, *radius.shape))
-    field = fft.irfft2((white[0] + 1j * white[1]) * radius**-slope, s=(size, size))
+    field = scipy.fft.irfft2((white[0] + 1j * white[1]) * radius**-slope, s=(size, size))
     standard: Field = ((field - field.mean()) / field.std()).astype(np.float32)
     return standard
 
@@ -142,7 +142,7 @@ def shade(height: Field, towards: NDArray[np.float32], relief: float = 1.0) -> F
 def blurred(field: Field, width: float) -> Field:
     """Gaussian blur; `width` is the standard deviation as a fraction of half the picture."""
     sigma_px = width * field.shape[0] / 2.0
-    smooth: Field = ndimage.gaussian_filter(field, sigma_px, mode="nearest")
+    smooth: Field = scipy.ndimage.gaussian_filter(field, sigma_px, mode="nearest")
     return smooth
 
 

@@ -6,9 +6,9 @@ colour, many scales), not to fool a person. Choosing among them is `generators.p
 """
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.spatial import KDTree
 
 from generators.painting import (
     Colour,
@@ -129,7 +129,7 @@ def cells(size: int, rng: np.random.Generator) -> Picture:
     centres = rng.uniform(-1.15, 1.15, size=(n_cells, 2)).astype(np.float32)
     bent_x = x + 0.05 * noise(size, 2.0, rng)
     bent_y = y + 0.05 * noise(size, 2.0, rng)
-    found = KDTree(centres).query(np.stack([bent_x, bent_y], axis=-1), k=2)
+    found = scipy.spatial.KDTree(centres).query(np.stack([bent_x, bent_y], axis=-1), k=2)
     distances, nearest = np.asarray(found[0], dtype=np.float32), np.asarray(found[1])
     gap = distances[..., 1] - distances[..., 0]
     pebble = np.sqrt(np.clip(gap * np.sqrt(n_cells) / 1.4, 0.0, 1.0))

@@ -67,9 +67,12 @@ class RunningAudit:
                 "machine is overloaded"
             )
 
-    async def conclude(self, committed: int) -> str:
-        """Wait for the audit of the last block, within bounds; say what was found in all."""
-        await self._audited(committed, CONCLUDE_S)
+    async def conclude(self, committed: int, *, hopeless: bool = False) -> str:
+        """Wait for the audit of the last block, within bounds; say what was found in all.
+
+        `hopeless`: that block will not be in the log, so it is not waited for.
+        """
+        await self._audited(committed, 0.0 if hopeless else CONCLUDE_S)
         text = f"audited {self.audited} of {committed} generations, "
         if self.differing:
             text += f"differences in blocks {', '.join(map(str, self.differing))}"

@@ -259,7 +259,8 @@ class Daemon:
             if refusals.total:
                 with contextlib.suppress(SessionLogError, OSError):
                     await self._logbook.event("refused messages", refusals.summary())
-        await self._conclude_audit()
+        # What a disk did not take in the end is not there to be audited.
+        await self._conclude_audit(hopeless=self._given_up and status == "fail")
         try:
             await self._logbook.finish(status, reason)
         except (SessionLogError, OSError):
@@ -271,10 +272,10 @@ class Daemon:
         """Pause at the end of the block: the scores of this session cannot be trusted."""
         await self._alarm("audit alarm", text, pause=True)
 
-    async def _conclude_audit(self) -> None:
+    async def _conclude_audit(self, *, hopeless: bool) -> None:
         if self._audit is None or self._session is None:
             return
-        text = await self._audit.conclude(self._session.block)
+        text = await self._audit.conclude(self._session.block, hopeless=hopeless)
         logger.info("%s", text)
         # A disk that has no room for this may have some for the end.
         with contextlib.suppress(SessionLogError, OSError):

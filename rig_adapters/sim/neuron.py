@@ -14,7 +14,6 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rig_adapters.sim.oriented_energy import N_ENERGIES, EarlyResponse, early_response
 from rig_adapters.sim.patterns import KINDS, Kind, preferred_picture, textures
@@ -59,9 +58,9 @@ class SimulatedNeuron:
         power = np.square(early.contrast.astype(np.float64))
         # Naka & Rushton 1966, with exponent 2.
         drive = power / (power + _HALF_CONTRAST**2)
-        tuned = special.expit(
-            _ODDS_AT_NONE + (_ODDS_AT_PREFERRED - _ODDS_AT_NONE) * self.match(early)
-        )
+        log_odds = _ODDS_AT_NONE + (_ODDS_AT_PREFERRED - _ODDS_AT_NONE) * self.match(early)
+        # The logistic function, which overflows nowhere when it is written so.
+        tuned = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
         room = self.settings.max_rate_hz - self.settings.spontaneous_hz
         evoked: npt.NDArray[np.float64] = room * drive * tuned
         return evoked

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from rig_adapters.sim.retina import PATCH_PX, Floats
 
@@ -36,10 +35,8 @@ def early_response(patches: Floats) -> EarlyResponse:
     """Return the features of `patches` (n, 3, PATCH_PX, PATCH_PX); see `retina.patches`."""
     weighted = patches * np.array([1.0, _COLOUR_GAIN, _COLOUR_GAIN], np.float32)[:, None, None]
     contrast: Floats = np.sqrt(np.mean(np.square(weighted), axis=(1, 2, 3)))
-    spectrum = fft.fft2(patches[:, 0])
-    amplitudes = np.stack(
-        [np.abs(fft.ifft2(spectrum * band, overwrite_x=True)) for band in _FILTERS], axis=1
-    )
+    spectrum = np.fft.fft2(patches[:, 0])
+    amplitudes = np.stack([np.abs(np.fft.ifft2(spectrum * band)) for band in _FILTERS], axis=1)
     energies: Floats = _pooled(np.square(amplitudes), _POOLING)
     around = energies.mean(axis=1, keepdims=True)
     normal = energies / (np.float32(_SEMI_SATURATION**2) + around)
@@ -59,7 +56,7 @@ def _pooled(maps: Floats, weights: Floats) -> Floats:
 
 def _filters() -> npt.NDArray[np.complex64]:
     """Spectra (scales * orientations, PATCH_PX, PATCH_PX) of one-sided Gabors, 1 octave wide."""
-    frequency = fft.fftfreq(PATCH_PX) * PATCH_PX
+    frequency = np.fft.fftfreq(PATCH_PX) * PATCH_PX
     fy, fx = frequency[:, None], frequency[None, :]
     bands = []
     for cycles in CYCLES_PER_FIELD:

@@ -32,11 +32,11 @@ def textures(n: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
     Amplitudes fall as f^-a with a from 1 (Field 1987) to 1.8 (pictures of few large things).
     """
-    frequency = np.hypot(np.fft.fftfreq(PICTURE_PX)[:, None], np.fft.fftfreq(PICTURE_PX)[None, :])
+    frequency = np.hypot(np.fft.fftfreq(PICTURE_PX)[:, None], np.fft.rfftfreq(PICTURE_PX)[None, :])
     slopes = rng.uniform(1.0, 1.8, (n, 1, 1, 1))
     amplitude = np.maximum(frequency, 1.0 / PICTURE_PX) ** -slopes
     noise = rng.standard_normal((n, 3, PICTURE_PX, PICTURE_PX))
-    fields = np.fft.ifft2(np.fft.fft2(noise) * amplitude).real
+    fields = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=noise.shape[2:])
     fields -= fields.mean(axis=(2, 3), keepdims=True)
     fields /= fields.std(axis=(2, 3), keepdims=True)
     # Most of the variance of natural pictures is light and dark, not colour.

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
-import scipy
 import zmq
 
 from rig_adapters.errors import RemoteProtocolError
@@ -184,7 +183,7 @@ def _configured(settings: SimRigSettings, simulation: Simulation) -> m.RigConfig
             for neuron in simulation.neurons
         ),
         capabilities=frozenset(("sync", "fixation")),
-        versions={"numpy": np.__version__, "scipy": scipy.__version__},
+        versions={"numpy": np.__version__},
     )
 
 

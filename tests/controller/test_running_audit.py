@@ -34,6 +34,13 @@ class Told:
         self.news.set()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may keep an audit waiting for longer than a session would."""
+    for name in ("KEEP_UP_S", "CONCLUDE_S"):
+        monkeypatch.setattr(f"controller.daemon.audit.{name}", 120.0)
+
+
 Scene = Callable[[RunningAudit, Told], Awaitable[None]]
 
 
@@ -122,6 +129,19 @@ def test_an_audit_that_is_behind_is_reported_once_and_holds_nothing_up(
         assert len(told.troubles) == 1
         assert "4 generations behind" in told.troubles[0]
         assert (await running.conclude(BLOCKS)).startswith("audited 0 of 4 generations")
+
+    playing(unfinished, scene)
+
+
+def test_a_block_that_no_disk_took_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, unfinished: Path
+) -> None:
+    instead(monkeypatch, "import time; time.sleep(1000)")
+    monkeypatch.setattr("controller.daemon.audit.CONCLUDE_S", 1e6)
+
+    async def scene(running: RunningAudit, _told: Told) -> None:
+        text = await running.conclude(BLOCKS, hopeless=True)
+        assert text.startswith("audited 0 of 4 generations")
 
     playing(unfinished, scene)
 

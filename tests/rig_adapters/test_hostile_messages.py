@@ -110,7 +110,7 @@ def test_whatever_a_stranger_says_is_refused_and_the_conversation_stays(
     made = Hostile(frames_of(CODEC, examples.RIG), np.random.default_rng(seed))
     for _ in range(60):
         stranger.send_multipart(made.message())
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while listener.refusals.total < before + 60:
         assert listener.receive(0.002) is None
         assert time.monotonic() < deadline_s, "messages were lost"
@@ -249,7 +249,7 @@ def test_a_peer_that_floods_does_not_keep_the_daemon_from_its_other_work(
         context = zmq.asyncio.Context()
         router = context.socket(zmq.ROUTER)
         router.bind(f"ipc://{tmp_path / 'peer'}")
-        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat(interval_s=60))
         await link.send(CONFIGURE)
         daemon, *_ = await asyncio.wait_for(router.recv_multipart(), 5)
         pong = CODEC.encode(m.Pong(token=1, host_time_s=0.0))
@@ -268,9 +268,10 @@ def test_a_peer_that_floods_does_not_keep_the_daemon_from_its_other_work(
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert len(heard) < 10
-        with pytest.raises(RigTimeout):
-            await link.receive(0.2)
-        assert len(heard) == 500
+        async with asyncio.timeout(60):
+            while len(heard) < 500:
+                with pytest.raises(RigTimeout):
+                    await link.receive(0.05)
         await link.close()
         router.close(linger=0)
         context.term()

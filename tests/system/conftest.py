@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,9 +37,11 @@ VIRTUAL = (
 )
 """Overrides that turn the template into a session of a second or two."""
 
-LONG_BLOCKS = ("scoring.repeats=60", "stopping.max_generations=50")
-"""Overrides that make a block last some seconds, so that something can happen within."""
+ENDLESS = "stopping.max_generations=10000"
+"""Override for a session that no test outlives."""
 
+PATIENCE_S = 120.0
+"""How long anything may take: so long as no machine needs that works at all."""
 
 Found = TypeVar("Found")
 
@@ -64,12 +66,34 @@ class Lab:
         self.environment["MISBEHAVIOUR"] = str(told)
         return told
 
+    def hold_at(self, *places: str) -> None:
+        """Have the stimulus process stay at each `BLOCK:PART:N` until it is released."""
+        self.misbehave(*(f"held_at={place}" for place in places))
+
+    def wait_until_held(self, place: str) -> None:
+        """Wait until the session is at `place`, and the daemon knows how many were shown."""
+        told = self.folder / "misbehaviour.jsonl"
+        fault = json.dumps({"fault": f"held_at={place}"})
+        shown = int(place.split(":")[-1])
+
+        def held() -> bool:
+            self._goes_on(f"it was at {place}")
+            there = told.is_file() and fault in told.read_text(encoding="utf-8")
+            return there and self.status().presentations_done == shown
+
+        wait_for(held, place)
+
+    def release(self, place: str) -> None:
+        """Let the stimulus process go on from `place`."""
+        with (self.folder / "misbehaviour.jsonl").open("a", encoding="utf-8") as told:
+            told.write(json.dumps({"released": f"held_at={place}"}) + "\n")
+
     def behave(self) -> None:
         """Have the processes of later sessions behave again."""
         self.environment["MISBEHAVE"] = ""
 
     def neuroloop(
-        self, *arguments: str, timeout_s: float = 120
+        self, *arguments: str, timeout_s: float = PATIENCE_S
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
@@ -127,7 +151,9 @@ class Lab:
     def card(self) -> dict[str, object] | None:
         """The card of the running session, once there is one."""
         for path in self.runtime.glob("neuroloop-*/*/session.json"):
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            # A session that ends takes it along.
+            with suppress(FileNotFoundError):
+                return dict(json.loads(path.read_text(encoding="utf-8")))
         return None
 
     def daemon_pid(self) -> int:
@@ -149,7 +175,11 @@ class Lab:
                     found[name] = child.pid
         return found
 
-    def status(self) -> SessionStatus | None:
+    def status(self) -> SessionStatus:
+        """How the running session is going, as soon as it can be asked."""
+        return wait_for(self.status_if_any, "an answer of the session")
+
+    def status_if_any(self) -> SessionStatus | None:
         """How the running session is going; None while it cannot be asked."""
         card = self.card()
         if card is None:
@@ -163,35 +193,43 @@ class Lab:
     def command(self, command: Message) -> None:
         """Give the running session a command; at once, unlike a new process."""
         card = wait_for(self.card, "the session's card")
-        with ControlClient(f"ipc://{card['runtime']}/control") as client:
+        with ControlClient(f"ipc://{card['runtime']}/control", PATIENCE_S) as client:
             client.request(command)
 
-    def wait_for_state(self, state: str, timeout_s: float = 60) -> SessionStatus:
-        """Wait until the session is in `state`."""
+    def wait_for_status(self, wanted: Callable[[SessionStatus], bool], what: str) -> SessionStatus:
+        """Wait until the session goes as is `wanted`; it must not pass through that and on."""
 
         def reached() -> SessionStatus | None:
-            ended = [p for p in self.started if p.poll() is not None]
-            assert not ended, f"the session ended before {state}: {self.daemon_log()}"
-            status = self.status()
-            return status if status is not None and status.state == state else None
+            self._goes_on(what)
+            status = self.status_if_any()
+            return status if status is not None and wanted(status) else None
 
-        return wait_for(reached, f"state {state}", timeout_s)
+        return wait_for(reached, what)
+
+    def wait_for_state(self, state: str) -> SessionStatus:
+        """Wait until the session is in `state`, where it has to stay by itself."""
+        return self.wait_for_status(lambda status: status.state == state, f"state {state}")
+
+    def wait_for_block(self, block: int) -> SessionStatus:
+        """Wait until so many blocks are complete."""
+        return self.wait_for_status(lambda status: status.block >= block, f"block {block}")
+
+    def _goes_on(self, before: str) -> None:
+        ended = [process for process in self.started if process.poll() is not None]
+        assert not ended, f"the session ended before {before}: {self.daemon_log()}"
 
     def wait_until_presenting(self) -> None:
         """Wait until a block is being shown, of which more than half is still to come."""
 
-        def presenting() -> bool:
-            status = self.status()
-            return status is not None and (
-                0 < status.presentations_done < status.presentations_planned / 2
-            )
+        def presenting(status: SessionStatus) -> bool:
+            return 0 < status.presentations_done < status.presentations_planned / 2
 
-        wait_for(presenting, "the first presentations")
+        self.wait_for_status(presenting, "the first presentations")
 
     def is_clean(self) -> None:
         """Assert that no process and no socket of these sessions is left."""
         try:
-            wait_for(lambda: not self.processes(), "the end of all processes", 30)
+            wait_for(lambda: not self.processes(), "the end of all processes", 60)
         except AssertionError as error:
             left = [(process.pid, process.cmdline()) for process in self.processes()]
             raise AssertionError(f"processes left behind: {left}") from error
@@ -214,6 +252,21 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
+    """The log of a session that ended well, for all tests that only read one."""
+    with open_lab(tmp_path_factory.mktemp("finished")) as lab:
+        return lab.run(*VIRTUAL)
+
+
+@pytest.fixture
+def own(lab: Lab, finished: LogReader) -> LogReader:
+    """The same log as one of the lab's own, for tests that change it or go on from it."""
+    folder = finished.path.parent
+    shutil.copytree(folder, lab.folder / "runs" / folder.name)
+    return lab.the_log()
+
+
 @contextmanager
 def open_lab(folder: Path) -> Iterator[Lab]:
     """Open a lab, and see in the end that its sessions have left nothing behind."""
@@ -224,7 +277,7 @@ def open_lab(folder: Path) -> Iterator[Lab]:
     try:
         yield lab
         for process in lab.started:
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE_S)
         lab.is_clean()
         wait_for(lambda: not _left_behind(screens), "X servers to take their sockets along")
     finally:
@@ -238,7 +291,7 @@ def open_lab(folder: Path) -> Iterator[Lab]:
         shutil.rmtree(runtime, ignore_errors=True)
 
 
-def wait_for(look: Callable[[], Found | None], what: str, timeout_s: float = 60) -> Found:
+def wait_for(look: Callable[[], Found | None], what: str, timeout_s: float = PATIENCE_S) -> Found:
     """Return what `look` finds as soon as it finds something."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:

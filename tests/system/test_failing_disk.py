@@ -12,11 +12,13 @@ from sessions.checks import run_checks
 from sessions.reader import LogReader
 from sessions.testing.faulty_disk import SYNCS, WRITES, delay, error, faulty_disk
 
-from .conftest import VIRTUAL, Lab, open_lab, wait_for
+from .conftest import PATIENCE_S, VIRTUAL, Lab, open_lab, wait_for
 
 pytestmark = pytest.mark.system
 
-GENERATIONS = 8
+GENERATIONS = 6
+PLACE = "2:0:10"
+"""Where the disk begins to fail."""
 SETTINGS = (*VIRTUAL, f"stopping.max_generations={GENERATIONS}")
 
 
@@ -35,10 +37,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
 
 
 def start(lab: Lab) -> tuple["subprocess.Popen[str]", Path]:
-    """Start a session, and return with its folder when it has shown some blocks."""
+    """Start a session, and return with its folder where it is held."""
+    lab.hold_at(PLACE)
     run = lab.start(*SETTINGS)
-    lab.wait_for_state("running")
-    wait_for(lambda: lab.status().block >= 2, "two generations")
+    lab.wait_until_held(PLACE)
     (log,) = lab.logs()
     return run, log.parent
 
@@ -61,6 +63,7 @@ def test_a_session_waits_for_a_failing_disk_and_goes_on_as_if_nothing_had_been(
 ) -> None:
     run, folder = start(lab)
     with faulty_disk(lab.daemon_pid(), folder, calls, error(name)):
+        lab.release(PLACE)
         held = lab.wait_for_state("paused")
         assert words in held.message
         assert remedy in held.message
@@ -69,7 +72,7 @@ def test_a_session_waits_for_a_failing_disk_and_goes_on_as_if_nothing_had_been(
         wait_for(lambda: lab.daemon_log().count("running → paused") == 2, "a new try")
         lab.wait_for_state("paused")
     assert lab.neuroloop("resume").returncode == 0
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     disturbed = lab.the_log()
@@ -80,9 +83,10 @@ def test_a_session_waits_for_a_failing_disk_and_goes_on_as_if_nothing_had_been(
 def test_a_session_killed_while_it_waits_for_the_disk_loses_nothing(lab: Lab) -> None:
     run, folder = start(lab)
     with faulty_disk(lab.daemon_pid(), folder, SYNCS, error("EIO")):
+        lab.release(PLACE)
         held = lab.wait_for_state("paused")
         os.kill(lab.daemon_pid(), signal.SIGKILL)
-        run.communicate(timeout=60)
+        run.communicate(timeout=PATIENCE_S)
 
     assert lab.the_log().generations_committed >= held.block
     done = lab.neuroloop("resume", str(folder))
@@ -95,11 +99,9 @@ def test_a_disk_that_takes_half_a_second_for_each_sync_slows_a_session_and_no_mo
 ) -> None:
     run, folder = start(lab)
     with faulty_disk(lab.daemon_pid(), folder, SYNCS, delay(0.5)):
-        begun = lab.status().block
-        wait_for(lambda: lab.status().block >= begun + 2, "more generations")
-        assert lab.status().state == "running"
-        assert "the disk took" in lab.status().message
-    output, _ = run.communicate(timeout=60)
+        lab.release(PLACE)
+        assert "the disk took" in lab.wait_for_block(4).message
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     slow = lab.the_log()

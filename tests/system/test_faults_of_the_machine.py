@@ -8,19 +8,18 @@ import pytest
 
 from sessions.checks import run_checks
 
-from .conftest import VIRTUAL, Lab, wait_for
+from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab
 
 pytestmark = pytest.mark.system
 
-HEARTBEAT_S = 0.06
+HEARTBEAT_S = 0.5
 SILENCE_LIMIT_S = 3 * HEARTBEAT_S + 5.0
 """How long a peer bears the silence of its daemon."""
 
 
 def test_a_suspended_machine_goes_on_where_it_stood(lab: Lab) -> None:
-    run = lab.start(*VIRTUAL, f"rig.heartbeat_s={HEARTBEAT_S}", "stopping.max_generations=10000")
-    lab.wait_for_state("running")
-    wait_for(lambda: lab.status().block >= 2, "two generations")
+    run = lab.start(*VIRTUAL, f"rig.heartbeat_s={HEARTBEAT_S}", ENDLESS)
+    lab.wait_for_block(2)
     processes = [lab.daemon_pid(), *lab.children().values()]
 
     for pid in processes:
@@ -30,9 +29,8 @@ def test_a_suspended_machine_goes_on_where_it_stood(lab: Lab) -> None:
     for pid in processes:
         os.kill(pid, signal.SIGCONT)
 
-    block = wait_for(lab.status, "an answer").block
-    wait_for(lambda: (s := lab.status()) and s.block > block, "another generation")
+    lab.wait_for_block(lab.status().block + 1)
     assert lab.neuroloop("stop").returncode == 0
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 0, output
     assert [f.message for f in run_checks(lab.the_log()) if f.severity == "error"] == []

@@ -8,18 +8,17 @@ import signal
 
 import pytest
 
-from .conftest import VIRTUAL, Lab, wait_for
+from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
 
 def test_a_killed_daemon_takes_its_processes_along_and_its_log_opens(lab: Lab) -> None:
-    run = lab.start(*VIRTUAL, "stopping.max_generations=10000")
-    lab.wait_for_state("running")
-    wait_for(lambda: lab.status().block >= 2, "two generations")
+    run = lab.start(*VIRTUAL, ENDLESS)
+    lab.wait_for_block(2)
 
     os.kill(lab.daemon_pid(), signal.SIGKILL)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 4, output
     assert "the daemon was killed by SIGKILL" in output
@@ -29,7 +28,7 @@ def test_a_killed_daemon_takes_its_processes_along_and_its_log_opens(lab: Lab) -
 
 
 def test_a_killed_terminal_leaves_the_session_running(lab: Lab) -> None:
-    run = lab.start(*VIRTUAL, "stopping.max_generations=10000")
+    run = lab.start(*VIRTUAL, ENDLESS)
     lab.wait_for_state("running")
     block = lab.status().block
 

@@ -9,7 +9,7 @@ import pytest
 
 from sessions.checks import run_checks
 
-from .conftest import Lab, wait_for
+from .conftest import PATIENCE_S, Lab, wait_for
 
 pytestmark = [pytest.mark.system]
 
@@ -47,7 +47,7 @@ def test_an_interrupt_closes_the_window_and_the_virtual_screen(
     lab.wait_until_presenting()
 
     run.send_signal(number)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 3, output
     end = lab.the_log().end
@@ -57,11 +57,10 @@ def test_an_interrupt_closes_the_window_and_the_virtual_screen(
 
 def test_ctrl_c_while_the_window_opens_leaves_nothing_behind(lab: Lab) -> None:
     run = lab.start(*ENDLESS)
-    lab.wait_for_state("preparing")
     wait_for(lab.children, "the stimulus process")
 
     run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 3, output
 
@@ -74,7 +73,7 @@ def test_a_kill_leaves_no_virtual_screen_behind(lab: Lab, victim: str) -> None:
     pid = pid_of(lab, victim)
     if pid is None:
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=60)
+        run.communicate(timeout=PATIENCE_S)
         pytest.skip("there is a real screen here, so no virtual one to kill")
 
     stimulus = lab.children()[STIMULUS]
@@ -84,7 +83,7 @@ def test_a_kill_leaves_no_virtual_screen_behind(lab: Lab, victim: str) -> None:
         wait_for(lambda: lab.children().get(STIMULUS, stimulus) != stimulus, "another window")
         lab.wait_for_state("running")
         run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == (4 if victim == "daemon" else 3), output
     told = {

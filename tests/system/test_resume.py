@@ -17,14 +17,12 @@ from sessions.journal import blocks_with_journals
 from sessions.reader import LogReader
 from sessions.recover import recover
 
-from .conftest import VIRTUAL, Lab, wait_for
+from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
-LONG = (*VIRTUAL, "stopping.max_generations=8", "scoring.repeats=12")
-"""Blocks of about a second, so that a kill comes within one."""
-
-FOUR = (*LONG, "stopping.max_generations=4")
+FOUR = (*VIRTUAL, "stopping.max_generations=4", "scoring.repeats=4")
+"""Four blocks of 200 presentations."""
 
 
 def codes_of_an_uninterrupted_run_differ(log: LogReader) -> list[str]:
@@ -41,7 +39,7 @@ def cut_off(lab: Lab, *overrides: str, at: str) -> Path:
     """Run a session whose daemon is killed at `BLOCK:PART:N`; return its folder."""
     told = lab.misbehave(*(f"killed_at={place}" for place in at.split()))
     run = lab.start(*overrides)
-    run.communicate(timeout=120)
+    run.communicate(timeout=PATIENCE_S)
     lab.started.remove(run)
     assert told.is_file(), lab.daemon_log()
     (log,) = lab.logs()
@@ -49,7 +47,7 @@ def cut_off(lab: Lab, *overrides: str, at: str) -> Path:
 
 
 def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: Lab) -> None:
-    folder = cut_off(lab, *LONG, at="3:0:30")
+    folder = cut_off(lab, *FOUR, at="2:0:30")
     with h5py.File(folder / "session.h5", "r") as file:
         committed = int(file.attrs["generations_committed"])
     recovered = recover(folder)
@@ -60,7 +58,7 @@ def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: 
 
     assert done.returncode == 0, done.stderr + lab.daemon_log()
     after = lab.the_log()
-    assert (after.generations_committed, committed >= 3) == (8, True)
+    assert (after.generations_committed, committed >= 2) == (4, True)
     assert errors_in(after) == []
     assert codes_of_an_uninterrupted_run_differ(after) == []
     codes = after.codes(0)
@@ -72,15 +70,15 @@ def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: 
 
 
 def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
-    folder = cut_off(lab, *LONG, "rig.settings.failed_trial_probability=0.3", at="2:0:100")
+    folder = cut_off(lab, *FOUR, "rig.settings.failed_trial_probability=0.3", at="2:0:100")
 
     assert lab.neuroloop("resume", str(folder)).returncode == 0
     shown = lab.the_log().presentations
 
-    # Twelve responses were asked for of each image, and no image got more.
+    # Four responses were asked for of each image, and no image got more.
     for block in np.unique(shown.block):
         completed = shown.image_id[(shown.block == block) & (shown.outcome == "completed")]
-        assert np.unique(completed, return_counts=True)[1].max() <= 12
+        assert np.unique(completed, return_counts=True)[1].max() <= 4
     assert len(np.unique(shown.presentation_id)) == len(shown.presentation_id)
 
 
@@ -93,24 +91,24 @@ def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: 
 
     shown = log.presentations
     assert errors_in(log) == []
-    assert (log.scores.n_valid[log.scores.kind == "generated"] <= 12).all()
+    assert (log.scores.n_valid[log.scores.kind == "generated"] <= 4).all()
     (block,) = set(shown.block[shown.outcome == "set_aside"].tolist())
     for image_id in np.unique(shown.image_id[shown.block == block]):
         mine = (shown.block == block) & (shown.image_id == image_id)
         before = np.count_nonzero(shown.outcome[mine] == "set_aside")
-        # All twelve responses are new, whatever it had before.
-        assert np.count_nonzero(shown.attempt[mine] == 0) >= 12 + before
+        # All four responses are new, whatever it had before.
+        assert np.count_nonzero(shown.attempt[mine] == 0) >= 4 + before
     assert {
         r for r in shown.reason[shown.outcome == "set_aside"] if "whole block" not in r
     } == set()
 
 
 def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab: Lab) -> None:
-    one = (*LONG, "stopping.max_generations=1")
+    one = (*FOUR, "stopping.max_generations=1")
     folder = cut_off(lab, *one, at="0:0:100 0:1:100")
     again = lab.go_on(folder)
-    again.communicate(timeout=60)
-    wait_for(lambda: not lab.processes(), "the end of all processes", 60)
+    again.communicate(timeout=PATIENCE_S)
+    wait_for(lambda: not lab.processes(), "the end of all processes")
 
     assert lab.neuroloop("resume", str(folder)).returncode == 0
     log = lab.the_log()
@@ -122,18 +120,18 @@ def test_a_session_that_is_cut_off_twice_in_a_block_keeps_all_that_was_shown(lab
 
 
 def test_a_session_killed_while_paused_goes_on(lab: Lab) -> None:
-    run = lab.start(*VIRTUAL, "stopping.max_generations=400")
-    lab.wait_for_state("running")
-    wait_for(lambda: lab.status().block >= 2, "two generations")
+    run = lab.start(*VIRTUAL, ENDLESS)
+    lab.wait_for_block(2)
     lab.command(Pause())
     paused = lab.wait_for_state("paused")
     os.kill(lab.daemon_pid(), signal.SIGKILL)
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE_S)
+    lab.started.remove(run)
     (log,) = lab.logs()
 
     done = lab.neuroloop("resume", str(log.parent), "--detach")
     assert done.returncode == 0, done.stderr
-    wait_for(lambda: (lab.status() or paused).block > paused.block, "another generation")
+    lab.wait_for_block(paused.block + 1)
     lab.neuroloop("stop")
     wait_for(lambda: lab.card() is None, "the end of the session")
 
@@ -143,11 +141,11 @@ def test_a_session_killed_while_paused_goes_on(lab: Lab) -> None:
 
 
 def test_an_aborted_session_can_go_on_and_a_complete_one_cannot(lab: Lab) -> None:
-    run = lab.start(*LONG)
-    lab.wait_for_state("running")
-    lab.wait_until_presenting()
+    lab.hold_at(place := "1:0:30")
+    run = lab.start(*FOUR)
+    lab.wait_until_held(place)
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE_S)
     (log,) = lab.logs()
     assert lab.the_log().end is not None
 
@@ -159,7 +157,7 @@ def test_an_aborted_session_can_go_on_and_a_complete_one_cannot(lab: Lab) -> Non
 
 
 def test_a_running_session_is_not_resumed_a_second_time(lab: Lab) -> None:
-    run = lab.start(*VIRTUAL, "stopping.max_generations=400")
+    run = lab.start(*VIRTUAL, ENDLESS)
     lab.wait_for_state("running")
     (log,) = lab.logs()
 
@@ -168,4 +166,4 @@ def test_a_running_session_is_not_resumed_a_second_time(lab: Lab) -> None:
     assert done.returncode == 5
     assert "is still running" in done.stderr
     lab.neuroloop("stop", "--now")
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE_S)

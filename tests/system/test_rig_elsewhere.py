@@ -1,7 +1,6 @@
 """Sessions with a rig adapter that was started by hand and is reached over loopback TCP."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -14,8 +13,9 @@ import pytest
 
 from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from sessions.checks import run_checks
+from sessions.reader import LogReader
 
-from .conftest import LONG_BLOCKS, VIRTUAL, Lab, wait_for
+from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -43,7 +43,7 @@ class Adapter:
     def interrupt(self) -> str:
         """End it as its user does; return all that it said."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0
+        assert self.process.wait(PATIENCE_S) == 0
         return self.said()
 
 
@@ -62,16 +62,17 @@ def adapter(lab: Lab, *arguments: str) -> Iterator[Adapter]:
         process.wait()
 
 
-def test_a_session_over_encrypted_loopback_is_that_of_a_local_rig(lab: Lab) -> None:
-    local = lab.run(*VIRTUAL)
+def test_a_session_over_encrypted_loopback_is_that_of_a_local_rig(
+    lab: Lab, finished: LogReader
+) -> None:
     rig, daemon = acquainted(lab.folder)
     with adapter(lab, "--keys", str(rig)) as there:
         log = lab.run(*VIRTUAL, there.override, f"rig.keys={daemon}")
         said = there.interrupt()
     assert [f.message for f in run_checks(log) if f.severity == "error"] == []
-    np.testing.assert_array_equal(log.codes(0).code, local.codes(0).code)
-    np.testing.assert_array_equal(log.scores.score, local.scores.score)
-    np.testing.assert_array_equal(log.spikes.rig_time_s, local.spikes.rig_time_s)
+    np.testing.assert_array_equal(log.codes(0).code, finished.codes(0).code)
+    np.testing.assert_array_equal(log.scores.score, finished.scores.score)
+    np.testing.assert_array_equal(log.spikes.rig_time_s, finished.spikes.rig_time_s)
     assert "admitted daemon from 127.0.0.1" in said
     assert "refused" not in said
     assert not (log.path.parent / "rig.log").exists()
@@ -97,18 +98,15 @@ def test_a_machine_that_the_rig_does_not_know_gets_no_session_and_the_operator_a
 
 def test_a_daemon_that_is_killed_can_go_on_with_the_same_adapter(lab: Lab) -> None:
     with adapter(lab, "--silence-limit-s", "4") as there:
-        run = lab.start(*VIRTUAL, *LONG_BLOCKS, there.override, "rig.heartbeat_s=0.5")
-        lab.wait_for_state("running")
-        lab.wait_until_presenting()
-        os.kill(lab.daemon_pid(), signal.SIGKILL)
-        run.communicate(timeout=60)
+        lab.misbehave("killed_at=1:0:20")
+        run = lab.start(*VIRTUAL, ENDLESS, there.override)
+        run.communicate(timeout=PATIENCE_S)
         there.waits_again()
         assert there.process.poll() is None
         (log,) = lab.logs()
         lab.started.remove(run)
         assert lab.neuroloop("resume", str(log.parent), "--detach").returncode == 0
-        lab.wait_for_state("running")
-        lab.wait_until_presenting()
+        lab.wait_for_block(2)
         assert lab.neuroloop("stop", "--now").returncode == 0
         wait_for(lambda: lab.card() is None, "the end of the session")
         end = lab.the_log().end
@@ -118,18 +116,17 @@ def test_a_daemon_that_is_killed_can_go_on_with_the_same_adapter(lab: Lab) -> No
 
 
 def test_a_rig_that_was_lost_on_the_way_is_connected_to_anew(lab: Lab) -> None:
-    with adapter(lab) as there:
-        run = lab.start(*VIRTUAL, *LONG_BLOCKS, there.override, "rig.heartbeat_s=0.5")
-        lab.wait_for_state("running")
-        lab.wait_until_presenting()
+    with adapter(lab, "--silence-limit-s", "4") as there:
+        lab.hold_at(place := "1:0:20")
+        run = lab.start(*VIRTUAL, ENDLESS, there.override)
+        lab.wait_until_held(place)
         there.process.send_signal(signal.SIGSTOP)
         lab.wait_for_state("interrupted")
         # It was not this session's to end; it finds its daemon gone, and waits for another.
         there.process.send_signal(signal.SIGCONT)
-        lab.wait_for_state("running")
-        lab.wait_until_presenting()
+        lab.wait_for_block(2)
         assert lab.neuroloop("stop", "--now").returncode == 0
-        output, _ = run.communicate(timeout=60)
+        output, _ = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 3, output
         text = " ".join(lab.the_log().events.text)
         assert "the rig adapter gave no sign of life for" in text

@@ -15,30 +15,28 @@ from controller.control.messages import Pause, Resume, SessionStatus, Stop
 from sessions.journal import blocks_with_journals
 from sessions.reader import LogReader
 
-from .conftest import VIRTUAL, Lab, wait_for
+from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab, wait_for
 from .test_real_screen import QUICK
 from .test_resume import codes_of_an_uninterrupted_run_differ, errors_in
 
 pytestmark = pytest.mark.system
 
-REPEATS = 60
-LONG = (
-    *VIRTUAL,
-    "stopping.max_generations=2",
-    f"scoring.repeats={REPEATS}",
-    "rig.settings.failed_trial_probability=0",
-)
-"""Blocks of some seconds, so that a kill comes within one; only a loss is shown again."""
+REPEATS = 4
+CALM = "rig.settings.failed_trial_probability=0"
+"""Only a loss is shown again."""
+TWO = (*VIRTUAL, "stopping.max_generations=2", f"scoring.repeats={REPEATS}", CALM)
+FIRST, SECOND = "0:0:30", "1:0:30"
+"""Where a session is held, so that a process is lost within a block."""
 BY_HAND = "supervision.max_restarts=0"
 RIG, STIMULUS = "rig_adapters.sim", "rig_adapters.stimulus"
 NAMES = {STIMULUS: "the stimulus process", RIG: "the rig adapter"}
 
 
-def begin(lab: Lab, *overrides: str) -> subprocess.Popen[str]:
-    """Start a session and return in the middle of its first block."""
+def begin(lab: Lab, *overrides: str, places: tuple[str, ...] = (FIRST,)) -> subprocess.Popen[str]:
+    """Start a session that is held at `places`, and return where it is at the first."""
+    lab.hold_at(*places)
     run = lab.start(*overrides)
-    lab.wait_for_state("running")
-    lab.wait_until_presenting()
+    lab.wait_until_held(places[0])
     return run
 
 
@@ -51,13 +49,9 @@ def kill(lab: Lab, module: str, number: signal.Signals = signal.SIGKILL) -> int:
 
 def paused_by_itself(lab: Lab) -> SessionStatus:
     """Wait until the session is paused and has said why."""
-
-    def told() -> SessionStatus | None:
-        status = lab.status()
-        return status if status is not None and "tries again" in status.message else None
-
-    lab.wait_for_state("paused")
-    return wait_for(told, "the reason")
+    return lab.wait_for_status(
+        lambda status: status.state == "paused" and "tries again" in status.message, "the reason"
+    )
 
 
 def events(log: LogReader, kind: str) -> list[str]:
@@ -92,10 +86,10 @@ def log_repeats(log: LogReader) -> int:
 def test_a_session_goes_on_by_itself_when_a_process_is_lost(
     lab: Lab, module: str, number: signal.Signals
 ) -> None:
-    run = begin(lab, *LONG, "rig.heartbeat_s=0.5")
+    run = begin(lab, *TWO)
 
     kill(lab, module, number)
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     log = lab.the_log()
@@ -119,9 +113,9 @@ def test_a_session_goes_on_by_itself_when_a_process_is_lost(
 def test_beyond_its_restarts_a_session_stays_paused_until_the_operator_has_looked(
     lab: Lab,
 ) -> None:
-    run = begin(lab, *LONG, "supervision.max_restarts=1")
-    first = kill(lab, RIG)
-    wait_for(lambda: lab.children().get(RIG, first) != first, "the restart")
+    run = begin(lab, *TWO, "supervision.max_restarts=1", places=(FIRST, SECOND))
+    kill(lab, RIG)
+    lab.wait_until_held(SECOND)
     kill(lab, RIG)
 
     why = paused_by_itself(lab).message
@@ -131,7 +125,7 @@ def test_beyond_its_restarts_a_session_stays_paused_until_the_operator_has_looke
     assert why in lab.neuroloop("status").stdout
     resumed = lab.neuroloop("resume")
     assert resumed.stdout == "What was lost is started anew.\n"
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     assert why in output
@@ -139,16 +133,19 @@ def test_beyond_its_restarts_a_session_stays_paused_until_the_operator_has_looke
 
 
 def test_a_process_killed_while_another_is_started_anew_is_brought_back_too(lab: Lab) -> None:
-    run = begin(lab, *LONG)
+    run = begin(lab, *TWO, ENDLESS)
     first = lab.children()[STIMULUS]
     kill(lab, RIG)
     wait_for(lambda: lab.children().get(STIMULUS, first) != first, "another stimulus process")
+    # The rig adapter has hardly begun; where it is ready after all, both are started once more.
     kill(lab, STIMULUS)
-    output, _ = run.communicate(timeout=120)
+    lab.wait_for_block(2)
+    lab.command(Stop())
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     log = lab.the_log()
-    is_whole(log, n_generations=2)
+    is_whole(log, n_generations=log.generations_committed)
     assert "the stimulus process was killed by SIGKILL" in " ".join(events(log, "interruption"))
 
 
@@ -156,14 +153,14 @@ def test_a_process_killed_while_another_is_started_anew_is_brought_back_too(lab:
 def test_what_the_operator_asked_for_before_an_interruption_still_holds(
     lab: Lab, command: Pause | Stop
 ) -> None:
-    run = begin(lab, *LONG)
+    run = begin(lab, *TWO)
     lab.command(command)
     kill(lab, RIG)
     if isinstance(command, Pause):
         lab.wait_for_state("paused")
         wait_for(lambda: lab.children().get(RIG), "the rig adapter that was started anew")
         lab.command(Resume())
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     log = lab.the_log()
@@ -175,11 +172,11 @@ def test_what_the_operator_asked_for_before_an_interruption_still_holds(
 
 
 def test_a_session_that_is_stopped_before_it_could_go_on_can_be_resumed(lab: Lab) -> None:
-    run = begin(lab, *LONG, BY_HAND)
+    run = begin(lab, *TWO, BY_HAND)
     kill(lab, STIMULUS)
     paused_by_itself(lab)
     lab.command(Stop())
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 3, output
     log = lab.the_log()
@@ -206,7 +203,7 @@ def screen(lab: Lab) -> Iterator[str]:
         lab.environment["DISPLAY"] = name
         yield name
         for process in lab.started:
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE_S)
     finally:
         server.terminate()
         server.wait()
@@ -215,8 +212,7 @@ def screen(lab: Lab) -> Iterator[str]:
 def test_in_a_real_window_the_screen_stays_grey_while_the_rig_is_gone(
     lab: Lab, screen: str
 ) -> None:
-    calm = "rig.settings.failed_trial_probability=0"
-    run = begin(lab, *QUICK, "scoring.repeats=4", calm, BY_HAND)
+    run = begin(lab, *QUICK, CALM, BY_HAND, places=("0:0:3", "1:0:3"))
     stimulus = lab.children()[STIMULUS]
     kill(lab, RIG)
     paused_by_itself(lab)
@@ -228,17 +224,14 @@ def test_in_a_real_window_the_screen_stays_grey_while_the_rig_is_gone(
     assert not (picture[height:] == display.background_grey).any()
     assert lab.children() == {STIMULUS: stimulus}
     lab.command(Resume())
-    lab.wait_for_state("running")
+    lab.wait_until_held("1:0:3")
     assert lab.children()[STIMULUS] == stimulus
-
-    wait_for(lambda: lab.status().block == 1, "the next block")
-    lab.wait_until_presenting()
     rig = lab.children()[RIG]
     kill(lab, STIMULUS)
     paused_by_itself(lab)
     assert lab.children() == {RIG: rig}
     lab.command(Resume())
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0, output
     log = lab.the_log()

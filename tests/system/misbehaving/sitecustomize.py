@@ -3,8 +3,13 @@
 MISBEHAVE names the faults, separated by commas; MISBEHAVIOUR names a file that is told, one JSON
 object a line, what was done when. Each fault of the rig touches one batch of a trial, or what
 follows it, and comes a block or so after the one before. Nothing of neuroloop is replaced: what a
-process sends, receives or shows is changed at the last moment. `killed_at=BLOCK:PART:N` kills the
-daemon when N presentations of that part were shown, so that no test depends on how fast it is.
+process sends, receives or shows is changed at the last moment.
+
+Two faults come at a place instead, so that no test depends on how fast a machine is:
+`killed_at=BLOCK:PART:N` kills the daemon when N presentations of that part were shown, and
+`held_at=BLOCK:PART:N` has the stimulus process stay there, answering and obeying as ever, until the
+file is told that it is released. `patient` has the daemon wait for its audit, which comes after
+all other processes, for as long as the machine is busy.
 """
 
 import json
@@ -26,6 +31,10 @@ LATE_FRAMES = 9
 FAILS_AFTER = 40
 WRONG_AT = 7
 KILLED_AT = "killed_at="
+HELD_AT = "held_at="
+PATIENT = "patient"
+PATIENCE_S = 600.0
+LOOK_AGAIN_S = 0.02
 
 
 def note(**told: Any) -> None:
@@ -193,14 +202,59 @@ def misbehave_as_daemon(fault: str) -> None:
     Progress.set_part = set_part_and_die  # type: ignore[method-assign]
 
 
-def done_before() -> set[str]:
-    """Return the faults that came already: a process that is started anew behaves."""
-    told = Path(os.environ.get("MISBEHAVIOUR", ""))
-    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
-    return {json.loads(line)["fault"] for line in lines}
+def hold_the_display(faults: list[str]) -> None:
+    from rig_adapters.listener import Listener
+    from rig_adapters.wire.messages import PresentBlock, Presented
+
+    receive, send = Listener.receive, Listener.send
+    places = {fault.removeprefix(HELD_AT): fault for fault in faults}
+    here = {"part": "", "shown": 0}
+
+    def receive_or_stay(self: Any, timeout_s: float) -> Any:
+        fault = places.pop(f"{here['part']}:{here['shown']}", None)
+        if fault is not None:
+            note(fault=fault)
+            while fault not in told("released"):
+                message = receive(self, LOOK_AGAIN_S)
+                if message is not None:
+                    return message
+        message = receive(self, timeout_s)
+        if isinstance(message, PresentBlock):
+            here.update(part=f"{message.block}:{message.part}", shown=0)
+        return message
+
+    def send_and_count(self: Any, message: Any) -> None:
+        send(self, message)
+        if isinstance(message, Presented):
+            here["shown"] += 1  # type: ignore[operator]
+
+    Listener.receive, Listener.send = receive_or_stay, send_and_count  # type: ignore[method-assign]
 
 
-FAULTS = [f for f in os.environ.get("MISBEHAVE", "").split(",") if f and f not in done_before()]
+def wait_for_the_held() -> None:
+    """Let the daemon bear a display that is held: it is not stuck."""
+    from controller import screen
+
+    screen.SLACK_S = PATIENCE_S
+
+
+def wait_for_the_audit() -> None:
+    """Let the daemon bear an audit that is late: the machine is busy."""
+    from controller.daemon import audit
+
+    audit.KEEP_UP_S = audit.CONCLUDE_S = PATIENCE_S
+
+
+def told(what: str) -> set[str]:
+    """Return what the file was told: each `fault` that came, or was `released`."""
+    path = Path(os.environ.get("MISBEHAVIOUR", ""))
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {note[what] for note in map(json.loads, lines) if what in note}
+
+
+# A process that is started anew behaves.
+FAULTS = [f for f in os.environ.get("MISBEHAVE", "").split(",") if f and f not in told("fault")]
+HOLDS = [fault for fault in FAULTS if fault.startswith(HELD_AT)]
 RIG_FAULTS = [fault for fault in FAULTS if hasattr(MisbehavingRig, fault)]
 if "rig_adapters.sim" in sys.orig_argv and RIG_FAULTS:
     misbehave_as_rig(RIG_FAULTS)
@@ -208,6 +262,12 @@ if "controller.daemon" in sys.orig_argv:
     for name in FAULTS:
         if name.startswith(KILLED_AT):
             misbehave_as_daemon(name)
+    if HELD_AT in os.environ.get("MISBEHAVE", ""):
+        wait_for_the_held()
+    if PATIENT in FAULTS:
+        wait_for_the_audit()
 if "rig_adapters.stimulus" in sys.orig_argv:
     for name in FAULTS:
         misbehave_as_display(name)
+    if HOLDS:
+        hold_the_display(HOLDS)
