@@ -135,7 +135,11 @@ async def run_generation(session: Session) -> None:
         await session.logbook.open_block(opened, images_to_keep(session, rendered))
         for part in earlier:
             session.logbook.fact(part)
-    presentations, spikes = await show(session, rendered, earlier)
+    ahead = asyncio.gather(*(asyncio.to_thread(thread.work_ahead) for thread in session.threads))
+    try:
+        presentations, spikes = await show(session, rendered, earlier)
+    finally:
+        await ahead
     generations = tuple(
         score_generation(session, thread, rendered[thread.thread_id], presentations)
         for thread in session.threads

@@ -7,7 +7,7 @@ There is no base class with shared logic: an optimizer is read in its own file. 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,20 @@ class Optimizer(Protocol):
 
         Raises:
             OptimizerStateError: `state` does not fit; this optimizer is left as it was.
+
+        """
+        ...
+
+
+@runtime_checkable
+class WorksAhead(Protocol):
+    """What an optimizer may have besides: work that does not depend on the scores."""
+
+    def prepare(self, rng: np.random.Generator) -> None:
+        """Work ahead between `ask` and `tell`; changes no proposal and no state, only their time.
+
+        Args:
+            rng: a generator of random numbers like the one that the next `ask` will get.
 
         """
         ...

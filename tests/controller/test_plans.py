@@ -1,5 +1,6 @@
 """Plans and their random numbers: blocks, evolution threads, and the addresses of randomness."""
 
+import copy
 from collections import Counter
 from itertools import combinations
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from controller.experiments.blocks import ImageToShow, images_of_block, plan_part
 from controller.experiments.evolution import EvolutionThread, Placement
+from controller.optimizers.cma.full import CmaEs
 from controller.optimizers.random_search import RandomSearch, RandomSearchOptions
 from controller.randomness import Purpose, rng_for, seed_for
 
@@ -212,3 +214,30 @@ def test_seeds_for_other_processes_differ_by_session_and_purpose() -> None:
     seeds = {seed_for(seed, purpose) for seed in range(20) for purpose in Purpose}
 
     assert len(seeds) == 20 * len(Purpose)
+
+
+def test_working_ahead_gets_the_random_numbers_of_the_next_ask_and_changes_no_code() -> None:
+    given: list[float] = []
+
+    class Preparing(CmaEs):
+        def prepare(self, rng: np.random.Generator) -> None:
+            given.append(copy.deepcopy(rng).random())
+            super().prepare(rng)
+
+    codes = np.random.default_rng(0).standard_normal((6, 5))
+    lazy, eager = (
+        EvolutionThread(0, "x", search, "embedded", (101,), HERE, 3)
+        for search in (CmaEs(codes), Preparing(codes))
+    )
+    for generation in range(4):
+        asked = lazy.ask(0)
+        np.testing.assert_array_equal(asked.codes, eager.ask(0).codes)
+        eager.work_ahead()
+        assert given[generation] == rng_for(3, Purpose.ASK, 0, generation + 1).random()
+        scores = np.arange(len(asked.ids), dtype=float)
+        for one in (lazy, eager):
+            one.optimizer.tell(asked.ids, asked.codes, scores, np.ones(len(scores), np.int64))
+
+
+def test_an_optimizer_that_has_nothing_to_do_ahead_is_left_alone() -> None:
+    thread().work_ahead()
