@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from controller.bench.entrants import REFERENCE
 from controller.bench.standings import Standings
 
-FORMATS = ("png", "pdf", "svg")
 _COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6a3d9a", "#b15928",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from scipy.special import pdtrik
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from controller.bench.addresses import RacePurpose, race_rng
 from controller.bench.code_space import MetricQuality
@@ -91,7 +91,7 @@ def _noisy(rates: Floats, noise: Noise, rng: np.random.Generator) -> Floats:
 def _poisson(expected: Floats, uniform: Floats) -> Floats:
     """Draw counts (n,) by inversion: the higher rate never has the lower count at the same draw."""
     with np.errstate(invalid="ignore"):
-        counts = np.ceil(pdtrik(uniform, expected))
+        counts = np.ceil(scipy.special.pdtrik(uniform, expected))
     # pdtrik has no value where even a count of 0 is likelier than the draw.
     result: Floats = np.where(uniform <= np.exp(-expected), 0.0, np.maximum(counts, 0.0))
     return result

@@ -11,7 +11,6 @@ import typer
 from controller.bench.code_space import USUAL_CODE_DIM
 from controller.bench.conditions import VIOLATIONS, violated
 from controller.bench.entrants import REFERENCE
-from controller.bench.figure import draw
 from controller.bench.neuron_sets import neurons_of
 from controller.bench.neurons import NeuronSpec
 from controller.bench.noise_driven import PUBLISHED, Trajectory, mean_trajectory, noise_driven
@@ -144,6 +143,9 @@ def optimizers(
     else:
         _say_race(table)
     if figure is not None and table.rows:
+        # matplotlib takes half a second to import, which no other command should pay for.
+        from controller.bench.figure import draw
+
         draw(table, figure)
     _conclude(raced, table, save)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from controller.bench.entrants import ENTRANTS
 from controller.bench.errors import BenchError
-from controller.bench.figure import FORMATS
 from controller.bench.heat import Heat, HeatResult
 from controller.bench.race import race
 from controller.bench.saved_results import SavedResults
 from controller.cli.output import err
+
+FORMATS = ("png", "pdf", "svg")
+"""Of the picture of a race."""
 
 _LINE_EVERY_S = 20.0
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy.linalg import blas
 
 from controller.optimizers.base import Floats, State
 from controller.optimizers.cma.roots import (
@@ -337,7 +337,7 @@ def _add_terms(lower: Matrix, rows: Matrix, weights: Floats, decay: float) -> No
         lower *= lower.dtype.type(decay)
         return
     positive, negative = (_of_one_sign(rows, sign * weights, half) for sign in (1.0, -1.0))
-    update = blas.dsyr2k if lower.dtype == np.float64 else blas.ssyr2k
+    update = scipy.linalg.blas.dsyr2k if lower.dtype == np.float64 else scipy.linalg.blas.ssyr2k
     left, right = positive + negative, positive - negative
     update(0.5, left.T, right.T, beta=decay, c=lower, lower=1, overwrite_c=1)
 

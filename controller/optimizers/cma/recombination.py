@@ -7,7 +7,7 @@ how much each code counts. What is left out: the searches that use them.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from controller.optimizers.base import Floats
 from controller.optimizers.guard import Told
@@ -71,7 +71,9 @@ def diagonal_constants(d: int, population_size: int) -> CmaConstants:
 
 def expected_length(d: int) -> float:
     """Mean Euclidean norm of a standard normal vector, √2 Γ((d + 1) / 2) / Γ(d / 2)."""
-    return float(np.sqrt(2.0) * np.exp(gammaln((d + 1) / 2.0) - gammaln(d / 2.0)))
+    return float(
+        np.sqrt(2.0) * np.exp(scipy.special.gammaln((d + 1) / 2.0) - scipy.special.gammaln(d / 2.0))
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy.fft import dct
-from scipy.linalg import blas, sqrtm
 
 from controller.optimizers.base import Floats
 
@@ -62,7 +61,7 @@ class Interval:
         """Chebyshev coefficients of x^power on the interval, as many as rounding deserves."""
         half, middle = (self.high - self.low) / 2.0, (self.high + self.low) / 2.0
         nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
-        terms: Floats = dct((middle + half * nodes) ** power) / _NODES
+        terms: Floats = scipy.fft.dct((middle + half * nodes) ** power) / _NODES
         terms[0] /= 2.0
         # Terms fall like a power, until the rounding of the transform itself is all there is.
         largest_left = np.maximum.accumulate(np.abs(terms[::-1]))[::-1]
@@ -154,7 +153,7 @@ class UpdatedRoot:
         # I + W N Wᵀ squared is I + W diag(w) Wᵀ for N = diag(w) (I + (I + G diag(w))^(1/2))^(-1).
         seen = (self.white @ self.white.T).astype(np.float64) / self.decay
         identity = np.eye(self.weights.size)
-        halves = identity + np.real(sqrtm(identity + seen * self.weights))
+        halves = identity + np.real(scipy.linalg.sqrtm(identity + seen * self.weights))
         inner = self.weights[:, np.newaxis] * np.linalg.inv(halves)
         self.inner = (inner / self.decay**0.5).astype(self.rows.dtype)
 
@@ -191,7 +190,7 @@ class SeriesRoot:
     def _apply(self, rows: Floats, power: float) -> Floats:
         dtype = self.matrix.dtype
         series = self.interval.series(power, dtype)
-        multiply = blas.dsymm if dtype == np.float64 else blas.ssymm
+        multiply = scipy.linalg.blas.dsymm if dtype == np.float64 else scipy.linalg.blas.ssymm
         width = self.interval.high - self.interval.low
         shift = float((self.interval.high + self.interval.low) / width)
         last: Matrix = np.array(rows.T, dtype=dtype, order="F")

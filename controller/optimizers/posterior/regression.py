@@ -10,8 +10,8 @@ form), one setting a generation, so that no generation pays for all. What is lef
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigh
 
 from controller.optimizers.base import Floats
 from controller.optimizers.posterior.kernel import Features, View, covariance, mean_and_slope
@@ -125,8 +125,8 @@ def regress(view: View, data: Features, responses: Responses, settings: Settings
     noise = settings.noise * responses.noise_shape(settings.noise_power) + _NUGGET
     kernel += responses.common()
     kernel[np.diag_indices_from(kernel)] += noise
-    factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
-    amounts = cho_solve(factor, responses.scores, check_finite=False)
+    factor = scipy.linalg.cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    amounts = scipy.linalg.cho_solve(factor, responses.scores, check_finite=False)
     return Posterior(
         view=view,
         data=data,
@@ -151,7 +151,7 @@ def evidence(data: Features, responses: Responses, settings: Settings) -> tuple[
     shape = responses.noise_shape(settings.noise_power)
     scale = 1 / np.sqrt(shape)
     kernel = covariance(data, data, settings.length) + responses.common()
-    values, vectors = eigh(kernel * np.outer(scale, scale), check_finite=False)
+    values, vectors = scipy.linalg.eigh(kernel * np.outer(scale, scale), check_finite=False)
     powers = np.square(vectors.T @ (responses.scores * scale))
     found = []
     for noise in NOISES:
