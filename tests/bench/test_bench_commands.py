@@ -114,7 +114,7 @@ def test_an_unknown_optimizer_and_a_file_of_something_else_are_told(
 ) -> None:
     status, _, err = bench("optimizers", "--optimizer", "best_ever")
     assert status == Exit.USAGE
-    assert "there is no optimizer 'best_ever'; write one of cholesky_cma" in err
+    assert "there is no optimizer 'best_ever'; write one of posterior_ascent" in err
     (tmp_path / "notes").write_text("what I did", encoding="utf-8")
     status, _, err = bench("optimizers", *SHORT, "--results", str(tmp_path / "notes"))
     assert status == Exit.USAGE

@@ -61,10 +61,13 @@ def slow_covariance(data: np.ndarray, told: Responses, settings: Settings) -> np
 
 @pytest.mark.parametrize("length", [0.1, 1.0, 10.0])
 def test_the_kernel_is_its_formula(length: float) -> None:
-    left, right = points(0), points(1, 6)
-    slow = [[slow_kernel(x, y, length) for y in right] for x in left]
+    data = points(0)
+    slow = [[slow_kernel(x, y, length) for y in data] for x in data]
 
-    np.testing.assert_allclose(covariance(left, right, length), slow, rtol=1e-9)
+    np.testing.assert_allclose(covariance(data @ data.T, length), slow, rtol=1e-5)
+    new, amounts = points(1, 6), np.random.default_rng(2).standard_normal(N)
+    cross = np.array([[slow_kernel(x, y, length) for y in data] for x in new])
+    np.testing.assert_allclose(mean_and_slope(new, data, length, amounts)[0], cross @ amounts)
 
 
 def test_the_arcsine_is_the_covariance_of_a_wide_network_of_error_functions() -> None:
@@ -112,7 +115,7 @@ def test_the_posterior_mean_is_that_of_the_textbook(power: float) -> None:
 def test_the_evidence_is_the_likelihood_at_its_best_amplitude(power: float) -> None:
     data, told = points(0), responses()
     chosen = Settings(length=0.3, noise_power=power)
-    found, noise = evidence(data, told, chosen)
+    found, noise = evidence(data @ data.T, told, chosen)
 
     def best(noise: float) -> float:
         matrix = slow_covariance(data, told, Settings(length=0.3, noise_power=power, noise=noise))

@@ -54,9 +54,10 @@ class _Likeness:
     right: Features
 
 
-def covariance(left: Features, right: Features, length: float) -> Features:
-    """Kernel (m, n) between weighted coordinates (m, k) and (n, k)."""
-    return _likeness(left, right, length).kernel
+def covariance(products: Features, length: float) -> Features:
+    """Kernel (n, n) among codes, from the inner products (n, n) of their weighted coordinates."""
+    size = 1 + 2 * np.diagonal(products)
+    return _likeness(products, size, size, length).kernel
 
 
 def mean_and_slope(
@@ -71,7 +72,8 @@ def mean_and_slope(
         amounts: (n,).
 
     """
-    like = _likeness(points, data, length)
+    left, right = (1 + 2 * np.square(side).sum(axis=1) for side in (points, data))
+    like = _likeness(points @ data.T, left, right, length)
     shares = like.kernel * (amounts / length)
     # d asin(u) = du / √(1 - u²), with u = 2 x·y / √(A_x A_y) and A_x = 1 + 2|x|².
     along = shares * (2 / np.pi) / np.sqrt(1 - np.square(like.cosine))
@@ -85,9 +87,11 @@ def mean_and_slope(
     return like.kernel @ amounts, gradient
 
 
-def _likeness(left: Features, right: Features, length: float) -> _Likeness:
-    size_left, size_right = (1 + 2 * np.square(side).sum(axis=1) for side in (left, right))
-    cosine = 2 * (left @ right.T) / np.sqrt(np.outer(size_left, size_right))
+def _likeness(
+    products: Features, size_left: Features, size_right: Features, length: float
+) -> _Likeness:
+    """Kernel from inner products (m, n) and 1 + 2|x|² of both sides, (m,) and (n,)."""
+    cosine = 2 * products / np.sqrt(np.outer(size_left, size_right))
     cosine = np.clip(cosine, -_LARGEST_COSINE, _LARGEST_COSINE)
     own_left, own_right = (np.arcsin(_own_cosine(size)) for size in (size_left, size_right))
     apart = np.arcsin(cosine) - 0.5 * own_left[:, np.newaxis] - 0.5 * own_right

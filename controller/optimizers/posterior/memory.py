@@ -22,6 +22,7 @@ class Memory:
     generations: (n,) int64, in which each was told.
     predicted: (n,) float64, what was expected before the score came; NaN where nothing was.
     rates: (n,) float64, the noise-free score as it is estimated now.
+    coordinates: (n, k) float64, the codes along the directions of the metric; none without one.
     """
 
     codes: Codes
@@ -30,12 +31,14 @@ class Memory:
     generations: Ids
     predicted: Floats
     rates: Floats
+    coordinates: Floats
 
     @classmethod
-    def empty(cls, code_dim: int) -> "Memory":
+    def empty(cls, code_dim: int, n_directions: int) -> "Memory":
         """Nothing yet."""
         none, no_ids = np.empty(0), np.empty(0, dtype=np.int64)
-        return cls(np.empty((0, code_dim), np.float32), none, no_ids, no_ids, none, none)
+        no_codes, no_rows = np.empty((0, code_dim), np.float32), np.empty((0, n_directions))
+        return cls(no_codes, none, no_ids, no_ids, none, none, no_rows)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -56,7 +59,7 @@ class Memory:
         return {f"memory_{field.name}": getattr(self, field.name).copy() for field in fields(self)}
 
     @classmethod
-    def read(cls, reader: StateReader, code_dim: int) -> "Memory":
+    def read(cls, reader: StateReader, code_dim: int, n_directions: int) -> "Memory":
         """Take the memory out of a saved state; raises OptimizerStateError."""
         scores = reader.array("memory_scores", (None,), np.float64)
         n = scores.size
@@ -67,6 +70,7 @@ class Memory:
             generations=reader.array("memory_generations", (n,), np.int64),
             predicted=reader.array("memory_predicted", (n,), np.float64),
             rates=reader.array("memory_rates", (n,), np.float64),
+            coordinates=reader.array("memory_coordinates", (n, n_directions), np.float64),
         )
 
 

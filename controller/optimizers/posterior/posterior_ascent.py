@@ -31,8 +31,8 @@ from controller.optimizers.options import (
     refusal,
 )
 from controller.optimizers.posterior.ascent import Reach, ascend
-from controller.optimizers.posterior.kernel import View
 from controller.optimizers.posterior.memory import Memory
+from controller.optimizers.posterior.progress import level_and_scale, norm_trend, pace
 from controller.optimizers.posterior.regression import (
     CHOICES,
     Posterior,
@@ -41,19 +41,13 @@ from controller.optimizers.posterior.regression import (
     evidence,
     regress,
 )
+from controller.optimizers.posterior.views import Views
 from controller.optimizers.saved_state import StateReader
 
-_TINY = np.finfo(float).tiny
-_N_RECENT = 5
-"""Generations over which predictions are judged."""
-_N_NORM_GENERATIONS = 8
+_N_FIRST = 5
+"""Generations in which every setting is chosen anew."""
 _NORM_RATE = 0.08
-_SMALLEST_EIGENVALUE = 1e-6
-_MOST_DIRECTIONS_CHEAP = 1500
-_EVIDENT = 0.5
-"""Standard errors by which predictions and scores must go together. It is low since waiting costs
-more than going on: with noise of half the rate, few of a good search's predictions reach two."""
-_WELL_EXPLAINED, _FAST_PACE, _SLOW_PACE = 0.85, 3.0, 0.25
+_MOST_AXES_CHEAP = 1500
 
 
 @dataclass(frozen=True)
@@ -100,6 +94,12 @@ class PosteriorAscentOptions:
             raise refusal("last_sigma", self.last_sigma, "must not exceed first_sigma")
         if self.metric is not None and self.metric.values is None:
             raise refusal("metric", "directions alone", "must hold eigenvalues too")
+
+    def strongest(self) -> Basis | None:
+        """Return the part of the metric that is used."""
+        if self.metric is None:
+            return None
+        return self.metric.first(min(self.max_directions, self.metric.n_dims))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,10 +161,11 @@ class PosteriorAscent:
     ) -> None:
         self._options = PosteriorAscentOptions() if options is None else options
         given = checked_initial_codes(initial_codes)
-        self._views = _views(self._options, given.shape[1])
-        self._initial_codes = checked_initial_codes(_strong(given, self._options.first_sigma))
+        sigma, code_dim = self._options.first_sigma, given.shape[1]
+        self._views = Views(self._options.strongest(), sigma, code_dim)
+        self._initial_codes = checked_initial_codes(_strong(given, sigma))
         self._guard = AskTellGuard(self.code_dim, direction)
-        self._memory = Memory.empty(self.code_dim)
+        self._memory = Memory.empty(code_dim, self._views.n_directions)
         self._search: _Search | None = None
         self._learned: _Learned | None = None
 
@@ -192,7 +193,9 @@ class PosteriorAscent:
         n_pairs = (size + 1) // 2
         noise = rng.standard_normal((n_pairs, self.code_dim), dtype=np.float32)
         scale = np.exp(self._norm_jitter() * rng.standard_normal((n_pairs, 1), dtype=np.float32))
-        offsets = np.float32(self._sigma()) * self._shaped(noise)
+        exponent = self._search.settings.exponent
+        shaped = self._views.shaped(noise, exponent, self._options.faint)
+        offsets = np.float32(self._sigma()) * shaped
         centre = scale * self._search.centre.astype(np.float32)
         codes = np.concatenate([centre + offsets, centre - offsets])[:size]
         return self._guard.open(codes, first_id)
@@ -206,7 +209,7 @@ class PosteriorAscent:
         before = self._search
         old = _Search(self._first_centre(), 0.0, 1.0, Settings()) if before is None else before
         if before is not None:
-            old = replace(old, progress=old.progress + self._pace())
+            old = replace(old, progress=old.progress + pace(self._memory, self.generation))
             old = replace(old, norm_factor=self._norm_factor(old))
         old = replace(old, settings=self._settings(old.settings))
         self._search = replace(old, centre=self._climb(old))
@@ -239,8 +242,8 @@ class PosteriorAscent:
     def load_state_dict(self, state: State) -> None:
         """Continue from a saved state; see `Optimizer.load_state_dict`."""
         reader = StateReader(state)
-        guard_state, memory = GuardState.read(reader), Memory.read(reader, self.code_dim)
-        search = None
+        guard_state, search = GuardState.read(reader), None
+        memory = Memory.read(reader, self.code_dim, self._views.n_directions)
         if "centre" in reader:
             search = _Search(
                 centre=reader.array("centre", (self.code_dim,), np.float64),
@@ -259,19 +262,6 @@ class PosteriorAscent:
         options, progress = self._options, 0.0 if self._search is None else self._search.progress
         done = min(1.0, progress / (options.schedule_length - 1))
         return float(options.first_sigma * (options.last_sigma / options.first_sigma) ** done)
-
-    def _shaped(self, noise: Codes) -> Codes:
-        """Noise (n, code_dim), fainter in the directions that are believed to change nothing."""
-        rows = self._views[self._settings_now().exponent].rows
-        if rows is None:
-            return noise
-        within = (noise @ rows.T.astype(np.float32)) @ rows.astype(np.float32)
-        faint = np.float32(self._options.faint)
-        shaped: Codes = within + faint * (noise - within)
-        return shaped
-
-    def _settings_now(self) -> Settings:
-        return Settings() if self._search is None else self._search.settings
 
     def _follows_norm(self, search: _Search | None) -> bool:
         options = self._options
@@ -304,6 +294,7 @@ class PosteriorAscent:
             generations=np.full(n, self.generation, dtype=np.int64),
             predicted=predicted,
             rates=np.where(np.isnan(predicted), scores.mean(), predicted),
+            coordinates=self._views.along(codes),
         )
         self._memory = self._memory.and_then(news, self._options.n_remembered)
 
@@ -311,25 +302,19 @@ class PosteriorAscent:
         """Regress on what is remembered, unless that is at hand."""
         if self._learned is None:
             rows = self._rows_in_use(settings.exponent)
-            view, memory = self._view(settings), self._memory.take(rows)
-            data = view.coordinates(memory.codes) * view.weights
+            memory = self._memory.take(rows)
+            view, data = self._views.of(settings), self._views.data(memory, settings)
             posterior = regress(view, data, self._responses(memory), settings)
-            self._learned = _Learned(posterior, rows, *_level_and_scale(memory))
+            self._learned = _Learned(posterior, rows, *level_and_scale(memory))
         return self._learned
 
     def _rows_in_use(self, exponent: float) -> NDArray[np.int64]:
         """Rows of the memory that are regressed on: fewer where every direction counts alike."""
-        n, n_directions = len(self._memory), self._views[exponent].weights.size
-        dims = self.code_dim if n_directions == 1 else n_directions
-        share = min(1.0, _MOST_DIRECTIONS_CHEAP / dims)
+        n, share = len(self._memory), min(1.0, _MOST_AXES_CHEAP / self._views.n_axes(exponent))
         return np.arange(max(0, n - max(1, int(share * self._options.n_remembered))), n)
 
-    def _view(self, settings: Settings) -> View:
-        view = self._views[settings.exponent]
-        return View(view.rows, view.weights * np.sqrt(settings.saturation))
-
     def _responses(self, memory: Memory) -> Responses:
-        level, scale = _level_and_scale(memory)
+        level, scale = level_and_scale(memory)
         gain_sd = self._options.block_gain_cv * np.abs(memory.rates).mean() / scale
         return Responses(
             scores=(memory.scores - level) / scale,
@@ -343,37 +328,29 @@ class PosteriorAscent:
         """Choose one of the settings anew; all of them after the first generations."""
         names = [name for name in CHOICES if len(self._choices(name)) > 1]
         turn = self.generation % len(names)
-        due = names if self.generation <= _N_RECENT else [names[turn]]
+        due = names if self.generation <= _N_FIRST else [names[turn]]
         n = len(self._memory)
         rows = np.linspace(0, n - 1, min(n, self._options.n_for_evidence)).astype(np.int64)
         memory = self._memory.take(rows)
         responses, new = self._responses(memory), old
+        products: dict[float, Floats] = {}
         for name in due:
             found = []
             for value in self._choices(name):
                 tried = replace(new, **{name: value})
-                view = self._view(tried)
-                data = view.coordinates(memory.codes) * view.weights
-                likelihood, noise = evidence(data, responses, tried)
+                if tried.exponent not in products:
+                    # All else but the exponent only scales them.
+                    data = self._views.data(memory, replace(tried, saturation=1.0))
+                    products[tried.exponent] = data @ data.T
+                scaled = tried.saturation * products[tried.exponent]
+                likelihood, noise = evidence(scaled, responses, tried)
                 found.append((likelihood, replace(tried, noise=noise)))
             new = max(found, key=lambda pair: pair[0])[1]
         return new
 
     def _choices(self, name: str) -> tuple[float, ...]:
         """Return the values among which the evidence chooses."""
-        return tuple(self._views) if name == "exponent" else CHOICES[name]
-
-    def _pace(self) -> float:
-        """How much of a generation counts for the schedule, by how well scores were predicted."""
-        known = np.flatnonzero(~np.isnan(self._memory.predicted))
-        seen, expected = _within_generations(self._memory.take(known))
-        recent = self._memory.generations[known] > self.generation - 1 - _N_RECENT
-        error = float(np.square(seen - expected)[recent].sum())
-        if error < (1 - _WELL_EXPLAINED) * float(np.square(seen[recent]).sum()):
-            return _FAST_PACE
-        length = float(np.linalg.norm(seen) * np.linalg.norm(expected)) + _TINY
-        evident = float(seen @ expected) * np.sqrt(len(known)) > _EVIDENT * length
-        return 1.0 if evident else _SLOW_PACE
+        return self._views.exponents if name == "exponent" else CHOICES[name]
 
     # Where to go.
 
@@ -382,9 +359,7 @@ class PosteriorAscent:
         self._learned = None
         posterior = self._learn(search.settings).posterior
         view = posterior.view
-        n_axes = view.weights.size if view.rows is not None else self.code_dim
-        root = float(np.sqrt(n_axes))
-        options = self._options
+        options, root = self._options, self._views.n_axes(search.settings.exponent) ** 0.5
         reach = Reach(
             trust=self._sigma() * root,
             norm=options.first_norm * options.first_sigma * root * search.norm_factor,
@@ -399,35 +374,13 @@ class PosteriorAscent:
         return view.code(ascend(posterior, first, reach))
 
     def _norm_factor(self, search: _Search) -> float:
-        """Follow the slope of recent scores over the logarithm of the centre's norm."""
-        norm = float(np.linalg.norm(search.centre))
-        if not self._follows_norm(self._search) or norm == 0:
+        """Let the norm of the centre follow the responses, once it is time."""
+        if not self._follows_norm(self._search) or not search.centre.any():
             return search.norm_factor
-        recent = self._memory.generations > self.generation - 1 - _N_NORM_GENERATIONS
-        memory = self._memory.take(np.flatnonzero(recent))
-        along = memory.codes @ (search.centre / norm**2)
-        heights = np.log(np.maximum(along, 0.1))
-        factor = search.norm_factor * float(np.exp(_NORM_RATE * _trend(heights, memory)))
-        return float(np.clip(factor, 1 / self._options.norm_range, self._options.norm_range))
-
-
-def _views(options: PosteriorAscentOptions, code_dim: int) -> dict[float, View]:
-    """How codes can be seen, by the exponent of the metric; the contrast of first codes is 1."""
-    variance = options.first_sigma**2
-    alike = np.full(1, 1 / np.sqrt(variance * code_dim))
-    views = {0.0: View(None, alike)}
-    if options.metric is None:
-        return views
-    metric = options.metric.first(min(options.max_directions, options.metric.n_dims))
-    if metric.code_dim != code_dim or metric.values is None:
-        told = f"must hold directions of length {code_dim}"
-        raise refusal("metric", f"{metric.code_dim} long", told)
-    values = np.maximum(metric.values / metric.values[0], _SMALLEST_EIGENVALUE)
-    for exponent in CHOICES["exponent"][1:]:
-        powers = values**exponent
-        weights = np.sqrt(powers / (variance * powers.sum()))
-        views[exponent] = View(metric.vectors, weights)
-    return views
+        trend = norm_trend(self._memory, self.generation, search.centre)
+        largest = self._options.norm_range
+        factor = search.norm_factor * float(np.exp(_NORM_RATE * trend))
+        return float(np.clip(factor, 1 / largest, largest))
 
 
 def _strong(codes: Codes, sigma: float) -> Codes:
@@ -436,30 +389,3 @@ def _strong(codes: Codes, sigma: float) -> Codes:
     wanted = np.maximum(norms, sigma * np.sqrt(codes.shape[1]))
     strong: Codes = codes * np.divide(wanted, norms, out=np.ones_like(norms), where=norms > 0)
     return strong
-
-
-def _level_and_scale(memory: Memory) -> tuple[float, float]:
-    """Mean and standard deviation of the scores; 1 where they are all the same."""
-    return float(memory.scores.mean()), float(memory.scores.std()) or 1.0
-
-
-def _within_generations(memory: Memory) -> tuple[Floats, Floats]:
-    """Scores and predictions (n,) less the mean of both in their generation."""
-    seen, expected = memory.scores.copy(), memory.predicted.copy()
-    for generation in np.unique(memory.generations):
-        rows = memory.generations == generation
-        seen[rows] -= seen[rows].mean()
-        expected[rows] -= expected[rows].mean()
-    return seen, expected
-
-
-def _trend(heights: Floats, memory: Memory) -> float:
-    """Slope of scores over `heights` (n,) within generations, as t / 2, between -1 and 1."""
-    x, y = heights.copy(), memory.scores.copy()
-    for generation in np.unique(memory.generations):
-        rows = memory.generations == generation
-        x[rows] -= x[rows].mean()
-        y[rows] -= y[rows].mean()
-    steepness = float(x @ y) / (float(x @ x) + _TINY)
-    error = float(np.sqrt(np.square(y - steepness * x).mean() / (float(x @ x) + _TINY)))
-    return float(np.clip(steepness / (2 * error + _TINY), -1, 1))

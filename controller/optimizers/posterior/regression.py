@@ -121,7 +121,7 @@ class Posterior:
 
 def regress(view: View, data: Features, responses: Responses, settings: Settings) -> Posterior:
     """Posterior from weighted coordinates (n, k) and their responses."""
-    kernel = covariance(data, data, settings.length)
+    kernel = covariance(data @ data.T, settings.length)
     noise = settings.noise * responses.noise_shape(settings.noise_power) + _NUGGET
     kernel += responses.common()
     kernel[np.diag_indices_from(kernel)] += noise
@@ -137,20 +137,20 @@ def regress(view: View, data: Features, responses: Responses, settings: Settings
     )
 
 
-def evidence(data: Features, responses: Responses, settings: Settings) -> tuple[float, float]:
+def evidence(products: Features, responses: Responses, settings: Settings) -> tuple[float, float]:
     """Log marginal likelihood, up to a constant, at the best of `NOISES`; and that noise.
 
     The amplitude of everything is profiled out, so only the noise relative to the signal counts.
 
     Args:
-        data: (n, k) weighted coordinates.
+        products: (n, n) inner products of the weighted coordinates.
         responses: their n scores.
         settings: all but the noise.
 
     """
     shape = responses.noise_shape(settings.noise_power)
     scale = 1 / np.sqrt(shape)
-    kernel = covariance(data, data, settings.length) + responses.common()
+    kernel = covariance(products, settings.length) + responses.common()
     values, vectors = scipy.linalg.eigh(kernel * np.outer(scale, scale), check_finite=False)
     powers = np.square(vectors.T @ (responses.scores * scale))
     found = []
