@@ -27,7 +27,9 @@ class TestPosteriorAscent(LearningOptimizerContract):
             options = PosteriorAscentOptions(
                 first_sigma=0.3,
                 last_sigma=0.1,
-                first_norm=6.0,
+                first_norm=4.0,
+                norm_range=1.0,
+                schedule_length=40,
                 population_size=12,
                 n_remembered=200 if request.param == "small memory" else 1000,
                 n_for_evidence=40,
