@@ -70,6 +70,9 @@ class Admission:
     def close(self) -> None:
         """Admit nobody any more."""
         self._failures.close()
+        if not self._requests.closed:
+            # Closing happens some time later, and who asks until then waits for an answer in vain.
+            self._requests.unbind(_ZAP_ENDPOINT)
         self._requests.close()
 
     def _reply(self, request: list[bytes]) -> list[bytes]:

@@ -80,10 +80,9 @@ def test_a_base_that_is_not_a_private_folder_is_refused(base: Path, make: object
         runtime.create("demo")
 
 
-def test_a_runtime_folder_that_is_not_there_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+def test_a_runtime_folder_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Short, unlike pytest's folders, or it would be refused for its length.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp/neuroloop-missing")
 
     with pytest.raises(SessionRefused, match=r"No such file or directory.*set XDG_RUNTIME_DIR"):
         runtime.create("demo")
