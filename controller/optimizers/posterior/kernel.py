@@ -44,20 +44,10 @@ class View:
         return coordinates if self.rows is None else coordinates @ self.rows
 
 
-@dataclass(frozen=True, eq=False)
-class _Likeness:
-    """Kernel (m, n), with the cosine before the arcsine and 1 + 2|x|² of both sides."""
-
-    kernel: Features
-    cosine: Features
-    left: Features
-    right: Features
-
-
 def covariance(products: Features, length: float) -> Features:
     """Kernel (n, n) among codes, from the inner products (n, n) of their weighted coordinates."""
     size = 1 + 2 * np.diagonal(products)
-    return _likeness(products, size, size, length).kernel
+    return _likeness(products, size, size, length)[0]
 
 
 def mean_and_slope(
@@ -73,30 +63,33 @@ def mean_and_slope(
 
     """
     left, right = (1 + 2 * np.square(side).sum(axis=1) for side in (points, data))
-    like = _likeness(points @ data.T, left, right, length)
-    shares = like.kernel * (amounts / length)
+    kernel, cosine = _likeness(points @ data.T, left, right, length)
+    shares = kernel * (amounts / length)
     # d asin(u) = du / √(1 - u²), with u = 2 x·y / √(A_x A_y) and A_x = 1 + 2|x|².
-    along = shares * (2 / np.pi) / np.sqrt(1 - np.square(like.cosine))
-    slope = 2 * (along / np.sqrt(np.outer(like.left, like.right))) @ data
-    inward = (2 * (along * like.cosine).sum(axis=1) / like.left)[:, np.newaxis]
-    own = _own_cosine(like.left)
-    rise = (2 / np.pi) * 4 / (np.square(like.left) * np.sqrt(1 - np.square(own)))
+    along = shares * (2 / np.pi) / np.sqrt(1 - np.square(cosine))
+    slope = 2 * (along / np.sqrt(np.outer(left, right))) @ data
+    inward = (2 * (along * cosine).sum(axis=1) / left)[:, np.newaxis]
+    own = _own_cosine(left)
+    rise = (2 / np.pi) * 4 / (np.square(left) * np.sqrt(1 - np.square(own)))
     # A point's likeness to itself grows with its contrast, and counts half.
     outward = (0.5 * shares.sum(axis=1) * rise)[:, np.newaxis]
     gradient: Features = slope - (inward + outward) * points
-    return like.kernel @ amounts, gradient
+    return kernel @ amounts, gradient
 
 
 def _likeness(
     products: Features, size_left: Features, size_right: Features, length: float
-) -> _Likeness:
-    """Kernel from inner products (m, n) and 1 + 2|x|² of both sides, (m,) and (n,)."""
+) -> tuple[Features, Features]:
+    """Kernel (m, n), and the cosine (m, n) before the arcsine.
+
+    From inner products (m, n) and 1 + 2|x|² of both sides, (m,) and (n,).
+    """
     cosine = 2 * products / np.sqrt(np.outer(size_left, size_right))
     cosine = np.clip(cosine, -_LARGEST_COSINE, _LARGEST_COSINE)
     own_left, own_right = (np.arcsin(_own_cosine(size)) for size in (size_left, size_right))
     apart = np.arcsin(cosine) - 0.5 * own_left[:, np.newaxis] - 0.5 * own_right
     kernel = max(1.0, length) * np.exp(2 / np.pi / length * apart)
-    return _Likeness(kernel, cosine, size_left, size_right)
+    return kernel, cosine
 
 
 def _own_cosine(size: Features) -> Features:

@@ -28,9 +28,10 @@ class Views:
         self._code_dim = code_dim
         self._plain = {0.0: View(None, np.full(1, 1 / (sigma * np.sqrt(code_dim))))}
         self._rows = np.empty((0, code_dim))
+        self._single_rows = self._rows.astype(np.float32)
         if metric is None or metric.values is None:
             return
-        self._rows = metric.vectors
+        self._rows, self._single_rows = metric.vectors, metric.vectors.astype(np.float32)
         values = np.maximum(metric.values / metric.values[0], _SMALLEST_EIGENVALUE)
         for exponent in CHOICES["exponent"][1:]:
             powers = values**exponent
@@ -71,6 +72,5 @@ class Views:
         """Noise (n, code_dim), `faint` in the directions that are believed to change nothing."""
         if exponent == 0.0:
             return noise
-        rows = self._rows.astype(np.float32)
-        within = (noise @ rows.T) @ rows
+        within = (noise @ self._single_rows.T) @ self._single_rows
         return (within + faint * (noise - within)).astype(np.float32)
