@@ -75,8 +75,9 @@ def _span(
     low_px = pixels_at(geometry, centre_deg - size_deg / 2)
     high_px = pixels_at(geometry, centre_deg + size_deg / 2)
     length_px = max(1, round(high_px - low_px))
-    # On a screen with an odd number of pixels the middle is the middle of a pixel.
-    start_px = round(low_px + extent_px / 2) - extent_px / 2
+    # From the middle, so that rounding the length moves neither edge by more than half of it. On a
+    # screen with an odd number of pixels the middle is the middle of a pixel.
+    start_px = round((low_px + high_px - length_px + extent_px) / 2) - extent_px / 2
     return start_px + length_px / 2, length_px
 
 

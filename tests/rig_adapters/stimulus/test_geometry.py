@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rig_adapters.stimulus.geometry import (
@@ -92,6 +92,12 @@ def test_degrees_and_pixels_are_inverse(geometry: ScreenGeometry, angle_deg: flo
 
 @settings(max_examples=60, deadline=None)
 @given(geometries, st.floats(-20, 20), st.floats(-15, 15), st.floats(0.2, 20))
+@example(  # less than a pixel high
+    ScreenGeometry(size_px=(300, 300), width_cm=100.0, distance_cm=30.0, refresh_hz=60.0),
+    0.0,
+    -6.5,
+    0.25,
+)
 def test_edges_are_within_a_pixel_of_the_formula(
     geometry: ScreenGeometry, x_deg: float, y_deg: float, size_deg: float
 ) -> None:
