@@ -14,7 +14,7 @@ from controller.bench.conditions import condition_of
 from controller.bench.entrants import ENTRANTS, Setting
 from controller.bench.neurons import Neuron, NeuronSpec, neuron_of
 from controller.bench.responses import Moment, responses
-from controller.optimizers.base import Codes, Optimizer
+from controller.optimizers.base import Codes, Optimizer, WorksAhead
 from controller.optimizers.errors import OptimizerError
 from controller.optimizers.wrappers.norm_limits import NormLimits
 
@@ -58,7 +58,8 @@ class HeatResult:
     presentations: shown by the end of the generation.
     mean_hz: mean noise-free rate of its images.
     best_hz: highest noise-free rate of any image so far.
-    ask_tell_ms: median of the time that ask and tell took together, and the longest.
+    ask_tell_ms: median of the time that ask and tell took together, and the longest; without what
+        is done while images are shown.
     code_norm: mean norm of the last codes.
     error: why it ended early; empty where it did not.
     """
@@ -122,6 +123,8 @@ class _Track:
         begin_s = time.perf_counter()
         shown = optimizer.ask(rng, shown_before)
         asked_s = time.perf_counter() - begin_s
+        if isinstance(optimizer, WorksAhead):
+            optimizer.prepare(race_rng(heat.seed, RacePurpose.ASK, name, generation + 1))
         rates = self._neuron.rate(shown.codes)
         progress = min(1.0, shown_before / heat.n_presentations)
         moment = Moment(heat.seed, name, generation, progress)

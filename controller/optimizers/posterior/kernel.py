@@ -4,12 +4,13 @@ A generator turns a code into pixels whose contrast saturates, and the neuron se
 covariance of a wide random network with saturating units is the arcsine kernel (Williams 1998,
 eq. 13); of its pictures, a neuron is taken to be a smooth function. So
 
-    s(x, y) = (2/π) asin( 2 x·y / √((1 + 2|x|²)(1 + 2|y|²)) )
-    k(x, y) = max(1, l) exp( (s(x, y) - ½ s(x, x) - ½ s(y, y)) / l )
+    s(x, y) = (2/π) asin( 2 x·y / √((1 + 2|x|²)(1 + 2|y|²)) )                               (1)
+    k(x, y) = max(1, l) exp( (s(x, y) - ½ s(x, x) - ½ s(y, y)) / l )                        (2)
 
 in coordinates where one unit is as much contrast in every direction. A large length l makes the
-neuron linear in the picture, a small one selective for one picture. What is left out: which
-coordinates those are (`View`, from a metric), and learning l.
+neuron linear in the picture, a small one selective for one picture. Everything follows from inner
+products, so no coordinates are needed here. What is left out: which coordinates those are (`View`,
+from a metric), and learning l.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 Features: TypeAlias = NDArray[np.float64]
 _LARGEST_COSINE = 1 - 1e-12
-"""Keeps slopes finite. Near 1 the arcsine is so steep that single precision would not do."""
+"""Keeps slopes finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,59 +35,53 @@ class View:
     rows: Features | None
     weights: Features
 
-    def coordinates(self, codes: NDArray[np.floating]) -> Features:
-        """Code (…, d) to coordinates (…, k) without weights."""
-        plain = np.asarray(codes, dtype=np.float64)
-        return plain if self.rows is None else plain @ self.rows.T
 
-    def code(self, coordinates: Features) -> Features:
-        """Coordinates (…, k) without weights to the code (…, d) that lies along the rows alone."""
-        return coordinates if self.rows is None else coordinates @ self.rows
+def sizes(squares: Features) -> Features:
+    """1 + 2|x|² from the squares |x|² (n,)."""
+    one_more: Features = 1 + 2 * squares
+    return one_more
 
 
-def covariance(products: Features, length: float) -> Features:
-    """Kernel (n, n) among codes, from the inner products (n, n) of their weighted coordinates."""
-    size = 1 + 2 * np.diagonal(products)
-    return _likeness(products, size, size, length)[0]
+def covariance(products: Features, left: Features, right: Features, length: float) -> Features:
+    """Kernel (m, n) from inner products (m, n) and the sizes of both sides, (m,) and (n,)."""
+    return _likeness(products, left, right, length)[0]
 
 
-def mean_and_slope(
-    points: Features, data: Features, length: float, amounts: Features
-) -> tuple[Features, Features]:
-    """Value (m,) and gradient (m, k) at `points` of Σ_i amounts_i k(·, data_i).
+def pull(
+    products: Features, size: float, others: Features, length: float, amounts: Features
+) -> tuple[Features, float]:
+    """Gradient of Σ_i amounts_i k(x, x_i) with respect to x, as Σ_i pull_i x_i - inward x.
 
     Args:
-        points: (m, k) weighted coordinates.
-        data: (n, k) weighted coordinates.
+        products: (n,) of x with every x_i.
+        size: 1 + 2|x|².
+        others: (n,) sizes of the x_i.
         length: l.
         amounts: (n,).
 
+    Returns:
+        pull (n,) and inward.
+
     """
-    left, right = (1 + 2 * np.square(side).sum(axis=1) for side in (points, data))
-    kernel, cosine = _likeness(points @ data.T, left, right, length)
-    shares = kernel * (amounts / length)
+    own_size = np.array([size])
+    kernel, cosine = _likeness(products[np.newaxis], own_size, others, length)
+    shares, cosine = kernel[0] * (amounts / length), cosine[0]
     # d asin(u) = du / √(1 - u²), with u = 2 x·y / √(A_x A_y) and A_x = 1 + 2|x|².
     along = shares * (2 / np.pi) / np.sqrt(1 - np.square(cosine))
-    slope = 2 * (along / np.sqrt(np.outer(left, right))) @ data
-    inward = (2 * (along * cosine).sum(axis=1) / left)[:, np.newaxis]
-    own = _own_cosine(left)
-    rise = (2 / np.pi) * 4 / (np.square(left) * np.sqrt(1 - np.square(own)))
+    own = _own_cosine(own_size)[0]
     # A point's likeness to itself grows with its contrast, and counts half.
-    outward = (0.5 * shares.sum(axis=1) * rise)[:, np.newaxis]
-    gradient: Features = slope - (inward + outward) * points
-    return kernel @ amounts, gradient
+    rise = (2 / np.pi) * 4 / (size**2 * np.sqrt(1 - own**2))
+    inward = 2 * float((along * cosine).sum()) / size + 0.5 * float(shares.sum()) * rise
+    return 2 * along / np.sqrt(size * others), float(inward)
 
 
 def _likeness(
-    products: Features, size_left: Features, size_right: Features, length: float
+    products: Features, left: Features, right: Features, length: float
 ) -> tuple[Features, Features]:
-    """Kernel (m, n), and the cosine (m, n) before the arcsine.
-
-    From inner products (m, n) and 1 + 2|x|² of both sides, (m,) and (n,).
-    """
-    cosine = 2 * products / np.sqrt(np.outer(size_left, size_right))
+    """Kernel (m, n), and the cosine (m, n) before the arcsine."""
+    cosine = 2 * products / np.sqrt(np.outer(left, right))
     cosine = np.clip(cosine, -_LARGEST_COSINE, _LARGEST_COSINE)
-    own_left, own_right = (np.arcsin(_own_cosine(size)) for size in (size_left, size_right))
+    own_left, own_right = (np.arcsin(_own_cosine(size)) for size in (left, right))
     apart = np.arcsin(cosine) - 0.5 * own_left[:, np.newaxis] - 0.5 * own_right
     kernel = max(1.0, length) * np.exp(2 / np.pi / length * apart)
     return kernel, cosine

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Floats, Ids, State
+from controller.optimizers.posterior.views import Points
 from controller.optimizers.saved_state import StateReader
 
 
@@ -18,27 +19,25 @@ class Memory:
 
     codes: (n, code_dim) float32.
     scores: (n,) float64.
-    n_valid: (n,) int64, presentations behind each.
+    trust: (n,) float64, presentations behind each, fewer where the score looks like an artefact.
     generations: (n,) int64, in which each was told.
-    predicted: (n,) float64, what was expected before the score came; NaN where nothing was.
     rates: (n,) float64, the noise-free score as it is estimated now.
     coordinates: (n, k) float64, the codes along the directions of the metric; none without one.
     """
 
     codes: Codes
     scores: Floats
-    n_valid: Ids
+    trust: Floats
     generations: Ids
-    predicted: Floats
     rates: Floats
     coordinates: Floats
 
     @classmethod
     def empty(cls, code_dim: int, n_directions: int) -> "Memory":
         """Nothing yet."""
-        none, no_ids = np.empty(0), np.empty(0, dtype=np.int64)
-        no_codes, no_rows = np.empty((0, code_dim), np.float32), np.empty((0, n_directions))
-        return cls(no_codes, none, no_ids, no_ids, none, none, no_rows)
+        none, no_rows = np.empty(0), np.empty((0, n_directions))
+        no_codes, no_ids = np.empty((0, code_dim), np.float32), np.empty(0, dtype=np.int64)
+        return cls(no_codes, none, none, no_ids, none, no_rows)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -49,6 +48,11 @@ class Memory:
         both = {n: np.concatenate([getattr(self, n), getattr(later, n)]) for n in names}
         kept = _spread(len(both["scores"]), capacity)
         return Memory(**{name: rows[kept] for name, rows in both.items()})
+
+    @property
+    def points(self) -> Points:
+        """The codes as points."""
+        return Points(self.codes, self.coordinates)
 
     def take(self, rows: NDArray[np.int64] | slice) -> "Memory":
         """Return some of them."""
@@ -66,9 +70,8 @@ class Memory:
         return cls(
             codes=reader.array("memory_codes", (n, code_dim), np.float32),
             scores=scores,
-            n_valid=reader.array("memory_n_valid", (n,), np.int64),
+            trust=reader.array("memory_trust", (n,), np.float64),
             generations=reader.array("memory_generations", (n,), np.int64),
-            predicted=reader.array("memory_predicted", (n,), np.float64),
             rates=reader.array("memory_rates", (n,), np.float64),
             coordinates=reader.array("memory_coordinates", (n, n_directions), np.float64),
         )

@@ -1,12 +1,12 @@
-"""PosteriorAscent: climb the posterior of the neuron's response, and show codes around its top.
+"""PosteriorAscent: climb the posterior of the neuron's response, and look around at low contrast.
 
 Every generation, all responses that are remembered enter one regression (`regression`), whose
-posterior mean is climbed from the former centre (`ascent`). Codes are shown in mirrored pairs
-around the centre. Their spread shrinks only while the posterior predicts responses before they
-come; near the end the norm of the centre, which sets contrast, follows the responses as well.
-With the metric of a generator the regression knows which directions change the picture; the
-evidence of the responses decides how much of that to believe, and codes are shown in all
-directions, so a wrong metric costs little.
+posterior mean is climbed from the former centre (`ascent`). Codes are shown in mirrored pairs. Some
+lie close around the centre, at a contrast that varies a little; the others explore: far apart, and
+around a fainter centre, where the noise of a response is small and its changes are large. With the
+metric of a generator the regression knows which directions change the picture; the evidence of the
+responses decides whether to believe it, and codes are shown in all directions, so a wrong metric
+costs little.
 
 What is left out: any knowledge of the neuron, and a guarantee of the highest peak among several.
 """
@@ -30,24 +30,23 @@ from controller.optimizers.options import (
     check_options,
     refusal,
 )
+from controller.optimizers.posterior.artefacts import doubts
 from controller.optimizers.posterior.ascent import Reach, ascend
+from controller.optimizers.posterior.choosing import choose, rows_for_evidence
 from controller.optimizers.posterior.memory import Memory
-from controller.optimizers.posterior.progress import level_and_scale, norm_trend, pace
 from controller.optimizers.posterior.regression import (
-    CHOICES,
-    Posterior,
+    Learned,
+    Prepared,
     Responses,
     Settings,
-    evidence,
-    regress,
+    first_lesson,
+    prepare,
 )
-from controller.optimizers.posterior.views import Views
+from controller.optimizers.posterior.views import Points, Views
 from controller.optimizers.saved_state import StateReader
 
-_N_FIRST = 5
-"""Generations in which every setting is chosen anew."""
-_NORM_RATE = 0.08
-_MOST_AXES_CHEAP = 1500
+_TRUST = 2.5
+"""How far the centre may go in a generation, in units of the spread of the codes around it."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,14 @@ class PosteriorAscentOptions:
     metric: file of the eigenvectors and eigenvalues of the generator's metric; without it every
         direction of the code counts alike.
     population_size: codes per generation.
-    first_sigma: standard deviation of the first codes along one axis; weaker initial codes are
-        shown at that contrast.
-    last_sigma: standard deviation of the codes around the centre at the end of the schedule.
-    schedule_length: generations from the first sigma to the last, as long as responses can be
-        predicted; in others only a part of a generation is counted.
-    norm_from: share of the schedule after which the norm of the centre follows the responses.
-    norm_range: largest norm of the centre, in units of the norm that it has until then.
-    norm_jitter: standard deviation of the logarithm of the norm among the codes, from then on.
-    first_norm: norm of the centre until then, in units of that of the first codes.
+    first_sigma: standard deviation along one axis of the first codes, and later of those that
+        explore; weaker initial codes are shown at that contrast.
+    sigma: standard deviation along one axis of the codes close to the centre.
+    explore: share of the codes that explore.
+    explore_generations: for how many generations; about 85 % of those that the session will have.
+    explore_contrast: norm of the centre that is explored around, in units of that of the best.
+    norm_jitter: standard deviation of the logarithm of the norm among the codes close by.
+    largest_contrast: of the centre, in units of that of the first codes.
     block_gain_cv: coefficient of variation expected of the neuron's gain from block to block.
     n_remembered: responses that enter the regression.
     n_for_evidence: responses that settings are chosen by.
@@ -76,22 +74,22 @@ class PosteriorAscentOptions:
     metric: Basis | None = None
     population_size: PopulationSize = 40
     first_sigma: Positive = 4.5
-    last_sigma: Positive = 1.0
-    schedule_length: Annotated[int, Limits(at_least=2)] = 75
-    norm_from: Share = 0.4
-    norm_range: Annotated[float, Limits(at_least=1)] = 6.0
-    norm_jitter: NotNegative = 0.2
-    first_norm: Positive = 1.2
+    sigma: Positive = 1.0
+    explore: Share = 0.7
+    explore_generations: Count = 64
+    explore_contrast: Share = 0.5
+    norm_jitter: NotNegative = 0.3
+    largest_contrast: Annotated[float, Limits(at_least=1)] = 6.0
     block_gain_cv: NotNegative = 0.05
-    n_remembered: Count = 1000
-    n_for_evidence: Count = 300
+    n_remembered: Count = 1200
+    n_for_evidence: Count = 400
     max_directions: Count = 500
     faint: Share = 0.4
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.last_sigma > self.first_sigma:
-            raise refusal("last_sigma", self.last_sigma, "must not exceed first_sigma")
+        if self.sigma > self.first_sigma:
+            raise refusal("sigma", self.sigma, "must not exceed first_sigma")
         if self.metric is not None and self.metric.values is None:
             raise refusal("metric", "directions alone", "must hold eigenvalues too")
 
@@ -107,41 +105,25 @@ class _Search:
     """Where the search stands.
 
     centre: (code_dim,) float64.
-    progress: generations of the schedule that are done; not always whole.
-    norm_factor: by which the norm of the centre exceeds its first limit.
     settings: of the regression.
     """
 
     centre: Floats
-    progress: float
-    norm_factor: float
     settings: Settings
 
 
 @dataclass(frozen=True, eq=False)
-class _Learned:
-    """What was made of the responses.
+class _Ahead:
+    """What was worked out while the codes were shown; a function of state and codes alone.
 
-    rows: of the memory that entered.
-    level, scale: mean and standard deviation of their scores.
+    codes: (m, code_dim) float32, whose scores are waited for.
+    points: everything remembered, the codes and the centre.
+    prepared: the regression that waits for their scores.
     """
 
-    posterior: Posterior
-    rows: NDArray[np.int64]
-    level: float
-    scale: float
-
-    def expect(self, codes: Codes) -> Floats:
-        """Scores (n,) to expect of codes (n, code_dim)."""
-        mean, _ = self.posterior.at(self.posterior.view.coordinates(codes))
-        expected: Floats = self.level + self.scale * mean
-        return expected
-
-    def with_rates(self, memory: Memory) -> Memory:
-        """Return the memory with rates as they are estimated now: noise is reckoned from them."""
-        rates = memory.rates.copy()
-        rates[self.rows] = self.level + self.scale * self.posterior.fitted
-        return replace(memory, rates=rates)
+    codes: Codes
+    points: Points
+    prepared: Prepared
 
 
 class PosteriorAscent:
@@ -167,7 +149,8 @@ class PosteriorAscent:
         self._guard = AskTellGuard(self.code_dim, direction)
         self._memory = Memory.empty(code_dim, self._views.n_directions)
         self._search: _Search | None = None
-        self._learned: _Learned | None = None
+        self._shown: Codes | None = None
+        self._ahead: _Ahead | None = None
 
     @property
     def code_dim(self) -> int:
@@ -187,39 +170,40 @@ class PosteriorAscent:
     def ask(self, rng: np.random.Generator, first_id: int, n: int | None = None) -> Population:
         """Return mirrored pairs around the centre; see `Optimizer.ask`."""
         self._guard.require_ask(first_id, n)
-        if self._search is None:
-            return self._guard.open(self._initial_codes, first_id)
-        size = n or self.population_size
-        n_pairs = (size + 1) // 2
-        noise = rng.standard_normal((n_pairs, self.code_dim), dtype=np.float32)
-        scale = np.exp(self._norm_jitter() * rng.standard_normal((n_pairs, 1), dtype=np.float32))
-        exponent = self._search.settings.exponent
-        shaped = self._views.shaped(noise, exponent, self._options.faint)
-        offsets = np.float32(self._sigma()) * shaped
-        centre = scale * self._search.centre.astype(np.float32)
-        codes = np.concatenate([centre + offsets, centre - offsets])[:size]
-        return self._guard.open(codes, first_id)
+        search, codes = self._search, self._initial_codes
+        if search is not None:
+            codes = self._pairs(search, rng, n or self.population_size)
+        shown = self._guard.open(codes, first_id)
+        self._shown, self._ahead = shown.codes, None
+        return shown
+
+    def prepare(self, rng: np.random.Generator) -> None:  # noqa: ARG002 - the next codes come easily
+        """Work ahead while the codes of the last `ask` are shown; see `WorksAhead.prepare`."""
+        if self._shown is not None and self._search is not None:
+            self._ahead = self._work_ahead(self._search, self._shown)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Remember the scores, learn, and move the centre; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
+        ahead, before = self._ahead, self._search
+        self._shown = self._ahead = None
         if not told.valid.any():
             return
-        self._remember(told)
-        before = self._search
-        old = _Search(self._first_centre(), 0.0, 1.0, Settings()) if before is None else before
-        if before is not None:
-            old = replace(old, progress=old.progress + pace(self._memory, self.generation))
-            old = replace(old, norm_factor=self._norm_factor(old))
-        old = replace(old, settings=self._settings(old.settings))
-        self._search = replace(old, centre=self._climb(old))
+        if before is None:
+            self._search = self._first_search(told)
+        else:
+            if ahead is None or not np.array_equal(ahead.codes, told.codes):
+                ahead = self._work_ahead(before, told.codes)
+            self._search = self._next_search(ahead, told)
         self._guard.moved(None if before is None else before.centre, self._search.centre)
 
     def summary(self) -> dict[str, float]:
         """Figures for the operator; see `Optimizer.summary`."""
         figures = self._guard.summary()
         if self._search is not None:
-            figures["sigma"] = self._sigma()
+            options, explore = self._options, self._share_that_explores()
+            variances = np.square([options.first_sigma, options.sigma])
+            figures["sigma"] = float(np.sqrt(variances @ [explore, 1 - explore]))
         return figures
 
     def stop_reasons(self) -> tuple[str, ...]:
@@ -232,11 +216,7 @@ class PosteriorAscent:
         if self._search is None:
             return state
         search = self._search
-        state |= {
-            "centre": search.centre.copy(),
-            "progress": np.array(search.progress),
-            "norm_factor": np.array(search.norm_factor),
-        }
+        state["centre"] = search.centre.copy()
         return state | {n: np.array(v) for n, v in vars(search.settings).items()}
 
     def load_state_dict(self, state: State) -> None:
@@ -247,140 +227,118 @@ class PosteriorAscent:
         if "centre" in reader:
             search = _Search(
                 centre=reader.array("centre", (self.code_dim,), np.float64),
-                progress=reader.number("progress"),
-                norm_factor=reader.number("norm_factor"),
                 settings=Settings(**{name: reader.number(name) for name in vars(Settings())}),
             )
         reader.finish()
         self._guard.state, self._memory, self._search = guard_state, memory, search
-        self._learned = None
+        self._shown = self._ahead = None
 
     # Where to look.
 
-    def _sigma(self) -> float:
-        """Spread of the next codes, falling geometrically along the schedule."""
-        options, progress = self._options, 0.0 if self._search is None else self._search.progress
-        done = min(1.0, progress / (options.schedule_length - 1))
-        return float(options.first_sigma * (options.last_sigma / options.first_sigma) ** done)
+    def _share_that_explores(self) -> float:
+        exploring = self.generation <= self._options.explore_generations
+        return self._options.explore if exploring else 0.0
 
-    def _follows_norm(self, search: _Search | None) -> bool:
-        options = self._options
-        return search is not None and search.progress > options.norm_from * options.schedule_length
+    def _pairs(self, search: _Search, rng: np.random.Generator, size: int) -> Codes:
+        """Codes (size, code_dim): some around a fainter centre, the others close to the best."""
+        options, n_pairs = self._options, (size + 1) // 2
+        explores = np.arange(n_pairs) < round(self._share_that_explores() * n_pairs)
+        noise = rng.standard_normal((n_pairs, self.code_dim), dtype=np.float32)
+        jitter = np.exp(options.norm_jitter * rng.standard_normal(n_pairs))
+        norms = np.where(explores, options.explore_contrast, jitter).astype(np.float32)
+        sigmas = np.where(explores, options.first_sigma, options.sigma).astype(np.float32)
+        shaped = self._views.shaped(noise, search.settings.exponent, options.faint)
+        offsets = sigmas[:, np.newaxis] * shaped
+        centres = norms[:, np.newaxis] * search.centre.astype(np.float32)
+        pairs: Codes = np.concatenate([centres + offsets, centres - offsets])[:size]
+        return pairs
 
-    def _norm_jitter(self) -> np.float32:
-        jitter = self._options.norm_jitter if self._follows_norm(self._search) else 0.0
-        return np.float32(jitter)
+    # What is learned.
 
-    def _first_centre(self) -> Floats:
-        """Mean of the codes with a score: no code among equals is preferred."""
-        mean: Floats = self._memory.codes.mean(axis=0, dtype=np.float64)
-        return mean
-
-    # What was learned.
-
-    def _remember(self, told: Told) -> None:
-        """Add the scored codes, with what the posterior expected of them."""
-        valid, n = told.valid, int(told.valid.sum())
-        scores, codes = told.scores[valid], told.codes[valid]
-        predicted = np.full(n, np.nan)
-        if self._search is not None:
-            learned = self._learn(self._search.settings)
-            predicted = learned.expect(codes)
-            self._memory = learned.with_rates(self._memory)
-        news = Memory(
-            codes=codes,
-            scores=scores,
-            n_valid=told.n_valid[valid].astype(np.int64),
-            generations=np.full(n, self.generation, dtype=np.int64),
-            predicted=predicted,
-            rates=np.where(np.isnan(predicted), scores.mean(), predicted),
-            coordinates=self._views.along(codes),
+    def _first_search(self, told: Told) -> _Search:
+        """Learn from the first scores, and start from their mean code or from the best of them."""
+        settings = Settings(exponent=self._views.exponents[-1])
+        heard = told.valid
+        mean_code = told.codes[heard].mean(axis=0, dtype=np.float64)
+        points = self._views.points(np.concatenate([told.codes[heard], mean_code[np.newaxis]]))
+        rates = np.full(int(heard.sum()), told.scores[heard].mean())
+        trust = told.n_valid[heard].astype(np.float64)
+        self._memory = self._memory.and_then(
+            self._news(told, points.coordinates[:-1], trust, rates), self._options.n_remembered
         )
-        self._memory = self._memory.and_then(news, self._options.n_remembered)
+        products = settings.saturation * self._views.products(points, settings.exponent)
+        lesson = first_lesson(self._responses(self._memory), products, settings)
+        return self._climb(lesson, points, len(rates), settings)
 
-    def _learn(self, settings: Settings) -> "_Learned":
-        """Regress on what is remembered, unless that is at hand."""
-        if self._learned is None:
-            rows = self._rows_in_use(settings.exponent)
-            memory = self._memory.take(rows)
-            view, data = self._views.of(settings), self._views.data(memory, settings)
-            posterior = regress(view, data, self._responses(memory), settings)
-            self._learned = _Learned(posterior, rows, *level_and_scale(memory))
-        return self._learned
+    def _work_ahead(self, search: _Search, codes: Codes) -> _Ahead:
+        """Choose settings and prepare the regression of codes (m, code_dim) without scores."""
+        memory, views = self._memory, self._views
+        points = memory.points.and_then(views.points(codes), views.points(search.centre[None]))
+        responses = self._responses(memory)
+        rows = rows_for_evidence(len(memory), self._options.n_for_evidence)
+        few = memory.take(rows).points
+        settings = choose(
+            search.settings,
+            self.generation,
+            views.exponents,
+            responses.take(rows),
+            lambda exponent: views.products(few, exponent),
+        )
+        products = settings.saturation * views.products(points, settings.exponent)
+        return _Ahead(codes, points, prepare(responses, len(codes), products, settings))
 
-    def _rows_in_use(self, exponent: float) -> NDArray[np.int64]:
-        """Rows of the memory that are regressed on: fewer where every direction counts alike."""
-        n, share = len(self._memory), min(1.0, _MOST_AXES_CHEAP / self._views.n_axes(exponent))
-        return np.arange(max(0, n - max(1, int(share * self._options.n_remembered))), n)
+    def _next_search(self, ahead: _Ahead, told: Told) -> _Search:
+        """Learn from scores, remember them, and climb."""
+        prepared, n_known = ahead.prepared, len(self._memory)
+        expected = prepared.expected_scores()
+        one = prepared.known.noise_of_one(expected, prepared.settings.noise_power)
+        presentations = np.maximum(told.n_valid, 1)
+        surprises = (told.scores - expected) / np.sqrt(one / presentations)
+        trust = presentations / doubts(surprises)
+        lesson = prepared.learn(told.scores, trust)
+        heard, coordinates = told.valid, ahead.points.coordinates[n_known:-1]
+        news = self._news(told, coordinates[heard], trust[heard], lesson.rates[n_known:])
+        known = replace(self._memory, rates=lesson.rates[:n_known])
+        self._memory = known.and_then(news, self._options.n_remembered)
+        return self._climb(lesson, ahead.points, len(told.scores), prepared.settings)
+
+    def _news(self, told: Told, coordinates: Floats, trust: Floats, rates: Floats) -> Memory:
+        """Take what is to be remembered; all but `told` hold rows that were heard alone."""
+        heard = told.valid
+        generations = np.full(int(heard.sum()), self.generation, dtype=np.int64)
+        return Memory(
+            codes=told.codes[heard],
+            scores=told.scores[heard],
+            trust=trust,
+            generations=generations,
+            rates=rates,
+            coordinates=coordinates,
+        )
 
     def _responses(self, memory: Memory) -> Responses:
-        level, scale = level_and_scale(memory)
-        gain_sd = self._options.block_gain_cv * np.abs(memory.rates).mean() / scale
         return Responses(
-            scores=(memory.scores - level) / scale,
+            scores=memory.scores,
             rates=memory.rates,
-            n_valid=memory.n_valid.astype(np.float64),
+            trust=memory.trust,
             generations=memory.generations,
-            gain_variance=float(gain_sd**2),
+            gain_cv=self._options.block_gain_cv,
         )
-
-    def _settings(self, old: Settings) -> Settings:
-        """Choose one of the settings anew; all of them after the first generations."""
-        names = [name for name in CHOICES if len(self._choices(name)) > 1]
-        turn = self.generation % len(names)
-        due = names if self.generation <= _N_FIRST else [names[turn]]
-        n = len(self._memory)
-        rows = np.linspace(0, n - 1, min(n, self._options.n_for_evidence)).astype(np.int64)
-        memory = self._memory.take(rows)
-        responses, new = self._responses(memory), old
-        products: dict[float, Floats] = {}
-        for name in due:
-            found = []
-            for value in self._choices(name):
-                tried = replace(new, **{name: value})
-                if tried.exponent not in products:
-                    # All else but the exponent only scales them.
-                    data = self._views.data(memory, replace(tried, saturation=1.0))
-                    products[tried.exponent] = data @ data.T
-                scaled = tried.saturation * products[tried.exponent]
-                likelihood, noise = evidence(scaled, responses, tried)
-                found.append((likelihood, replace(tried, noise=noise)))
-            new = max(found, key=lambda pair: pair[0])[1]
-        return new
-
-    def _choices(self, name: str) -> tuple[float, ...]:
-        """Return the values among which the evidence chooses."""
-        return self._views.exponents if name == "exponent" else CHOICES[name]
 
     # Where to go.
 
-    def _climb(self, search: _Search) -> Floats:
-        """Regress on everything, and return the best code (code_dim,) within reach."""
-        self._learned = None
-        posterior = self._learn(search.settings).posterior
-        view = posterior.view
-        options, root = self._options, self._views.n_axes(search.settings.exponent) ** 0.5
+    def _climb(self, lesson: Learned, points: Points, n_new: int, settings: Settings) -> _Search:
+        """Climb from the best of the newest codes and the centre, the last of the points."""
+        surface, n, root = lesson.surface, len(points), settings.saturation**0.5
+        options = self._options
+        starts = [surface.point(index) for index in range(n - 1 - n_new, n)]
+        start = max(reversed(starts), key=surface.value)
         reach = Reach(
-            trust=self._sigma() * root,
-            norm=options.first_norm * options.first_sigma * root * search.norm_factor,
-            on_sphere=self._follows_norm(search),
+            trust=_TRUST * root * options.sigma / options.first_sigma,
+            contrast=root * options.largest_contrast,
         )
-        newest = self._memory.take(slice(-self.population_size, None)).codes
-        starts = search.centre[np.newaxis]
-        if self._search is not None:
-            starts = np.concatenate([starts, newest])
-        coordinates = view.coordinates(starts)
-        first = coordinates[int(np.argmax(posterior.at(coordinates)[0]))]
-        return view.code(ascend(posterior, first, reach))
-
-    def _norm_factor(self, search: _Search) -> float:
-        """Let the norm of the centre follow the responses, once it is time."""
-        if not self._follows_norm(self._search) or not search.centre.any():
-            return search.norm_factor
-        trend = norm_trend(self._memory, self.generation, search.centre)
-        largest = self._options.norm_range
-        factor = search.norm_factor * float(np.exp(_NORM_RATE * trend))
-        return float(np.clip(factor, 1 / largest, largest))
+        top = ascend(surface, start, reach)
+        centre = self._views.mixed(points, top.shares, settings.exponent)
+        return _Search(centre, settings)
 
 
 def _strong(codes: Codes, sigma: float) -> Codes:
