@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.optimizers.base import Floats, State
+from controller.optimizers.in_place import add_product
 from controller.optimizers.saved_state import StateReader
 
 _ROWS_AT_ONCE = 256
@@ -41,9 +42,8 @@ class _Terms:
     def apply(self, rows: Floats, overwrite: bool) -> Floats:
         along = rows @ self.whitened.T * self.amounts
         shaped: Floats = np.multiply(rows, self.scale, out=rows if overwrite else None)
-        if self.amounts.size:
-            shaped += along @ self.paths
-        return shaped
+        single = np.atleast_2d(shaped)
+        return add_product(single, np.atleast_2d(along), self.paths).reshape(shaped.shape)
 
     def solve(self, rows: Floats) -> Floats:
         white: Floats = self.inverse_scale * rows
