@@ -6,8 +6,21 @@ in it, since the system hands its memory out page by page. What is left out: any
 
 import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
+from numpy.typing import NDArray
 
 from controller.optimizers.base import Floats
+
+_ROWS_AT_ONCE = 8
+
+
+def row_norms(rows: NDArray[np.floating]) -> Floats:
+    """Return the Euclidean norm of each row (n, d), summed in float64."""
+    squares = np.empty(len(rows))
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        wide = rows[some].astype(np.float64, copy=False)
+        np.vecdot(wide, wide, out=squares[some])
+    return np.sqrt(squares, out=squares)
 
 
 def add_product(rows: Floats, left: Floats, right: Floats) -> Floats:

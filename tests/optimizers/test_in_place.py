@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controller.optimizers.in_place import add_multiples, add_product
+from controller.optimizers.in_place import add_multiples, add_product, row_norms
 
 
 @pytest.mark.parametrize(("n", "k"), [(5, 3), (1, 1), (5, 0), (0, 3)])
@@ -28,3 +28,11 @@ def test_rows_that_do_not_lie_in_one_piece_are_summed_in_a_copy() -> None:
     rows = np.asfortranarray(np.ones((3, 4)))
 
     np.testing.assert_array_equal(add_multiples(rows, np.ones(3), np.ones(4)), np.full((3, 4), 2.0))
+
+
+@pytest.mark.parametrize("n", [0, 1, 8, 21])
+def test_norms_of_rows_are_summed_in_float64(n: int) -> None:
+    rows = (1e30 * np.random.default_rng(n).standard_normal((n, 300))).astype(np.float32)
+    expected = np.linalg.norm(rows.astype(np.float64), axis=1)
+
+    np.testing.assert_allclose(row_norms(rows), expected, rtol=1e-13)

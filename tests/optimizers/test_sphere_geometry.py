@@ -77,7 +77,7 @@ def test_a_weighted_tangent_is_that_of_the_directions_of_codes(
     tangents = logarithmic_map(centre, unit(codes))
 
     found = weighted_tangent(centre, codes, weights)
-    np.testing.assert_allclose(found, weights @ tangents, rtol=1e-9, atol=1e-12 * spread)
+    np.testing.assert_allclose(found, weights @ tangents, atol=1e-14, rtol=1e-9)
 
 
 @few

@@ -159,7 +159,8 @@ class FiniteDifference:
         """Return steps (k, d) and the change of the score along each, (k,)."""
         if self._options.antithetic:
             n = len(codes) // 2
-            steps = np.subtract(codes[:n], codes[n : 2 * n], dtype=np.float64)
+            steps = codes[:n].astype(np.float64)
+            steps -= codes[n : 2 * n]
             steps /= 2.0
             return steps, (scores[:n] - scores[n : 2 * n]) / 2.0
         base = scores[-1] if used[-1] else scores[used].mean()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Floats
 from controller.optimizers.errors import OptimizerOptionError
-from controller.optimizers.in_place import add_multiples
+from controller.optimizers.in_place import add_multiples, row_norms
 
 
 def unit(rows: NDArray[np.floating]) -> Floats:
@@ -75,7 +75,7 @@ def walked(centre: Floats, noise: Floats, scale: float) -> Floats:
 
     """
     along = noise @ centre
-    squares = np.einsum("ij,ij->i", noise, noise) - np.square(along)
+    squares = np.vecdot(noise, noise) - np.square(along)
     angles = scale * np.sqrt(np.maximum(squares, 0.0))
     stretch = scale * np.sinc(angles / np.pi)
     noise *= stretch[:, np.newaxis]
@@ -96,7 +96,7 @@ def weighted_tangent(centre: Floats, codes: NDArray[np.floating], weights: Float
     wide = codes.astype(np.float64)
     along = wide @ centre
     across = add_multiples(wide, -along, centre)
-    lengths = np.sqrt(np.einsum("ij,ij->i", across, across))
+    lengths = row_norms(across)
     gains = weights * np.arctan2(lengths, along) / np.where(lengths > 0.0, lengths, 1.0)
     towards: Floats = gains @ across
     return towards
