@@ -3,9 +3,8 @@
 Each one runs in a process of its own, generation after generation on a noisy slope. `ask + tell` is
 the time of one generation, `to first image` the longest that the loop would wait between the last
 score and the next codes, `ahead` what is done meanwhile, while images are shown. `x floor` is the
-median of all that over the time of the linear algebra that the method cannot do without, measured
-in the same process: the population drawn and recombined; for a full covariance also an update of
-the matrix in place and one product of the population with it. `memory` is what the process grew by.
+median of all that over the median time of what the method cannot do without (`optimizer_floors`).
+`memory` is what the process grew by.
 
     .venv/bin/python benchmarks/optimizers.py [--quick] [--only cma,pycma] [--peers] [--cpu]
 
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.linalg import blas
+from optimizer_floors import FLOORS, Size, population
 
 from controller.optimizers.base import Optimizer
 from controller.optimizers.registry import KINDS
@@ -39,7 +38,6 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "pycma": {name: {"covariance": name} for name in ("full", "diagonal", "vd")},
     "nevergrad": {name: {"algorithm": name} for name in ("CMA", "DiagonalCMA", "DE", "PSO")},
 }
-FULL = ("cma", "cma float32", "pycma full", "nevergrad CMA")
 PEERS = {
     "cmaes SepCMA": "cmaes",
     "evotorch SNES": "evotorch",
@@ -68,17 +66,8 @@ class Cost:
     worst_ms: float
     first_image_ms: float
     ahead_ms: float
-    floor_ms: float
+    x_floor: float
     memory_mb: float
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large the problem is."""
-
-    code_dim: int
-    population_size: int
-    n_generations: int
 
 
 def slope(codes: Any, generation: int) -> Any:
@@ -202,31 +191,20 @@ RUNNERS: dict[str, Callable[[str, Size], Iterator[tuple[float, float, float]]]] 
 }
 
 
-def floor_ms(size: Size, full: bool) -> float:
-    """Median time of what a generation cannot do without, in milliseconds."""
-    d, n = size.code_dim, size.population_size
-    rng, weights = np.random.default_rng(0), np.full(n, 1.0 / n)
-    matrix = np.zeros((d, d), order="F") if full else None
-    rows = rng.standard_normal((n // 2, d))
-    times = []
-    for _ in range(7 if full else 25):
-        start = CLOCK.now()
-        codes = rng.standard_normal((n, d))
-        if matrix is not None:
-            codes = codes @ matrix
-            blas.dsyr2k(0.5, rows.T, rows.T, beta=1.0, c=matrix, lower=1, overwrite_c=1)
-        codes = codes.astype(np.float32)
-        np.dot(weights, codes)
-        times.append(CLOCK.now() - start)
-    return 1e3 * float(np.median(times))
-
-
 def measure(name: str, size: Size) -> Cost:
-    """Run one optimizer in this process."""
+    """Run one optimizer in this process, and the work of its floor after each generation."""
     warnings.simplefilter("ignore")
     runner = RUNNERS[PEERS[name]] if name in PEERS else run_ours
+    floor, floors = FLOORS.get(name, population)(size), []
+    floor(0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    asks, aheads, tells = 1e3 * np.array(list(runner(name, size))).T
+    costs = []
+    for generation, cost in enumerate(runner(name, size)):
+        costs.append(cost)
+        start = CLOCK.now()
+        floor(generation)
+        floors.append(CLOCK.now() - start)
+    asks, aheads, tells = 1e3 * np.array(costs).T
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return Cost(
         name=name,
@@ -234,7 +212,7 @@ def measure(name: str, size: Size) -> Cost:
         worst_ms=float(np.max(asks + tells)),
         first_image_ms=float(np.max(tells[:-1] + asks[1:])),
         ahead_ms=float(np.median(aheads)),
-        floor_ms=floor_ms(size, name in FULL),
+        x_floor=float(np.median(asks + aheads + tells) / np.median(1e3 * np.array(floors))),
         memory_mb=memory / 1024.0,
     )
 
@@ -256,10 +234,9 @@ def measured_apart(name: str, chosen: argparse.Namespace) -> Cost | str:
 def line(cost: Cost) -> str:
     """One row of the table."""
     ahead = f"{cost.ahead_ms:9.1f}" if cost.ahead_ms >= 0.05 else " " * 9
-    ratio = (cost.median_ms + cost.ahead_ms) / cost.floor_ms
     return (
         f"{cost.name:<28}{cost.median_ms:9.1f}{cost.worst_ms:9.1f}{cost.first_image_ms:15.1f}"
-        f"{ahead}{ratio:9.1f}{cost.memory_mb:11.0f}"
+        f"{ahead}{cost.x_floor:9.1f}{cost.memory_mb:11.0f}"
     )
 
 

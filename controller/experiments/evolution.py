@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from controller.optimizers.base import Optimizer, Population, WorksAhead
+from controller.optimizers.base import Optimizer, Population, work_ahead
 from controller.randomness import Purpose, rng_for
 
 
@@ -49,10 +49,8 @@ class EvolutionThread:
 
     def work_ahead(self) -> None:
         """Have the optimizer do, while images are shown, what does not depend on their scores."""
-        if isinstance(self.optimizer, WorksAhead):
-            self.optimizer.prepare(
-                rng_for(self.seed, Purpose.ASK, self.thread_id, self.generation + 1)
-            )
+        rng = rng_for(self.seed, Purpose.ASK, self.thread_id, self.generation + 1)
+        work_ahead(self.optimizer, rng)
 
     def told_order(self, n: int, *, shuffled: bool) -> npt.NDArray[np.int64]:
         """Return whose score `(n,)` each code is told: its own, unless `shuffled`.

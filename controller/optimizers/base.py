@@ -161,5 +161,11 @@ class WorksAhead(Protocol):
         ...
 
 
+def work_ahead(optimizer: Optimizer, rng: np.random.Generator) -> None:
+    """Have an optimizer work ahead, if it can; `rng` as in `WorksAhead.prepare`."""
+    if isinstance(optimizer, WorksAhead):
+        optimizer.prepare(rng)
+
+
 MakeOptimizer: TypeAlias = Callable[[Codes], Optimizer]
 """Makes an optimizer that maximises, from its initial codes (m, d); how wrappers get theirs."""

@@ -207,9 +207,10 @@ class Genetic:
         genes = (n_children, self.code_dim)
         from_first = rng.random(genes, dtype=np.float32) < options.parental_skew
         children = np.where(from_first, parents[pairs[:, 0]], parents[pairs[:, 1]])
-        mutates = rng.random(genes, dtype=np.float32) < options.mutation_rate
-        steps = rng.standard_normal(int(mutates.sum()), dtype=np.float32)
-        children[mutates] += np.float32(options.mutation_sd) * steps
+        # As places, which take a sixth of the time of a mask.
+        mutated = np.flatnonzero(rng.random(genes, dtype=np.float32) < options.mutation_rate)
+        steps = rng.standard_normal(mutated.size, dtype=np.float32)
+        children.reshape(-1)[mutated] += np.float32(options.mutation_sd) * steps
         return children
 
     def _read_parents(self, reader: StateReader) -> _Parents:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.errors import AskTellError, DivergedError, OptimizerOptionError
+from controller.optimizers.in_place import row_norms
 from controller.optimizers.limits import angle_deg
 from controller.optimizers.saved_state import StateReader
 
@@ -28,6 +29,7 @@ class Told:
     ids: (n,) int64.
     codes: (n, code_dim) float32, read-only.
     scores: (n,) float64, read-only, NaN where missing.
+    norms: (n,) float64, read-only, Euclidean norm of each code.
     valid: (n,) bool, read-only, False where missing.
     n_valid: (n,) int64, read-only, presentations behind each score; 0 where missing.
     """
@@ -35,6 +37,7 @@ class Told:
     ids: Ids
     codes: Codes
     scores: Floats
+    norms: Floats
     valid: NDArray[np.bool_]
     n_valid: Ids
 
@@ -149,14 +152,19 @@ class AskTellGuard:
         if not self.state.open_ids.size:
             raise AskTellError("tell was called before ask; ask for a population first")
         self._check_rows(ids, codes, scores, n_valid)
-        self._check_ids(ids)
+        # In float64 no square of a float32 overflows: a norm is finite where its code is.
+        norms = row_norms(codes)
+        self._refuse("codes that are not finite", "pass them as shown", ids[~np.isfinite(norms)])
         order = np.argsort(ids)
+        if not np.array_equal(ids[order], self.state.open_ids):
+            self._refuse_ids(ids)
         valid = (n_valid[order] > 0) & ~np.isnan(scores[order])
         signed = np.where(valid, self._sign * scores[order].astype(np.float64), np.nan)
         told = Told(
             _frozen(ids[order].astype(np.int64)),
             _frozen(codes[order]),
             _frozen(signed),
+            _frozen(norms[order]),
             _frozen(valid),
             _frozen(np.where(valid, n_valid[order], 0).astype(np.int64)),
         )
@@ -205,11 +213,8 @@ class AskTellGuard:
                 raise AskTellError(f"tell got {name} of type {counts.dtype}; pass integers")
         self._refuse("infinite scores", "missing scores are NaN", ids[np.isinf(scores)])
         self._refuse("negative n_valid", "a missing score has 0", ids[n_valid < 0])
-        self._refuse(
-            "codes that are not finite", "pass them as shown", ids[~np.isfinite(codes).all(axis=1)]
-        )
 
-    def _check_ids(self, ids: Ids) -> None:
+    def _refuse_ids(self, ids: Ids) -> None:
         asked = self.state.open_ids
         known, counts = np.unique(ids, return_counts=True)
         hint = "tell each id of the last ask exactly once"
@@ -227,7 +232,6 @@ class AskTellGuard:
         best = self.state.best_score
         if told.valid.any():
             best = float(np.fmax(best, np.nanmax(told.scores)))
-        two = (told.codes, told.codes)
         # Until the optimizer says otherwise, its mean code stays where it is.
         still = 0.0 * self.state.mean_norm
         self.state = replace(
@@ -236,8 +240,7 @@ class AskTellGuard:
             open_ids=_frozen(np.empty(0, dtype=np.int64)),
             n_missing=int((~told.valid).sum()),
             best_score=best,
-            # Summed in float64 without a second array of that size.
-            code_norm=float(np.sqrt(np.einsum("ij,ij->i", *two, dtype=np.float64)).mean()),
+            code_norm=float(told.norms.mean()),
             step_norm=still,
             step_angle_deg=still,
         )

@@ -71,9 +71,8 @@ class RandomSearch:
         self._guard.require_ask(first_id, n)
         if self._best_code is None:
             return self._guard.open(self._initial_codes, first_id)
-        codes = self._options.scale * rng.standard_normal(
-            (n or self.population_size, self.code_dim)
-        )
+        codes = rng.standard_normal((n or self.population_size, self.code_dim))
+        codes *= self._options.scale
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:

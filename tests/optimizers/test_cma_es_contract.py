@@ -4,10 +4,14 @@ import pytest
 
 from controller.optimizers.cma.diagonal import DiagonalCmaEs, DiagonalCmaEsOptions
 from controller.optimizers.cma.full import CmaEs, CmaEsOptions
-from controller.testing.optimizer_contract import LearningOptimizerContract, OptimizerFactory
+from controller.testing.optimizer_contract import (
+    LearningOptimizerContract,
+    OptimizerFactory,
+    WorksAheadContract,
+)
 
 
-class TestCmaEs(LearningOptimizerContract):
+class TestCmaEs(LearningOptimizerContract, WorksAheadContract):
     @pytest.fixture(
         params=[
             CmaEsOptions(sigma0=1.0),

@@ -4,6 +4,7 @@ Each faulty optimizer is the random search or the genetic algorithm with one thi
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from controller.optimizers import Codes, Direction, Floats, Ids, Optimizer, Population, State
 from controller.optimizers.genetic import Genetic
 from controller.optimizers.random_search import RandomSearch
-from controller.testing.optimizer_contract import LearningOptimizerContract
+from controller.testing.optimizer_contract import LearningOptimizerContract, WorksAheadContract
 
 
 class ForgetsTheOrderOfCalls(RandomSearch):
@@ -85,9 +86,14 @@ class SavesViewsOfItsState(Genetic):
         return super().state_dict() | {"counter": self._counter}
 
 
+class LearnsWhileItWorksAhead(Genetic):
+    def prepare(self, rng: np.random.Generator) -> None:
+        self._guard.state = replace(self._guard.state, best_score=rng.random())
+
+
 Faulty = Callable[[Codes, Direction], Optimizer]
 
-SUITE = LearningOptimizerContract()
+SUITE, AHEAD = LearningOptimizerContract(), WorksAheadContract()
 FAULTS: list[tuple[type[RandomSearch | Genetic], Callable[[Faulty], None]]] = [
     (ForgetsTheOrderOfCalls, SUITE.test_ask_after_ask_is_refused_and_names_the_call),
     (MatchesRowsByPosition, SUITE.test_the_order_of_told_rows_does_not_matter),
@@ -112,6 +118,8 @@ FAULTS: list[tuple[type[RandomSearch | Genetic], Callable[[Faulty], None]]] = [
         ForgetsWhatItLearned,
         lambda make: SUITE.test_a_saved_state_continues_bit_for_bit(make, 3, False),
     ),
+    (LearnsWhileItWorksAhead, AHEAD.test_working_ahead_changes_nothing_but_the_time),
+    (Genetic, AHEAD.test_it_works_ahead),
     (SavesViewsOfItsState, SUITE.test_a_saved_state_stays_as_it_was),
     (
         RandomSearch,

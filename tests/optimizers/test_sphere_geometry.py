@@ -12,6 +12,8 @@ from controller.optimizers.sphere.geometry import (
     tangent_part,
     transport,
     unit,
+    walked,
+    weighted_tangent,
 )
 
 SEEDS = st.integers(0, 2**16)
@@ -49,6 +51,33 @@ def test_no_move_and_the_point_opposite_have_the_tangent_zero() -> None:
 
     np.testing.assert_array_equal(tangents, 0.0)
     np.testing.assert_array_equal(exponential_map(centre, tangents), [centre, centre])
+
+
+@few
+@given(seed=SEEDS, d=st.integers(2, 9), scale=st.sampled_from([1e-4, 0.3, 2.0]))
+def test_a_walk_along_noise_is_the_exponential_map_of_its_tangent_part(
+    seed: int, d: int, scale: float
+) -> None:
+    (centre,) = _points(seed, 1, d)
+    noise = np.random.default_rng(seed + 1).standard_normal((4, d))
+    points = exponential_map(centre, scale * tangent_part(noise, centre))
+
+    np.testing.assert_allclose(walked(centre, noise, scale), points, atol=1e-13)
+
+
+@few
+@given(seed=SEEDS, d=st.integers(2, 9), spread=st.sampled_from([1e-5, 0.3, 5.0]))
+def test_a_weighted_tangent_is_that_of_the_directions_of_codes(
+    seed: int, d: int, spread: float
+) -> None:
+    (centre,), rng = _points(seed, 1, d), np.random.default_rng(seed + 1)
+    codes = 300.0 * (centre + spread * rng.standard_normal((5, d)))
+    codes[2] = 0.0
+    weights = rng.standard_normal(5)
+    tangents = logarithmic_map(centre, unit(codes))
+
+    found = weighted_tangent(centre, codes, weights)
+    np.testing.assert_allclose(found, weights @ tangents, atol=1e-14, rtol=1e-9)
 
 
 @few

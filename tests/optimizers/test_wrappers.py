@@ -1,13 +1,15 @@
 """Optimizers around optimizers keep the contract, and are exactly the plain ones in disguise."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from controller.optimizers.base import Codes, Direction, Optimizer
+from controller.optimizers.base import Codes, Direction, Optimizer, Population, work_ahead
 from controller.optimizers.basis import Basis, checked_basis, random_basis
 from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions
+from controller.optimizers.cma.full import CmaEs, CmaEsOptions
 from controller.optimizers.errors import OptimizerOptionError, OptimizerStateError
 from controller.optimizers.genetic import Genetic, GeneticOptions
 from controller.optimizers.wrappers.concatenated import (
@@ -17,10 +19,12 @@ from controller.optimizers.wrappers.concatenated import (
 )
 from controller.optimizers.wrappers.embedding import Embedded
 from controller.optimizers.wrappers.frozen import FrozenOptions, frozen
+from controller.optimizers.wrappers.norm_limits import NormLimits
 from controller.optimizers.wrappers.subspace import SubspaceOptions, subspace
 from controller.testing.optimizer_contract import (
     LearningOptimizerContract,
     OptimizerFactory,
+    WorksAheadContract,
     assert_same_state,
 )
 from controller.testing.optimizer_runs import (
@@ -68,6 +72,53 @@ def of_wrappers(codes: Codes, direction: Direction) -> Concatenated:
 
     sizes = (6, codes.shape[-1] - 6)
     return Concatenated(codes, ConcatenatedOptions(sizes), direction, [turned, genetic])
+
+
+def full(codes: Codes) -> CmaEs:
+    return CmaEs(codes, CmaEsOptions(sigma0=1.0, population_size=SIZE, refresh_gap=2.0))
+
+
+class TestWorkingAhead(WorksAheadContract):
+    """Wrappers hand the time while images are shown on to what is inside."""
+
+    @pytest.fixture(params=["limits", "subspace", "frozen", "concatenated"])
+    def make_optimizer(self, request: pytest.FixtureRequest) -> OptimizerFactory:
+        makers: dict[str, OptimizerFactory] = {
+            "limits": lambda codes, _: NormLimits(full(codes), 0.1, 6.5),
+            "subspace": lambda codes, to: subspace(codes, SubspaceOptions(n_dims=8), to, full),
+            "frozen": lambda codes, to: frozen(codes, FrozenOptions(2, 8), to, full),
+            "concatenated": lambda codes, to: Concatenated(
+                codes, ConcatenatedOptions((5, codes.shape[-1] - 5)), to, [full, genetic]
+            ),
+        }
+        return makers[request.param]
+
+    def test_what_is_inside_is_given_the_numbers_that_it_will_draw(
+        self, make_optimizer: OptimizerFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn: dict[str, list[float]] = {"ahead": [], "asked": []}
+        prepare, ask = CmaEs.prepare, CmaEs.ask
+
+        def prepared(self: CmaEs, rng: np.random.Generator) -> None:
+            drawn["ahead"].append(copy.deepcopy(rng).random())
+            prepare(self, rng)
+
+        def asked(
+            self: CmaEs, rng: np.random.Generator, first_id: int, n: int | None = None
+        ) -> Population:
+            drawn["asked"].append(copy.deepcopy(rng).random())
+            return ask(self, rng, first_id, n)
+
+        optimizer = make_optimizer(initial_codes(5), "maximise")
+        advance(optimizer, 1)
+        monkeypatch.setattr(CmaEs, "prepare", prepared)
+        monkeypatch.setattr(CmaEs, "ask", asked)
+        for generation in (1, 2):
+            shown = optimizer.ask(rng_of(generation), first_id=0)
+            work_ahead(optimizer, rng_of(generation + 1))
+            tell_all(optimizer, shown, distance_score(shown.codes))
+
+        assert drawn["ahead"][0] == drawn["asked"][1]
 
 
 class TestWholeCodes(LearningOptimizerContract):

@@ -179,7 +179,8 @@ class DiagonalCmaEs:
 
     def _next_search(self, old: _Search, told: Told) -> _Search:
         k, mix = self.constants, recombination(told, self.constants, bounded_dim=None)
-        white = (told.codes[told.valid] - old.mean) / (old.sigma * old.deviations)
+        white = told.codes[told.valid] - old.mean
+        white /= old.sigma * old.deviations
         moved = mix.mean_weights @ white
         gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mix.mu_eff)
         path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * moved
@@ -205,11 +206,14 @@ class DiagonalCmaEs:
         )
 
     def _factors(self, path_c: Floats, white: Floats, mix: Recombination, calm: bool) -> Floats:
-        """Factor of each gene's deviation, exp(ln 2 Σ w (z² - 1) / 2) with path and codes as z."""
+        """Factor of each gene's deviation, exp(ln 2 Σ w (z² - 1) / 2) with path and codes as z.
+
+        `white` is overwritten.
+        """
         k = self.constants
         c_1 = k.c_1 if calm else k.c_1 * (1.0 - k.c_c * (2.0 - k.c_c))
         weights = k.c_mu * mix.weights
-        squares = c_1 * np.square(path_c) + weights @ np.square(white)
+        squares = c_1 * np.square(path_c) + weights @ np.square(white, out=white)
         factors: Floats = np.exp(np.log(2.0) / 2.0 * (squares - c_1 - weights.sum()))
         return factors
 

@@ -16,9 +16,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.optimizers.base import Floats, State
-from controller.optimizers.saved_state import StateReader
+from controller.optimizers.in_place import add_multiples, add_product
+from controller.optimizers.saved_state import StateReader, with_prefix
 
 _ROWS_AT_ONCE = 256
+
+
+class _Rows:
+    """Rows (k, d) with room for more, so that adding one does not copy the others.
+
+    given: (k, d) the first ones, which are taken over.
+    """
+
+    def __init__(self, given: Floats) -> None:
+        self._all, self._used = given, len(given)
+
+    @property
+    def now(self) -> Floats:
+        """The rows (k, d), which may be changed in place."""
+        return self._all[: self._used]
+
+    def append(self, row: Floats) -> None:
+        if self._used == len(self._all):
+            wider = np.empty((2 * self._used + 4, self._all.shape[1]))
+            wider[: self._used] = self._all
+            self._all = wider
+        self._all[self._used] = row
+        self._used += 1
 
 
 @dataclass(eq=False)
@@ -34,39 +58,47 @@ class _Terms:
     inverse_scale: float
     amounts: Floats
     inverse_amounts: Floats
-    whitened: Floats
-    paths: Floats
-    columns: Floats
+    whitened: _Rows
+    paths: _Rows
+    columns: _Rows
+
+    @classmethod
+    def identity(cls, dim: int) -> "_Terms":
+        none = np.empty(0)
+        return cls(1.0, 1.0, none, none, *(_Rows(np.empty((0, dim))) for _ in range(3)))
 
     def apply(self, rows: Floats, overwrite: bool) -> Floats:
-        along = rows @ self.whitened.T * self.amounts
+        along = rows @ self.whitened.now.T * self.amounts
         shaped: Floats = np.multiply(rows, self.scale, out=rows if overwrite else None)
-        if self.amounts.size:
-            shaped += along @ self.paths
-        return shaped
+        single = np.atleast_2d(shaped)
+        return add_product(single, np.atleast_2d(along), self.paths.now).reshape(shaped.shape)
 
     def solve(self, rows: Floats) -> Floats:
         white: Floats = self.inverse_scale * rows
         if self.amounts.size:
-            white += (rows @ self.columns.T * self.inverse_amounts) @ self.whitened
+            white += (rows @ self.columns.now.T * self.inverse_amounts) @ self.whitened.now
         return white
 
     def mirror(self, axis: Floats) -> None:
-        self.whitened, self.paths, self.columns = (
-            _mirrored(rows, axis) for rows in (self.whitened, self.paths, self.columns)
-        )
+        for rows in (self.whitened.now, self.paths.now, self.columns.now):
+            add_multiples(rows, -2.0 * (rows @ axis), axis)
 
     def add(self, path: Floats, v: Floats, shrink: float, gain: float, loss: float) -> None:
         column = self.inverse_scale * v
         if self.amounts.size:
-            column += (self.whitened @ v * self.inverse_amounts) @ self.columns
+            column += (self.whitened.now @ v * self.inverse_amounts) @ self.columns.now
         self.scale *= shrink
         self.inverse_scale /= shrink
         self.amounts = np.append(self.amounts * shrink, shrink * gain)
         self.inverse_amounts = np.append(self.inverse_amounts / shrink, -loss / shrink)
-        self.whitened = np.vstack([self.whitened, v])
-        self.paths = np.vstack([self.paths, path])
-        self.columns = np.vstack([self.columns, column])
+        for rows, new in ((self.whitened, v), (self.paths, path), (self.columns, column)):
+            rows.append(new)
+
+    def as_arrays(self) -> State:
+        return {
+            name: np.array(value.now if isinstance(value, _Rows) else value)
+            for name, value in vars(self).items()
+        }
 
 
 @dataclass(eq=False)
@@ -92,6 +124,9 @@ class _Matrices:
         _scale_and_add(self.matrix, shrink, shrink * gain * v, path)
         _scale_and_add(self.inverse, 1.0 / shrink, -loss / shrink * column, v)
 
+    def as_arrays(self) -> State:
+        return {"matrix": self.matrix.copy(), "inverse": self.inverse.copy()}
+
 
 class CholeskyFactor:
     """The factor A, starting as the identity; changed by `update` and `mirror` only.
@@ -104,8 +139,7 @@ class CholeskyFactor:
     def __init__(self, dim: int, max_terms: int | None = None) -> None:
         self._dim = dim
         self._max_terms = dim // 8 if max_terms is None else max_terms
-        none, no_rows = np.empty(0), np.empty((0, dim))
-        self._form: _Terms | _Matrices = _Terms(1.0, 1.0, none, none, no_rows, no_rows, no_rows)
+        self._form: _Terms | _Matrices = _Terms.identity(dim)
 
     @property
     def is_dense(self) -> bool:
@@ -154,8 +188,7 @@ class CholeskyFactor:
 
     def as_arrays(self) -> State:
         """Fields of a saved state, each named `factor_…`."""
-        form = self._form
-        return {f"factor_{name}": np.array(value) for name, value in vars(form).items()}
+        return with_prefix("factor_", self._form.as_arrays())
 
     @classmethod
     def read(cls, reader: StateReader, dim: int) -> "CholeskyFactor":
@@ -179,15 +212,11 @@ class CholeskyFactor:
             inverse_scale=reader.number("factor_inverse_scale"),
             amounts=amounts,
             inverse_amounts=reader.array("factor_inverse_amounts", amounts.shape, np.float64),
-            whitened=reader.array("factor_whitened", terms, np.float64),
-            paths=reader.array("factor_paths", terms, np.float64),
-            columns=reader.array("factor_columns", terms, np.float64),
+            whitened=_Rows(reader.array("factor_whitened", terms, np.float64)),
+            paths=_Rows(reader.array("factor_paths", terms, np.float64)),
+            columns=_Rows(reader.array("factor_columns", terms, np.float64)),
         )
         return loaded
-
-
-def _mirrored(rows: Floats, axis: Floats) -> Floats:
-    return rows - np.outer(2.0 * (rows @ axis), axis)
 
 
 def _scale_and_add(matrix: Floats, scale: float, column: Floats, row: Floats) -> None:

@@ -36,12 +36,15 @@ def first_centre(told: Told) -> Floats | None:
     return mean_of_better_half(told.codes, told.scores, told.valid) if told.valid.any() else None
 
 
-def around_centre(rng: np.random.Generator, n: int, code_dim: int, antithetic: bool) -> Floats:
-    """Draw n standard normal rows (n, code_dim), in pairs z and -z where that is asked for."""
+def draw_steps(rng: np.random.Generator, rows: Floats, antithetic: bool) -> None:
+    """Fill rows (n, d) with standard normal numbers, in pairs z and -z where that is asked for."""
+    n_pairs = len(rows) // 2
     if not antithetic:
-        return rng.standard_normal((n, code_dim))
-    z = rng.standard_normal((n // 2, code_dim))
-    return np.concatenate([z, -z, np.zeros((n % 2, code_dim))])
+        rng.standard_normal(out=rows)
+        return
+    rng.standard_normal(out=rows[:n_pairs])
+    np.negative(rows[:n_pairs], out=rows[n_pairs : 2 * n_pairs])
+    rows[2 * n_pairs :] = 0.0
 
 
 def comparable(valid: NDArray[np.bool_], antithetic: bool) -> NDArray[np.bool_]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
-    around_centre,
     comparable,
+    draw_steps,
     first_centre,
     require_pairs,
     without_unit,
@@ -89,11 +89,14 @@ class FiniteDifference:
         self._guard.require_ask(first_id, n)
         if self._centre is None:
             return self._guard.open(self._initial_codes, first_id)
-        size, antithetic = n or self.population_size, self._options.antithetic
-        steps = around_centre(rng, size if antithetic else size - 1, self.code_dim, antithetic)
-        if not antithetic:
-            steps = np.concatenate([steps, np.zeros((1, self.code_dim))])
-        return self._guard.open(self._centre + self._options.radius * steps, first_id)
+        codes, antithetic = (
+            np.zeros((n or self.population_size, self.code_dim)),
+            self._options.antithetic,
+        )
+        draw_steps(rng, codes if antithetic else codes[:-1], antithetic)
+        codes *= self._options.radius
+        codes += self._centre
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Climb; see `Optimizer.tell`."""
@@ -141,8 +144,8 @@ class FiniteDifference:
         scores = np.where(used, told.scores, 0.0)
         if self._options.standardise:
             scores = without_unit(scores, used)
-        steps, differences = self._differences(told.codes.astype(np.float64), scores, used)
-        sizes = np.abs(steps).mean(axis=1)
+        steps, differences = self._differences(told.codes, scores, used)
+        sizes = np.linalg.norm(steps, ord=1, axis=1) / self.code_dim
         weights = np.divide(differences, sizes**2, out=np.zeros(sizes.size), where=sizes > 0.0)
         n_usual = (
             self.population_size // 2 if self._options.antithetic else self.population_size - 1
@@ -151,11 +154,15 @@ class FiniteDifference:
         return gradient
 
     def _differences(
-        self, codes: Floats, scores: Floats, used: NDArray[np.bool_]
+        self, codes: Codes, scores: Floats, used: NDArray[np.bool_]
     ) -> tuple[Floats, Floats]:
         """Return steps (k, d) and the change of the score along each, (k,)."""
         if self._options.antithetic:
             n = len(codes) // 2
-            return (codes[:n] - codes[n : 2 * n]) / 2.0, (scores[:n] - scores[n : 2 * n]) / 2.0
+            steps = codes[:n].astype(np.float64)
+            steps -= codes[n : 2 * n]
+            steps /= 2.0
+            return steps, (scores[:n] - scores[n : 2 * n]) / 2.0
         base = scores[-1] if used[-1] else scores[used].mean()
-        return codes[:-1] - codes[-1], np.where(used[:-1], scores[:-1] - base, 0.0)
+        steps = np.subtract(codes[:-1], codes[-1], dtype=np.float64)
+        return steps, np.where(used[:-1], scores[:-1] - base, 0.0)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
-    around_centre,
     comparable,
+    draw_steps,
     first_centre,
     without_unit,
 )
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.in_place import add_product
 from controller.optimizers.options import (
     Count,
     PopulationSize,
@@ -71,11 +72,12 @@ class Hessian:
     ridge: float
 
     def power(self, rows: Floats, exponent: float) -> Floats:
-        """Return rows (…, d) times H to the power of `exponent`."""
+        """Return rows (n, d) times H to the power of `exponent`; overwrites them."""
         flat = self.ridge**exponent
         extra = (self.bends + self.ridge) ** exponent - flat
-        bent: Floats = flat * rows + ((rows @ self.directions.T) * extra) @ self.directions
-        return bent
+        along = (rows @ self.directions.T) * extra
+        rows *= flat
+        return add_product(rows, along, self.directions)
 
 
 def hessian_of_pairs(steps: Floats, curvatures: Floats, ridge: float) -> Hessian:
@@ -141,11 +143,13 @@ class HessianAwareGradient:
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
         pairs = self._of_pairs(self._search)
-        steps = around_centre(rng, (n or self.population_size) - 1, self.code_dim, pairs)
+        codes = np.zeros((n or self.population_size, self.code_dim))
+        draw_steps(rng, codes[1:], pairs)
         if not pairs:
-            steps = self._search.hessian.power(steps, -0.5)
-        rows = np.concatenate([np.zeros((1, self.code_dim)), self._options.radius * steps])
-        return self._guard.open(self._search.centre + rows, first_id)
+            codes[1:] = self._search.hessian.power(codes[1:], -0.5)
+        codes *= self._options.radius
+        codes += self._search.centre
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move the centre, and bend the samples after a generation of pairs; see the promises."""
@@ -204,8 +208,8 @@ class HessianAwareGradient:
         scores = np.where(told.valid, told.scores, 0.0)
         if self._options.standardise:
             scores = without_unit(scores, told.valid)
-        codes = told.codes.astype(np.float64)
-        steps = (codes[1:] - codes[0]) / self._options.radius
+        steps = np.subtract(told.codes[1:], told.codes[0], dtype=np.float64)
+        steps /= self._options.radius
         base = scores[0] if told.valid[0] else scores[1:][used].mean()
         changes = np.where(used, scores[1:] - base, 0.0)
         towards = changes @ steps / max(self.population_size - 1, len(steps))
@@ -213,8 +217,8 @@ class HessianAwareGradient:
         if pairs:
             # Pairs are not shaped by the Hessian, so what they add up to has to be.
             hessian = self._hessian(steps, changes, used) if told.valid[0] else hessian
-            towards = hessian.power(towards, -1.0)
-        centre = codes[0] + self._options.learning_rate * towards
+            towards = hessian.power(towards[np.newaxis], -1.0)[0]
+        centre = told.codes[0] + self._options.learning_rate * towards
         return _Search(centre, hessian, old.n_steps + 1)
 
     def _hessian(self, steps: Floats, changes: Floats, used: NDArray[np.bool_]) -> Hessian:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
-    around_centre,
     comparable,
+    draw_steps,
     first_centre,
     require_pairs,
     without_unit,
@@ -115,9 +115,11 @@ class NaturalGradient:
         self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        size = n or self.population_size
-        z = around_centre(rng, size, self.code_dim, self._options.antithetic)
-        return self._guard.open(self._search.centre + self._search.radius * z, first_id)
+        codes = np.empty((n or self.population_size, self.code_dim))
+        draw_steps(rng, codes, self._options.antithetic)
+        codes *= self._search.radius
+        codes += self._search.centre
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move the centre, then the radius; see `Optimizer.tell`."""
@@ -177,10 +179,11 @@ class NaturalGradient:
             return old
         scores = without_unit(told.scores, used) if options.standardise else told.scores
         weights = np.where(used, scores, 0.0) / max(self.population_size, len(scores))
-        z = (told.codes - old.centre) / old.radius
+        z = told.codes - old.centre
+        z /= old.radius
         centre = old.centre + options.learning_rate * (weights @ z) / old.radius
         # ∂ log N / ∂ radius = (z² - 1) / radius; one radius takes the mean over the genes.
-        pull = weights @ (z**2 - 1.0)
+        pull = weights @ np.square(z, out=z) - weights.sum()
         pull = pull if options.radius_per_gene else pull.mean(keepdims=True)
         radius = old.radius + options.radius_learning_rate * pull / old.radius
         return _Search(centre, np.maximum(radius, options.min_radius))

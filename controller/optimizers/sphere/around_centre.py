@@ -1,15 +1,17 @@
 """What the searches share whose generations hold a centre first and then samples around it.
 
 Their options look alike, so one set of functions checks them and weighs a generation. What is left
-out: where samples lie, and where the centre goes.
+out: how far the centre goes.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Floats
+from controller.optimizers.limits import LARGEST_ANGLE_DEG, refuse_wide_angles
 from controller.optimizers.options import refusal
 from controller.optimizers.ranking import (
     mean_of_better_half,
@@ -17,7 +19,7 @@ from controller.optimizers.ranking import (
     share_by_rank,
     weights_with_gaps,
 )
-from controller.optimizers.sphere.geometry import unit
+from controller.optimizers.sphere.geometry import unit, walked
 from controller.optimizers.sphere.schedules import AfterSchedule, AngleSchedule, ScheduleKind
 
 Valid: TypeAlias = NDArray[np.bool_]
@@ -45,6 +47,7 @@ class AroundCentreOptions(Protocol):
     def weights(self) -> Weights: ...  # noqa: D102
     @property
     def rank_centre(self) -> bool: ...  # noqa: D102
+    def expected_step_deg(self, angle_deg: float) -> float: ...  # noqa: D102
 
 
 def parents_of(options: AroundCentreOptions) -> int:
@@ -80,6 +83,39 @@ def check_around_centre(options: AroundCentreOptions) -> None:
     if (options.schedule, options.after_schedule) == ("lin", "continue"):
         told = "must be 'hold' where the schedule is 'lin', since its line reaches zero"
         raise refusal("after_schedule", options.after_schedule, told)
+    schedule = angles_of(options)
+    widest = max(schedule.angle_deg(1), schedule.angle_deg(options.schedule_length))
+    refuse_wide_angles("eta", widest, options.expected_step_deg(widest))
+
+
+def centre_and_samples(
+    rng: np.random.Generator, n: int, centre: Floats, angle_deg: float
+) -> Floats:
+    """Return unit vectors (n, d): the centre (d,), then samples.
+
+    Their angle is `angle_deg`, as expected in many dimensions.
+    """
+    rows = np.empty((n, centre.size))
+    rows[0] = centre
+    noise = rng.standard_normal(out=rows[1:])
+    rows[1:] = walked(centre, noise, float(np.radians(angle_deg) / np.sqrt(centre.size)))
+    return rows
+
+
+def angle_figures(options: AroundCentreOptions, angle_deg: float) -> dict[str, float]:
+    """Return what `Optimizer.summary` tells of a generation at `angle_deg` from its centre."""
+    figures = {"exploration_angle_deg": angle_deg}
+    if options.weights == "rank":
+        figures["expected_step_deg"] = options.expected_step_deg(angle_deg)
+    return figures
+
+
+def leap_reasons(figures: Mapping[str, float]) -> tuple[str, ...]:
+    """Tell of a step beyond 90°, which scores as weights can cause, for `stop_reasons`."""
+    step = figures.get("step_angle_deg", 0.0)
+    if step <= LARGEST_ANGLE_DEG:
+        return ()
+    return (f"the centre has moved by {step:.0f}°, away from what it had found; lower eta",)
 
 
 def centre_weights(options: AroundCentreOptions, scores: Floats, valid: Valid) -> Floats | None:

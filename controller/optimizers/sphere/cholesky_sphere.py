@@ -18,7 +18,8 @@ from controller.optimizers.cma.cholesky import (
     usual_population_size,
 )
 from controller.optimizers.cma.factor import CholeskyFactor
-from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
+from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.in_place import add_multiples
 from controller.optimizers.options import (
     Angle,
     Limits,
@@ -39,11 +40,12 @@ from controller.optimizers.saved_state import StateReader
 from controller.optimizers.sphere.around_centre import Valid, first_direction
 from controller.optimizers.sphere.geometry import (
     exponential_map,
-    logarithmic_map,
     refuse_zero_codes,
     tangent_part,
     transport,
     unit,
+    walked,
+    weighted_tangent,
 )
 
 _SMALLEST_ANGLE_DEG = 1e-3
@@ -153,20 +155,21 @@ class SphereCholeskyCmaEs:
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
         centre = self._search.centre
-        z = tangent_part(rng.standard_normal((n or self._size, self.code_dim)), centre)
-        tangents = self._sigma(self._search) * tangent_part(self._factor.apply(z), centre)
-        points = exponential_map(centre, tangents)
-        return self._guard.open(self._options.radius * points, first_id)
+        z = rng.standard_normal((n or self._size, self.code_dim))
+        z = add_multiples(z, -(z @ centre), centre)
+        codes = walked(centre, self._factor.apply(z, overwrite=True), self._sigma(self._search))
+        codes *= self._options.radius
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move centre, paths, angle and, when due, covariance; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
-        points, valid = unit(told.codes), told.valid & told.codes.any(axis=1)
+        valid = told.valid & (told.norms > 0.0)
         before, radius = self._search, self._options.radius
         if before is None:
-            self._search = self._first_search(points, told.scores, valid)
+            self._search = self._first_search(told, valid)
         elif valid.any():
-            self._search = self._next_search(before, points, told.scores, valid)
+            self._search = self._next_search(before, told, valid)
         if self._search is not before and self._search is not None:
             was = None if before is None else radius * before.centre
             self._guard.moved(was, radius * self._search.centre)
@@ -218,21 +221,21 @@ class SphereCholeskyCmaEs:
         """Return the standard deviation along one axis of the tangents, in radians."""
         return float(np.radians(search.angle_deg) / np.sqrt(self.code_dim - 1))
 
-    def _first_search(self, points: Floats, scores: Floats, valid: Valid) -> _Search | None:
-        centre = first_direction(points, scores, valid)
+    def _first_search(self, told: Told, valid: Valid) -> _Search | None:
+        centre = first_direction(unit(told.codes), told.scores, valid)
         if centre is None:
             return None
         still = np.zeros(self.code_dim)
-        n_scored = 1 if len(points) == 1 else int(valid.sum())
+        n_scored = 1 if len(told.ids) == 1 else int(valid.sum())
         return _Search(centre, self._options.first_angle_deg, still, still, n_scored, 0)
 
-    def _next_search(self, old: _Search, points: Floats, scores: Floats, valid: Valid) -> _Search:
+    def _next_search(self, old: _Search, told: Told, valid: Valid) -> _Search:
         k, sigma, n_valid = self.constants, self._sigma(old), int(valid.sum())
-        n_ranks = max(self._size, len(points))
+        n_ranks = max(self._size, len(told.ids))
         of_known = weights_with_gaps(rank_weights(k.n_parents), n_valid, n_ranks)
-        weights = share_by_rank(scores, valid, of_known)
+        weights = share_by_rank(told.scores, valid, of_known)
         mu_eff = effective_parents(weights)
-        mean_tangent: Floats = weights @ logarithmic_map(old.centre, points) / sigma
+        mean_tangent: Floats = weighted_tangent(old.centre, told.codes, weights) / sigma
         gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mu_eff)
         gain_c = np.sqrt(k.c_c * (2.0 - k.c_c) * mu_eff)
         white = self._factor.solve(mean_tangent)

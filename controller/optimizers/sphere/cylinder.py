@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
-from controller.optimizers.limits import LARGEST_ANGLE_DEG, refuse_wide_angles
 from controller.optimizers.options import (
     Angle,
     Count,
@@ -29,18 +28,20 @@ from controller.optimizers.saved_state import StateReader
 from controller.optimizers.sphere.around_centre import (
     Valid,
     Weights,
+    angle_figures,
     angles_of,
+    centre_and_samples,
     centre_weights,
     check_around_centre,
     first_direction,
+    leap_reasons,
     parents_of,
 )
 from controller.optimizers.sphere.geometry import (
     exponential_map,
-    logarithmic_map,
     refuse_zero_codes,
-    tangent_part,
     unit,
+    weighted_tangent,
 )
 from controller.optimizers.sphere.schedules import AfterSchedule, ScheduleKind
 from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms, within_norms
@@ -88,9 +89,6 @@ class CylinderSearchOptions:
         check_options(self)
         check_around_centre(self)
         refuse_crossed_norms(self.min_norm, self.max_norm)
-        schedule = angles_of(self)
-        widest = max(schedule.angle_deg(1), schedule.angle_deg(self.schedule_length))
-        refuse_wide_angles("eta", widest, self.expected_step_deg(widest))
 
     def expected_step_deg(self, angle_deg: float) -> float:
         """Angle by which noise moves the centre, with samples at `angle_deg`, in many dimensions.
@@ -164,18 +162,16 @@ class CylinderSearch:
         old = self._search
         if old is None:
             return self._guard.open(self._initial_codes, first_id)
-        mu = np.radians(self._angles.angle_deg(old.n_steps)) / np.sqrt(self.code_dim)
-        noise = rng.standard_normal(((n or self.population_size) - 1, self.code_dim))
-        points = exponential_map(old.direction, mu * tangent_part(noise, old.direction))
-        norms = old.norm + self._options.norm_spread * rng.standard_normal(len(points))
-        samples = self._clamped(norms)[:, np.newaxis] * points
-        return self._guard.open(np.vstack([old.norm * old.direction, samples]), first_id)
+        size, angle_deg = n or self.population_size, self._angles.angle_deg(old.n_steps)
+        codes = centre_and_samples(rng, size, old.direction, angle_deg)
+        norms = old.norm + self._options.norm_spread * rng.standard_normal(size - 1)
+        codes *= np.append(old.norm, self._clamped(norms))[:, np.newaxis]
+        return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move direction and norm of the centre; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
-        valid = told.valid & told.codes.any(axis=1)
-        before = self._search
+        valid, before = told.valid & (told.norms > 0.0), self._search
         if before is None:
             self._search = self._first_search(told, valid)
         else:
@@ -188,18 +184,13 @@ class CylinderSearch:
         """Figures for the operator; see `Optimizer.summary`."""
         figures = self._guard.summary()
         if self._search is not None:
-            angle = self._angles.angle_deg(self._search.n_steps)
-            figures["exploration_angle_deg"] = angle
-            if self._options.weights == "rank":
-                figures["expected_step_deg"] = self._options.expected_step_deg(angle)
+            angle_deg = self._angles.angle_deg(self._search.n_steps)
+            figures |= angle_figures(self._options, angle_deg)
         return figures
 
     def stop_reasons(self) -> tuple[str, ...]:
         """Tell of a step beyond 90°, which scores as weights can cause; see the promises."""
-        step = self.summary().get("step_angle_deg", 0.0)
-        if step <= LARGEST_ANGLE_DEG:
-            return ()
-        return (f"the centre has moved by {step:.0f}°, away from what it had found; lower eta",)
+        return leap_reasons(self.summary())
 
     def state_dict(self) -> State:
         """Guard and search as arrays; see `Optimizer.state_dict`."""
@@ -226,7 +217,7 @@ class CylinderSearch:
         direction = first_direction(unit(told.codes), told.scores, valid)
         if direction is None:
             return None
-        norms = np.linalg.norm(told.codes.astype(np.float64), axis=1, keepdims=True)
+        norms = told.norms[:, np.newaxis]
         norm = norms[0] if len(norms) == 1 else mean_of_better_half(norms, told.scores, valid)
         return _Search(direction, float(self._clamped(norm)[0]), 0.0, 1)
 
@@ -234,13 +225,13 @@ class CylinderSearch:
         weights = centre_weights(self._options, told.scores, valid)
         if weights is None:
             return old
-        points = unit(told.codes)
-        norms = np.linalg.norm(told.codes.astype(np.float64), axis=1)
-        centre, norm = (points[0], norms[0]) if norms[0] else (old.direction, old.norm)
-        mean_tangent = weights @ logarithmic_map(centre, points)
+        centre, norm = old.direction, old.norm
+        if told.norms[0]:
+            centre, norm = unit(told.codes[0]), float(told.norms[0])
+        mean_tangent = weighted_tangent(centre, told.codes, weights)
         direction = exponential_map(centre, self._options.eta * mean_tangent[np.newaxis])[0]
         kept = self._options.norm_momentum
-        move = kept * old.norm_move + (1.0 - kept) * float(weights @ (norms - norm))
+        move = kept * old.norm_move + (1.0 - kept) * float(weights @ (told.norms - norm))
         new_norm = self._clamped(np.array([norm + self._options.norm_eta * move]))
         return _Search(direction, float(new_norm[0]), move, old.n_steps + 1)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from controller.optimizers.base import Floats
 from controller.optimizers.errors import OptimizerOptionError
+from controller.optimizers.in_place import add_multiples, row_norms
 
 
 def unit(rows: NDArray[np.floating]) -> Floats:
@@ -60,6 +61,45 @@ def logarithmic_map(centre: Floats, points: Floats) -> Floats:
     angles = np.arctan2(sines, (points @ centre)[:, np.newaxis])
     tangents: Floats = across * (angles / np.where(sines > 0.0, sines, 1.0))
     return tangents
+
+
+def walked(centre: Floats, noise: Floats, scale: float) -> Floats:
+    """Return `exponential_map(centre, scale * tangent_part(noise, centre))`; overwrites noise.
+
+    A sample is a sum of its noise and the centre, so that it needs two passes and no other array.
+
+    Args:
+        centre: (d,) unit vector.
+        noise: (n, d) float64, contiguous.
+        scale: angle for a unit of noise, in radians.
+
+    """
+    along = noise @ centre
+    squares = np.vecdot(noise, noise) - np.square(along)
+    angles = scale * np.sqrt(np.maximum(squares, 0.0))
+    stretch = scale * np.sinc(angles / np.pi)
+    noise *= stretch[:, np.newaxis]
+    return add_multiples(noise, np.cos(angles) - stretch * along, centre)
+
+
+def weighted_tangent(centre: Floats, codes: NDArray[np.floating], weights: Floats) -> Floats:
+    """Return `weights @ logarithmic_map(centre, unit(codes))`, (d,), for codes of any norm.
+
+    A code of zeros has no direction and counts as the centre.
+
+    Args:
+        centre: (d,) unit vector.
+        codes: (n, d).
+        weights: (n,).
+
+    """
+    wide = codes.astype(np.float64)
+    along = wide @ centre
+    across = add_multiples(wide, -along, centre)
+    lengths = row_norms(across)
+    gains = weights * np.arctan2(lengths, along) / np.where(lengths > 0.0, lengths, 1.0)
+    towards: Floats = gains @ across
+    return towards
 
 
 def transport(tangents: Floats, start: Floats, end: Floats) -> Floats:

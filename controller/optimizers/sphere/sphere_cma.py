@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
-from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
-from controller.optimizers.limits import LARGEST_ANGLE_DEG, expected_step_deg, refuse_wide_angles
+from controller.optimizers.guard import AskTellGuard, GuardState, Told, checked_initial_codes
+from controller.optimizers.limits import expected_step_deg
 from controller.optimizers.options import (
     Angle,
     Count,
@@ -30,18 +30,21 @@ from controller.optimizers.saved_state import StateReader
 from controller.optimizers.sphere.around_centre import (
     Valid,
     Weights,
+    angle_figures,
     angles_of,
+    centre_and_samples,
     centre_weights,
     check_around_centre,
     first_direction,
+    leap_reasons,
     parents_of,
 )
 from controller.optimizers.sphere.geometry import (
     exponential_map,
     logarithmic_map,
     refuse_zero_codes,
-    tangent_part,
     unit,
+    weighted_tangent,
 )
 from controller.optimizers.sphere.schedules import AfterSchedule, ScheduleKind
 
@@ -82,9 +85,6 @@ class SphereCmaOptions:
     def __post_init__(self) -> None:
         check_options(self)
         check_around_centre(self)
-        schedule = angles_of(self)
-        widest = max(schedule.angle_deg(1), schedule.angle_deg(self.schedule_length))
-        refuse_wide_angles("eta", widest, self.expected_step_deg(widest))
 
     def expected_step_deg(self, angle_deg: float) -> float:
         """Angle by which noise moves the centre, with samples at `angle_deg`, in many dimensions.
@@ -160,22 +160,19 @@ class SphereCma:
         self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        centre = self._search.centre
-        mu = np.radians(self._angles.angle_deg(self._search.n_steps)) / np.sqrt(self.code_dim)
-        noise = rng.standard_normal(((n or self.population_size) - 1, self.code_dim))
-        samples = exponential_map(centre, mu * tangent_part(noise, centre))
-        codes = self._options.radius * np.concatenate([centre[np.newaxis], samples])
+        angle_deg = self._angles.angle_deg(self._search.n_steps)
+        codes = centre_and_samples(rng, n or self.population_size, self._search.centre, angle_deg)
+        codes *= self._options.radius
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Move the centre; see `Optimizer.tell`."""
         told = self._guard.close(ids, codes, scores, n_valid)
-        points, valid = unit(told.codes), told.valid & told.codes.any(axis=1)
-        before = self._search
+        valid, before = told.valid & (told.norms > 0.0), self._search
         if before is None:
-            self._search = self._first_search(points, told.scores, valid)
+            self._search = self._first_search(told, valid)
         else:
-            self._search = self._next_search(before, points, told.scores, valid)
+            self._search = self._next_search(before, told, valid)
         if self._search is not before and self._search is not None:
             radius = self._options.radius
             was = None if before is None else radius * before.centre
@@ -185,18 +182,13 @@ class SphereCma:
         """Figures for the operator; see `Optimizer.summary`."""
         figures = self._guard.summary()
         if self._search is not None:
-            angle = self._angles.angle_deg(self._search.n_steps)
-            figures["exploration_angle_deg"] = angle
-            if self._options.weights == "rank":
-                figures["expected_step_deg"] = self._options.expected_step_deg(angle)
+            angle_deg = self._angles.angle_deg(self._search.n_steps)
+            figures |= angle_figures(self._options, angle_deg)
         return figures
 
     def stop_reasons(self) -> tuple[str, ...]:
         """Tell of a step beyond 90°, which scores as weights can cause; see the promises."""
-        step = self.summary().get("step_angle_deg", 0.0)
-        if step <= LARGEST_ANGLE_DEG:
-            return ()
-        return (f"the centre has moved by {step:.0f}°, away from what it had found; lower eta",)
+        return leap_reasons(self.summary())
 
     def state_dict(self) -> State:
         """Guard and search as arrays; see `Optimizer.state_dict`."""
@@ -217,22 +209,23 @@ class SphereCma:
         reader.finish()
         self._guard.state, self._search = guard_state, search
 
-    def _first_search(self, points: Floats, scores: Floats, valid: Valid) -> _Search | None:
-        centre = first_direction(points, scores, valid)
+    def _first_search(self, told: Told, valid: Valid) -> _Search | None:
+        centre = first_direction(unit(told.codes), told.scores, valid)
         return None if centre is None else _Search(centre, 1)
 
-    def _next_search(self, old: _Search, points: Floats, scores: Floats, valid: Valid) -> _Search:
-        centre = points[0] if points[0].any() else old.centre
-        weights = centre_weights(self._options, scores, valid)
+    def _next_search(self, old: _Search, told: Told, valid: Valid) -> _Search:
+        centre = unit(told.codes[0]) if told.norms[0] else old.centre
+        weights = centre_weights(self._options, told.scores, valid)
         ranked, tangent_mean = self._options.weights == "rank", self._options.mean == "tangent"
         # Without the score of the centre, a Euclidean mean by score points anywhere.
         if weights is None or not (ranked or tangent_mean or valid[0]):
             return old
         if tangent_mean:
-            towards = weights @ logarithmic_map(centre, points)
+            towards = weighted_tangent(centre, told.codes, weights)
         else:
             rest = 1.0 - weights.sum() if ranked else 0.0
-            mean = unit(weights @ points + rest * centre)
+            shares = weights / np.where(told.norms > 0.0, told.norms, 1.0)
+            mean = unit(shares @ told.codes + rest * centre)
             towards = logarithmic_map(centre, mean[np.newaxis])[0]
         new = exponential_map(centre, self._options.eta * towards[np.newaxis])[0]
         return _Search(new, old.n_steps + 1)

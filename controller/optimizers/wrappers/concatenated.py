@@ -21,6 +21,7 @@ from controller.optimizers.base import (
     Optimizer,
     Population,
     State,
+    work_ahead,
 )
 from controller.optimizers.errors import OptimizerOptionError, OptimizerStateError
 from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
@@ -107,6 +108,13 @@ class Concatenated:
             part.ask(stream, first_id, n) for part, stream in zip(self._parts, streams, strict=True)
         ]
         return self._guard.open(np.concatenate([one.codes for one in asked], axis=1), first_id)
+
+    def prepare(self, rng: np.random.Generator) -> None:
+        """Have every part work ahead; see `WorksAhead`."""
+        if self._started:
+            streams = part_streams(rng, len(self._parts))
+            for part, stream in zip(self._parts, streams, strict=True):
+                work_ahead(part, stream)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Tell every part its genes and the scores; see `Optimizer.tell`."""

@@ -19,6 +19,7 @@ from controller.optimizers.base import (
     Optimizer,
     Population,
     State,
+    work_ahead,
 )
 from controller.optimizers.errors import OptimizerStateError
 from controller.optimizers.guard import AskTellGuard, GuardState, checked_initial_codes
@@ -94,6 +95,10 @@ class Embedded:
         if np.array_equal(asked.codes, self._first_coordinates):
             return self._guard.open(self._first_codes, first_id)
         return self._guard.open(self._embedding.codes(asked.codes), first_id)
+
+    def prepare(self, rng: np.random.Generator) -> None:
+        """Have the optimizer inside work ahead; see `WorksAhead`."""
+        work_ahead(self._inner, rng)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Tell the optimizer inside the coordinates of the codes told; see `Optimizer.tell`."""

@@ -7,7 +7,7 @@ ones. What is left out: bounds of single genes.
 
 import numpy as np
 
-from controller.optimizers.base import Codes, Floats, Ids, Optimizer, Population, State
+from controller.optimizers.base import Codes, Floats, Ids, Optimizer, Population, State, work_ahead
 from controller.optimizers.options import refusal
 
 _ROUNDING = 1e-6
@@ -74,6 +74,10 @@ class NormLimits:
         codes = within_norms(asked.codes, *self._limits)
         codes.setflags(write=False)
         return Population(asked.ids, codes)
+
+    def prepare(self, rng: np.random.Generator) -> None:
+        """Have the optimizer inside work ahead; see `WorksAhead`."""
+        work_ahead(self._inner, rng)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Tell the optimizer inside; see `Optimizer.tell`."""
