@@ -10,6 +10,7 @@ from controller.cli import (
     control_commands,
     keys_commands,
     log_commands,
+    preflight,
     run,
 )
 from controller.cli.exits import HELP, Exit
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_commands.add_to(app)
+preflight.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)
 log_commands.add_to(app)

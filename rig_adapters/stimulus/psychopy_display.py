@@ -25,7 +25,9 @@ import PIL.Image
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
+from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import degrees_at, framebuffer_box, pixels_at, placement
+from rig_adapters.stimulus.images import image_sha256
 from rig_adapters.stimulus.readback import SIDE_PX, readback_image
 from rig_adapters.stimulus.refresh import SoftwareBlank, judge_refresh
 from rig_adapters.stimulus.screen import Screen, open_screen
@@ -68,7 +70,7 @@ class PsychoPyDisplay:
         self._visual = _import_psychopy()
         self._window = self._open_window(configure)
         self._spot = self._make_spot(configure)
-        pixels_exact = self._pixels_are_exact()
+        pixels_exact, readback_sha256 = self._read_back_test_image()
         refresh = judge_refresh(
             self._free_flips(), configure.geometry.refresh_hz, self._screen.virtual
         )
@@ -79,6 +81,13 @@ class PsychoPyDisplay:
             waits_for_vertical_blank=refresh.waits_for_vertical_blank,
             measured_refresh_hz=refresh.measured_hz,
             pixels_exact=pixels_exact,
+            readback_sha256=readback_sha256,
+            flip_interval_sd_s=refresh.interval_sd_s,
+            monitor=self._screen.monitor.name,
+            monitor_width_cm=None if self._screen.virtual else self._screen.monitor.width_cm,
+            suspicions=suspicions(
+                os.environ, self._screen.composed, configure.geometry.size_px, self._buffer_px()
+            ),
             versions=_versions(self._window),
         )
 
@@ -201,16 +210,23 @@ class PsychoPyDisplay:
         # PsychoPy's own clock may be another one, depending on what is installed beside it.
         self._flipped_s = time.monotonic()
 
-    def _pixels_are_exact(self) -> bool:
+    def _buffer_px(self) -> tuple[int, int]:
+        width_px, height_px = self._window.winHandle.get_framebuffer_size()
+        return int(width_px), int(height_px)
+
+    def _read_back_test_image(self) -> tuple[bool, str]:
+        """Return whether a test image comes back unchanged, and the hash of what comes back."""
         image = readback_image()
         size_deg = 2 * degrees_at(self._geometry, SIDE_PX / 2)
         placed = PlacedImage(_READBACK_ID, 0.0, 0.0, size_deg)
         expected = self.read_back(BLANK).copy()
-        expected[framebuffer_box(self._geometry, placement(self._geometry, 0, 0, size_deg))] = image
+        box = framebuffer_box(self._geometry, placement(self._geometry, 0, 0, size_deg))
+        expected[box] = image
         self.upload(_READBACK_ID, image)
         framebuffer = self.read_back(Scene(fixation=False, image=placed))
         self.forget([_READBACK_ID])
-        return bool(np.array_equal(framebuffer, expected))
+        came_back = np.ascontiguousarray(framebuffer[box])
+        return bool(np.array_equal(framebuffer, expected)), image_sha256(came_back)
 
     def _free_flips(self) -> list[float]:
         times_s = []

@@ -145,6 +145,16 @@ class DisplayConfigured(Message):
     measured_refresh_hz: float | None
     pixels_exact: bool | None
     """Whether a test image came back from the framebuffer unchanged; None without a framebuffer."""
+    readback_sha256: Sha256 | None = None
+    """Of the pixels of the test image as they came back."""
+    flip_interval_sd_s: float | None = None
+    """How much free flips differ in their intervals; None where they do not wait."""
+    monitor: Sentence = ""
+    """The monitor as it calls itself; empty where it does not."""
+    monitor_width_cm: float | None = None
+    """The width that the monitor says it has."""
+    suspicions: tuple[Sentence, ...] = ()
+    """What on this desktop may delay, scale or cover the window."""
     versions: dict[str, str]
 
 
