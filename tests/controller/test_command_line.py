@@ -39,6 +39,7 @@ COMMANDS = (
     "init",
     "validate",
     "schema",
+    "preflight",
     "run",
     "status",
     "watch",
