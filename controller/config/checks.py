@@ -20,7 +20,8 @@ from rig_adapters import endpoints
 from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
-from rig_adapters.wire.messages import ScreenGeometry
+from rig_adapters.stimulus.photodiode import touches_patch
+from rig_adapters.wire.messages import PhotodiodePatch, ScreenGeometry
 
 FC6_CODE_DIM = 4096
 
@@ -45,6 +46,14 @@ def geometry_of(config: SessionConfig) -> ScreenGeometry:
         distance_cm=display.viewing_distance_cm,
         refresh_hz=display.refresh_hz,
     )
+
+
+def patch_of(config: SessionConfig) -> PhotodiodePatch | None:
+    """Return the photodiode patch as the stimulus process is told of it; None where none is."""
+    table = config.display.photodiode
+    if table is None:
+        return None
+    return PhotodiodePatch(size_px=table.size_px, corner=table.corner)
 
 
 def _time_fits_display(config: SessionConfig) -> list[str]:
@@ -88,6 +97,22 @@ def _images_are_on_the_screen(config: SessionConfig) -> list[str]:
         f"{geometry.distance_cm:g} cm."
         for index, thread in enumerate(config.threads)
         if off_screen(geometry, *thread.position_deg, thread.size_deg)
+    ]
+
+
+def _images_are_clear_of_the_patch(config: SessionConfig) -> list[str]:
+    geometry, patch = geometry_of(config), patch_of(config)
+    if patch is None:
+        return []
+    if patch.size_px > min(geometry.size_px):
+        return [f"display.photodiode.size_px {patch.size_px} is larger than the screen."]
+    return [
+        f"threads.{index}.position_deg {list(thread.position_deg)} with size_deg "
+        f"{thread.size_deg:g} touches the photodiode patch of {patch.size_px} pixels in the "
+        f"corner {patch.corner}: choose another corner, or make one of them smaller."
+        for index, thread in enumerate(config.threads)
+        if not off_screen(geometry, *thread.position_deg, thread.size_deg)
+        and touches_patch(geometry, patch, *thread.position_deg, thread.size_deg)
     ]
 
 
@@ -207,6 +232,7 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _generators_are_known,
     _time_fits_display,
     _images_are_on_the_screen,
+    _images_are_clear_of_the_patch,
     _weights_exist,
     _rig_settings_are_valid,
     _rig_can_be_reached,

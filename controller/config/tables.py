@@ -51,6 +51,15 @@ class SubjectTable(Table):
     date_of_birth: str = Field(default="", description="ISO 8601, e.g. 2019-04-30")
 
 
+class PhotodiodeTable(Table):
+    """A square in a corner that changes between black and white at every image onset."""
+
+    size_px: PositiveInt = Field(description="side of the square; the photodiode has to fit on it")
+    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"] = Field(
+        description="of the screen"
+    )
+
+
 class DisplayTable(Table):
     """The monitor as measured, and the timing of what is shown on it, in whole frames."""
 
@@ -73,6 +82,9 @@ class DisplayTable(Table):
         default=0,
         ge=0,
         description="a presentation with more dropped frames than this is late and not scored",
+    )
+    photodiode: PhotodiodeTable | None = Field(
+        default=None, description="a patch for a photodiode; without it there is none"
     )
 
 

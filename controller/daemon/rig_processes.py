@@ -15,7 +15,7 @@ from pathlib import Path
 import zmq.asyncio
 
 from controller.assembly import RIG_MODULES, STIMULUS_MODULE
-from controller.config.checks import geometry_of
+from controller.config.checks import geometry_of, patch_of
 from controller.config.tables import SessionConfig
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
@@ -176,6 +176,7 @@ class RigProcesses:
                 geometry=geometry_of(config),
                 full_screen=config.display.full_screen,
                 background_grey=config.display.background_grey,
+                photodiode=patch_of(config),
                 fixation=m.FixationSpot(diameter_deg=config.display.fixation_diameter_deg),
                 light_endpoint=light,
                 clock_start_s=going_on.virtual_start_s if going_on else 0.0,

@@ -28,10 +28,16 @@ from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
 from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import degrees_at, framebuffer_box, pixels_at, placement
 from rig_adapters.stimulus.images import image_sha256
+from rig_adapters.stimulus.photodiode import DARK, LIT, patch_box
 from rig_adapters.stimulus.readback import SIDE_PX, readback_image
 from rig_adapters.stimulus.refresh import SoftwareBlank, judge_refresh
 from rig_adapters.stimulus.screen import Screen, open_screen
-from rig_adapters.wire.messages import ConfigureDisplay, DisplayConfigured, ScreenGeometry
+from rig_adapters.wire.messages import (
+    ConfigureDisplay,
+    DisplayConfigured,
+    PhotodiodePatch,
+    ScreenGeometry,
+)
 
 FREE_FLIPS = 60
 _READBACK_ID = -1
@@ -70,6 +76,8 @@ class PsychoPyDisplay:
         self._visual = _import_psychopy()
         self._window = self._open_window(configure)
         self._spot = self._make_spot(configure)
+        self._patch = configure.photodiode
+        self._background_grey = configure.background_grey
         pixels_exact, readback_sha256 = self._read_back_test_image()
         refresh = judge_refresh(
             self._free_flips(), configure.geometry.refresh_hz, self._screen.virtual
@@ -193,6 +201,8 @@ class PsychoPyDisplay:
             self._draw_image(scene.image)
         if scene.fixation:
             self._spot.draw()
+        if self._patch is not None:
+            self._draw_patch(self._patch, LIT if scene.patch_lit else DARK)
 
     def _draw_image(self, image: PlacedImage) -> None:
         stimulus = self._loaded.get(image.image_id)
@@ -201,6 +211,18 @@ class PsychoPyDisplay:
         where = placement(self._geometry, image.x_deg, image.y_deg, image.size_deg)
         stimulus.pos, stimulus.size = where.centre_px, where.size_px
         stimulus.draw()
+
+    def _draw_patch(self, patch: PhotodiodePatch, level: int) -> None:
+        from pyglet import gl
+
+        rows, columns = patch_box(self._geometry, patch)
+        gl.glEnable(gl.GL_SCISSOR_TEST)
+        bottom = self._geometry.size_px[1] - rows.stop
+        gl.glScissor(columns.start, bottom, patch.size_px, patch.size_px)
+        gl.glClearColor(*[level / 255] * 3, 1.0)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        gl.glScissor(0, 0, *self._geometry.size_px)
+        gl.glClearColor(*[self._background_grey / 255] * 3, 1.0)
 
     def _flip(self) -> None:
         self._window.callOnFlip(self._note_flip)

@@ -122,6 +122,17 @@ class FixationSpot(Value):
     position_deg: tuple[float, float] = (0.0, 0.0)
 
 
+class PhotodiodePatch(Value):
+    """A square in a corner that is black or white and changes at every image onset."""
+
+    size_px: int = Field(ge=1)
+    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
+
+
+MarkedBy = Literal["none", "photodiode", "ttl", "photodiode+ttl"]
+"""What marks an image onset for the recording system."""
+
+
 class ConfigureDisplay(Message):
     """Open the screen."""
 
@@ -130,6 +141,7 @@ class ConfigureDisplay(Message):
     full_screen: bool
     background_grey: int = Field(ge=0, le=255)
     fixation: FixationSpot
+    photodiode: PhotodiodePatch | None = None
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
     clock_start_s: float = Field(default=0.0, ge=0)
@@ -216,6 +228,7 @@ class Presented(Message):
     flip_off_host_s: float
     frames_shown: int
     dropped_frames: int
+    marked_by: MarkedBy = "none"
 
 
 class BlockPresented(Message):

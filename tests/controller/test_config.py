@@ -40,6 +40,11 @@ WRONG = {
         "threads.0.position_deg [28.0, 0.0] with size_deg 4 reaches beyond the screen of 60 cm "
         "at 57 cm."
     ),
+    "display.photodiode.size_px=600": (
+        "threads.0.position_deg [0.0, 0.0] with size_deg 4 touches the photodiode patch of 600 "
+        "pixels in the corner bottom_right: choose another corner, or make one of them smaller."
+    ),
+    "display.photodiode.size_px=900": ("display.photodiode.size_px 900 is larger than the screen."),
     "threads.0.driver_units=[]": (
         "threads.0.driver_units must have at least 1 item after validation, not 0, but it is []."
     ),
