@@ -12,6 +12,7 @@ from controller.cli import (
     log_commands,
     preflight,
     run,
+    testcard,
 )
 from controller.cli.exits import HELP, Exit
 from controller.cli.output import complain
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 config_commands.add_to(app)
 preflight.add_to(app)
+testcard.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)
 log_commands.add_to(app)

@@ -53,6 +53,7 @@ class PsychoPyDisplay:
         self._window: Any = None
         self._visual: Any = None
         self._spot: Any = None
+        self._underlay: Any = None
         self._blank: SoftwareBlank | None = None
         self._waited_for_flips_s = 0.0
         self._flipped_s = 0.0
@@ -140,11 +141,27 @@ class PsychoPyDisplay:
         self._window.clearBuffer()
         return np.asarray(picture)
 
+    def lay_under(self, picture: ImagePixels) -> None:
+        """Show `picture` `(height, width, 3)` of the whole screen in place of the background."""
+        self._underlay = self._visual.ImageStim(
+            self._window,
+            image=PIL.Image.fromarray(picture),
+            size=self._geometry.size_px,
+            units="pix",
+            autoLog=False,
+        )
+
+    def key_was_pressed(self) -> bool:
+        """Whether somebody has pressed a key at the window."""
+        from psychopy import event
+
+        return bool(event.getKeys())
+
     def close(self) -> None:
         """Close the window and let go of the screen."""
         self._spare.clear()
         self._loaded.clear()
-        self._spot = None
+        self._spot = self._underlay = None
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -197,6 +214,8 @@ class PsychoPyDisplay:
         )
 
     def _draw(self, scene: Scene) -> None:
+        if self._underlay is not None:
+            self._underlay.draw()
         if scene.image is not None:
             self._draw_image(scene.image)
         if scene.fixation:

@@ -40,6 +40,7 @@ COMMANDS = (
     "validate",
     "schema",
     "preflight",
+    "testcard",
     "run",
     "status",
     "watch",
