@@ -13,7 +13,13 @@ from pydantic import BaseModel
 from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
-from controller.config.tables import DeepSimFc6Table, GaussianTable, SessionConfig, ThreadTable
+from controller.config.tables import (
+    DeepSimFc6Table,
+    GaussianTable,
+    SerialTtlTable,
+    SessionConfig,
+    ThreadTable,
+)
 from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms
 from rig_adapters import endpoints
@@ -21,7 +27,12 @@ from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.photodiode import touches_patch
-from rig_adapters.wire.messages import PhotodiodePatch, ScreenGeometry
+from rig_adapters.wire.messages import (
+    ParallelTtl,
+    PhotodiodePatch,
+    ScreenGeometry,
+    SerialTtl,
+)
 
 FC6_CODE_DIM = 4096
 
@@ -54,6 +65,16 @@ def patch_of(config: SessionConfig) -> PhotodiodePatch | None:
     if table is None:
         return None
     return PhotodiodePatch(size_px=table.size_px, corner=table.corner)
+
+
+def ttl_of(config: SessionConfig) -> SerialTtl | ParallelTtl | None:
+    """Return the TTL line as the stimulus process is told of it; None where none is."""
+    table = config.display.ttl
+    if table is None:
+        return None
+    if isinstance(table, SerialTtlTable):
+        return SerialTtl(kind="serial", device=table.device, line=table.line)
+    return ParallelTtl(kind="parallel", device=table.device, pin=table.pin)
 
 
 def _time_fits_display(config: SessionConfig) -> list[str]:
@@ -114,6 +135,20 @@ def _images_are_clear_of_the_patch(config: SessionConfig) -> list[str]:
         if not off_screen(geometry, *thread.position_deg, thread.size_deg)
         and touches_patch(geometry, patch, *thread.position_deg, thread.size_deg)
     ]
+
+
+def _ttl_has_time_to_fall(config: SessionConfig) -> list[str]:
+    display = config.display
+    if display.ttl is None:
+        return []
+    if display.kind == "virtual":
+        return ['display.ttl marks real flips, of which display.kind = "virtual" has none.']
+    if display.on_frames + display.off_frames < 2:
+        return [
+            "display.ttl falls one frame after each onset, so display.on_frames and off_frames "
+            "must be 2 or more together."
+        ]
+    return []
 
 
 def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
@@ -233,6 +268,7 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _time_fits_display,
     _images_are_on_the_screen,
     _images_are_clear_of_the_patch,
+    _ttl_has_time_to_fall,
     _weights_exist,
     _rig_settings_are_valid,
     _rig_can_be_reached,

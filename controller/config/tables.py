@@ -60,6 +60,27 @@ class PhotodiodeTable(Table):
     )
 
 
+class SerialTtlTable(Table):
+    """A control line of a serial port that rises at every image onset."""
+
+    kind: Literal["serial"] = Field(description="serial: RTS or DTR of a serial port")
+    device: str = Field(min_length=1, description='the port, e.g. "/dev/ttyUSB0"')
+    line: Literal["rts", "dtr"] = Field(description="the line that your recorder is wired to")
+
+
+class ParallelTtlTable(Table):
+    """A data pin of a parallel port that rises at every image onset."""
+
+    kind: Literal["parallel"] = Field(description="parallel: a data pin of a parallel port")
+    device: str = Field(min_length=1, description='the port, e.g. "/dev/parport0"')
+    pin: int = Field(
+        ge=2, le=9, description="the pin that your recorder is wired to; the others stay low"
+    )
+
+
+TtlTable = Annotated[SerialTtlTable | ParallelTtlTable, Field(discriminator="kind")]
+
+
 class DisplayTable(Table):
     """The monitor as measured, and the timing of what is shown on it, in whole frames."""
 
@@ -85,6 +106,9 @@ class DisplayTable(Table):
     )
     photodiode: PhotodiodeTable | None = Field(
         default=None, description="a patch for a photodiode; without it there is none"
+    )
+    ttl: TtlTable | None = Field(
+        default=None, description="a TTL line to the recorder; without it there is none"
     )
 
 

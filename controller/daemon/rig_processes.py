@@ -15,7 +15,7 @@ from pathlib import Path
 import zmq.asyncio
 
 from controller.assembly import RIG_MODULES, STIMULUS_MODULE
-from controller.config.checks import geometry_of, patch_of
+from controller.config.checks import geometry_of, patch_of, ttl_of
 from controller.config.tables import SessionConfig
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
@@ -223,6 +223,7 @@ def display_of(
         background_grey=display.background_grey,
         fixation=m.FixationSpot(diameter_deg=display.fixation_diameter_deg),
         photodiode=patch_of(config),
+        ttl=ttl_of(config),
         light_endpoint=light,
         clock_start_s=clock_start_s,
     )

@@ -80,6 +80,7 @@ class _Showing:
         scene = self._stage.marks.scene(segment.scene, onset=segment.on_screen is not None)
         while shown < segment.frames:
             flips_s = self._stage.display.show(scene, segment.frames - shown)
+            self._stage.marks.flipped(onset=segment.on_screen is not None and shown == 0)
             if shown == 0:
                 self._changed(segment, flips_s[0])
                 flips_s = flips_s[1:]
@@ -96,6 +97,7 @@ class _Showing:
         # The presentation that this cuts short was not completed, so it is not reported.
         blank = self._stage.marks.scene(BLANK_FRAME.scene, onset=False)
         flip_s = self._stage.display.show(blank, 1)[0]
+        self._stage.marks.flipped(onset=False)
         self._flipped(flip_s)
         self._stage.shine.changed(self._now, BLANK_FRAME, None, flip_s)
 

@@ -14,6 +14,7 @@ from rig_adapters.stimulus.block import Stage, show_block
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.shine import Shine
+from rig_adapters.stimulus.trigger import open_trigger
 from rig_adapters.wire import messages as m
 
 IDLE_S = 0.5
@@ -38,7 +39,9 @@ def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
             gc.collect()
             gc.freeze()
             images = LoadedImages(display, shine)
-            marks = OnsetMarks(configure.photodiode)
+            line = open_trigger(configure.ttl)
+            stack.callback(line.close)
+            marks = OnsetMarks(configure.photodiode, line if configure.ttl else None)
             _Presenter(Stage(wire, display, shine, images, configure.geometry, marks)).serve()
     wire.send(m.ShutDown())
 

@@ -71,7 +71,7 @@ def _show(display: PsychoPyDisplay, order: CardOrder) -> None:
     display.lay_under(card)
     sys.stdout.write(json.dumps({"label": opened.label, "monitor": opened.monitor}) + "\n")
     sys.stdout.flush()
-    marks = OnsetMarks(configure.photodiode)
+    marks = OnsetMarks(configure.photodiode, None)
     spot = Scene(fixation=True, image=None)
     if order.save is not None:
         lit = marks.scene(spot, onset=True)

@@ -129,6 +129,24 @@ class PhotodiodePatch(Value):
     corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 
 
+class SerialTtl(Value):
+    """A control line of a serial port that rises with every image onset."""
+
+    kind: Literal["serial"]
+    device: str = Field(min_length=1)
+    line: Literal["rts", "dtr"]
+
+
+class ParallelTtl(Value):
+    """A data pin of a parallel port that rises with every image onset."""
+
+    kind: Literal["parallel"]
+    device: str = Field(min_length=1)
+    pin: int = Field(ge=2, le=9)
+
+
+TtlLine = Annotated[SerialTtl | ParallelTtl, Field(discriminator="kind")]
+
 MarkedBy = Literal["none", "photodiode", "ttl", "photodiode+ttl"]
 """What marks an image onset for the recording system."""
 
@@ -142,6 +160,7 @@ class ConfigureDisplay(Message):
     background_grey: int = Field(ge=0, le=255)
     fixation: FixationSpot
     photodiode: PhotodiodePatch | None = None
+    ttl: TtlLine | None = None
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
     clock_start_s: float = Field(default=0.0, ge=0)
