@@ -36,6 +36,7 @@ def presented_row(report: Presented) -> PresentedRow:
         flip_off_host_s=report.flip_off_host_s,
         frames_shown=report.frames_shown,
         dropped_frames=report.dropped_frames,
+        marked_by=report.marked_by,
     )
 
 

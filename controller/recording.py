@@ -65,6 +65,7 @@ def presentation_table(
         dropped_frames=_ints([report.dropped_frames if report else 0 for report in reports]),
         onset_rig_s=onsets,
         sync=tuple(row.sync for row in shown),
+        marked_by=tuple(report.marked_by if report else "" for report in reports),
         outcome=tuple(row.outcome for row in shown),
         reason=tuple(row.reason for row in shown),
         shown_sha256=tuple(report.image_sha256 if report else "" for report in reports),

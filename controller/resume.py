@@ -257,6 +257,7 @@ def _cut_off_table(
         dropped_frames=np.array([r.dropped_frames if r else 0 for r in reports]),
         onset_rig_s=np.full(p, _NAN),
         sync=("none",) * p,
+        marked_by=tuple(r.marked_by if r else "" for r in reports),
         outcome=tuple("not_heard" if r else "not_shown" for r in reports),
         reason=tuple(CUT_OFF_AFTER if r else CUT_OFF_BEFORE for r in reports),
         shown_sha256=tuple(r.image_sha256 if r else "" for r in reports),

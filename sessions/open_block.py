@@ -95,6 +95,7 @@ class PresentedRow:
     flip_off_host_s: float
     frames_shown: int
     dropped_frames: int
+    marked_by: str = "none"
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,10 @@ CLOCK_STEPPED = "the rig's clock stepped by"
 """How the reason begins of what was being shown while the rig's clock stepped."""
 
 SYNCS = ("photodiode", "clock", "none")
-"""Where `onset_rig_s` comes from: a light edge, the clock fit, or nowhere (then it is NaN)."""
+"""Where `onset_rig_s` comes from: an edge that the rig saw, the clock fit, or nowhere (NaN)."""
+
+MARKS = ("none", "photodiode", "ttl", "photodiode+ttl")
+"""What the stimulus process gave the recorder to see an onset by."""
 
 NO_THREAD = -1
 """`thread_id` of a reference image; also `generation` of one."""
@@ -184,10 +187,11 @@ class PresentationTable:
     """Every presentation of a block that was planned, in planned order: `p` rows, `u` units.
 
     Text columns are tuples of `p` strings: `outcome` one of `OUTCOMES`, `reason` why it is not
-    completed in words ("" where it is), `sync` one of `SYNCS`, `shown_sha256` the hash of the
-    pixels handed to the screen ("" when never shown). `thread_id` is -1 for a reference. `part`
-    numbers the rounds of re-showing inside the block, `attempt` the attempts at this image, both
-    from 0. `on_frames` and `off_frames` are planned, `frames_shown` and `dropped_frames` measured.
+    completed in words ("" where it is), `sync` one of `SYNCS`, `marked_by` one of `MARKS` ("" when
+    never shown), `shown_sha256` the hash of the pixels handed to the screen ("" when never shown).
+    `thread_id` is -1 for a reference. `part` numbers the rounds of re-showing inside the block,
+    `attempt` the attempts at this image, both from 0. `on_frames` and `off_frames` are planned,
+    `frames_shown` and `dropped_frames` measured.
     Flips are host times, NaN when never shown; `onset_rig_s` is NaN when unknown.
     `response_counts` and `baseline_counts` are (p, u) in the order of `SessionStart.units`, -1
     where there is no count.
@@ -210,6 +214,7 @@ class PresentationTable:
     dropped_frames: Ints
     onset_rig_s: Floats
     sync: Texts
+    marked_by: Texts
     outcome: Texts
     reason: Texts
     shown_sha256: Texts

@@ -66,7 +66,7 @@ def read_presentations(reader: LogReader, block: int) -> PresentationTable:
     columns = {item.name: getattr(rows, item.name)[chosen] for item in fields(PresentationTable)}
     texts = {
         name: tuple(columns[name].tolist())
-        for name in ("sync", "outcome", "reason", "shown_sha256")
+        for name in ("sync", "marked_by", "outcome", "reason", "shown_sha256")
     }
     return PresentationTable(**{**columns, **texts})
 

@@ -139,7 +139,19 @@ PRESENTATIONS = Table(
         Column("frames_shown", "<i8", "frames", "Frames it was on the screen."),
         Column("dropped_frames", "<i8", "frames", "Frames missed while it was due."),
         Column("onset_rig_s", "<f8", "s", "Onset on the rig clock; NaN if unknown."),
-        Column("sync", "S16", "", "Source of onset_rig_s: photodiode, clock or none."),
+        Column(
+            "sync",
+            "S16",
+            "",
+            "Source of onset_rig_s: photodiode (any edge that the rig saw), clock or none.",
+        ),
+        Column(
+            "marked_by",
+            TEXT,
+            "",
+            "What marked the onset for the recorder: photodiode (the patch), ttl, photodiode+ttl, "
+            "none; empty if never shown.",
+        ),
         Column(
             "outcome",
             "S16",
@@ -272,7 +284,7 @@ COMMITS = Table(
     ),
 )
 
-ADDED_LATER = frozenset({("presentations", "reason")})
+ADDED_LATER = frozenset({("presentations", "reason"), ("presentations", "marked_by")})
 """Columns of text that older logs lack: they are read as empty, and added when one goes on."""
 
 FIXED_TABLES = (

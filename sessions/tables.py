@@ -76,6 +76,7 @@ class PresentationRows:
     dropped_frames: Ints
     onset_rig_s: Floats
     sync: Strings
+    marked_by: Strings
     outcome: Strings
     reason: Strings
     shown_sha256: Strings

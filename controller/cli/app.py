@@ -10,7 +10,9 @@ from controller.cli import (
     control_commands,
     keys_commands,
     log_commands,
+    preflight,
     run,
+    testcard,
 )
 from controller.cli.exits import HELP, Exit
 from controller.cli.output import complain
@@ -29,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_commands.add_to(app)
+preflight.add_to(app)
+testcard.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)
 log_commands.add_to(app)

@@ -6,7 +6,8 @@
 3  the session was aborted by the operator
 4  the session ended by a fault
 5  the session could not be reached, or refused the command
-6  the log has problems (inspect, or the audit of run), or the replay differs (replay)
+6  the log has problems (inspect, or the audit of run), the replay differs (replay), or a session
+   would not be safe to start (preflight)
 """
 
 from enum import IntEnum
@@ -26,5 +27,6 @@ class Exit(IntEnum):
 
 HELP = """Exit status: 0 done; 1 an error inside neuroloop; 2 wrong usage or config, nothing was
 started; 3 session aborted by the operator; 4 session ended by a fault; 5 session not reached or
-command refused; 6 inspect or the audit of a run found problems, or a replay differs."""
+command refused; 6 inspect or the audit of a run found problems, a replay differs, or preflight
+refuses."""
 """As every help page shows it."""

@@ -13,14 +13,26 @@ from pydantic import BaseModel
 from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
-from controller.config.tables import DeepSimFc6Table, GaussianTable, SessionConfig, ThreadTable
+from controller.config.tables import (
+    DeepSimFc6Table,
+    GaussianTable,
+    SerialTtlTable,
+    SessionConfig,
+    ThreadTable,
+)
 from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms
 from rig_adapters import endpoints
 from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
-from rig_adapters.wire.messages import ScreenGeometry
+from rig_adapters.stimulus.photodiode import touches_patch
+from rig_adapters.wire.messages import (
+    ParallelTtl,
+    PhotodiodePatch,
+    ScreenGeometry,
+    SerialTtl,
+)
 
 FC6_CODE_DIM = 4096
 
@@ -45,6 +57,24 @@ def geometry_of(config: SessionConfig) -> ScreenGeometry:
         distance_cm=display.viewing_distance_cm,
         refresh_hz=display.refresh_hz,
     )
+
+
+def patch_of(config: SessionConfig) -> PhotodiodePatch | None:
+    """Return the photodiode patch as the stimulus process is told of it; None where none is."""
+    table = config.display.photodiode
+    if table is None:
+        return None
+    return PhotodiodePatch(size_px=table.size_px, corner=table.corner)
+
+
+def ttl_of(config: SessionConfig) -> SerialTtl | ParallelTtl | None:
+    """Return the TTL line as the stimulus process is told of it; None where none is."""
+    table = config.display.ttl
+    if table is None:
+        return None
+    if isinstance(table, SerialTtlTable):
+        return SerialTtl(kind="serial", device=table.device, line=table.line)
+    return ParallelTtl(kind="parallel", device=table.device, pin=table.pin)
 
 
 def _time_fits_display(config: SessionConfig) -> list[str]:
@@ -89,6 +119,36 @@ def _images_are_on_the_screen(config: SessionConfig) -> list[str]:
         for index, thread in enumerate(config.threads)
         if off_screen(geometry, *thread.position_deg, thread.size_deg)
     ]
+
+
+def _images_are_clear_of_the_patch(config: SessionConfig) -> list[str]:
+    geometry, patch = geometry_of(config), patch_of(config)
+    if patch is None:
+        return []
+    if patch.size_px > min(geometry.size_px):
+        return [f"display.photodiode.size_px {patch.size_px} is larger than the screen."]
+    return [
+        f"threads.{index}.position_deg {list(thread.position_deg)} with size_deg "
+        f"{thread.size_deg:g} touches the photodiode patch of {patch.size_px} pixels in the "
+        f"corner {patch.corner}: choose another corner, or make one of them smaller."
+        for index, thread in enumerate(config.threads)
+        if not off_screen(geometry, *thread.position_deg, thread.size_deg)
+        and touches_patch(geometry, patch, *thread.position_deg, thread.size_deg)
+    ]
+
+
+def _ttl_has_time_to_fall(config: SessionConfig) -> list[str]:
+    display = config.display
+    if display.ttl is None:
+        return []
+    if display.kind == "virtual":
+        return ['display.ttl marks real flips, of which display.kind = "virtual" has none.']
+    if display.on_frames + display.off_frames < 2:
+        return [
+            "display.ttl falls one frame after each onset, so display.on_frames and off_frames "
+            "must be 2 or more together."
+        ]
+    return []
 
 
 def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
@@ -207,6 +267,8 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _generators_are_known,
     _time_fits_display,
     _images_are_on_the_screen,
+    _images_are_clear_of_the_patch,
+    _ttl_has_time_to_fall,
     _weights_exist,
     _rig_settings_are_valid,
     _rig_can_be_reached,

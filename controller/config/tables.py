@@ -51,6 +51,36 @@ class SubjectTable(Table):
     date_of_birth: str = Field(default="", description="ISO 8601, e.g. 2019-04-30")
 
 
+class PhotodiodeTable(Table):
+    """A square in a corner that changes between black and white at every image onset."""
+
+    size_px: PositiveInt = Field(description="side of the square; the photodiode has to fit on it")
+    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"] = Field(
+        description="of the screen"
+    )
+
+
+class SerialTtlTable(Table):
+    """A control line of a serial port that rises at every image onset."""
+
+    kind: Literal["serial"] = Field(description="serial: RTS or DTR of a serial port")
+    device: str = Field(min_length=1, description='the port, e.g. "/dev/ttyUSB0"')
+    line: Literal["rts", "dtr"] = Field(description="the line that your recorder is wired to")
+
+
+class ParallelTtlTable(Table):
+    """A data pin of a parallel port that rises at every image onset."""
+
+    kind: Literal["parallel"] = Field(description="parallel: a data pin of a parallel port")
+    device: str = Field(min_length=1, description='the port, e.g. "/dev/parport0"')
+    pin: int = Field(
+        ge=2, le=9, description="the pin that your recorder is wired to; the others stay low"
+    )
+
+
+TtlTable = Annotated[SerialTtlTable | ParallelTtlTable, Field(discriminator="kind")]
+
+
 class DisplayTable(Table):
     """The monitor as measured, and the timing of what is shown on it, in whole frames."""
 
@@ -73,6 +103,12 @@ class DisplayTable(Table):
         default=0,
         ge=0,
         description="a presentation with more dropped frames than this is late and not scored",
+    )
+    photodiode: PhotodiodeTable | None = Field(
+        default=None, description="a patch for a photodiode; without it there is none"
+    )
+    ttl: TtlTable | None = Field(
+        default=None, description="a TTL line to the recorder; without it there is none"
     )
 
 

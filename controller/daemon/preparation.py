@@ -5,8 +5,8 @@ together with generators, threads, references and a new log.
 """
 
 import asyncio
+import json
 import platform
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -25,6 +25,10 @@ from controller.daemon.rig_processes import RigProcesses
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
+from controller.preflight.findings import Finding, Report, report, require
+from controller.preflight.machine import machine_findings
+from controller.preflight.rig import unit_findings
+from controller.preflight.screen import screen_findings
 from controller.progress import Progress
 from controller.recorder import Recorder
 from controller.recording_notes import RecordingNotes
@@ -48,8 +52,6 @@ from sessions.recover import CutOff
 
 RECORDING_DEADLINE_S = 10.0
 PACKAGES = ("neuroloop", "numpy", "torch", "psychopy-lib", "pyzmq", "h5py", "pydantic", "scipy")
-MAX_GENERATIONS_ASSUMED = 100
-"""For the estimate of disk space of sessions that end by the clock."""
 
 
 async def prepare(
@@ -81,10 +83,9 @@ async def prepare(
         display, rig = await configured
     finally:
         configured.cancel()
-    _refuse_bad_display(display)
-    _refuse_unknown_units(config, rig)
-    if not logbook.is_open:
-        _refuse_full_disk(config, threads, generators, folder)
+    found = await _preflight(
+        config, threads, generators, display, rig, None if logbook.is_open else folder
+    )
     progress.label = display.label
     if cut_off is not None and going_on is not None:
         start = cut_off.reader.start
@@ -96,7 +97,7 @@ async def prepare(
         return session
     references = _references(names, images)
     start = _session_start(
-        session_id, config, config_toml, threads, generators, references, display, rig
+        session_id, config, config_toml, threads, generators, references, display, rig, found
     )
     log = await asyncio.to_thread(SessionLog.create, folder, start)
     await logbook.opened(log)
@@ -112,6 +113,7 @@ def _session_start(
     references: ReferenceImages,
     display: m.DisplayConfigured,
     rig: m.RigConfigured,
+    found: Report,
 ) -> SessionStart:
     return SessionStart(
         session_id=session_id,
@@ -135,6 +137,7 @@ def _session_start(
         extra={
             "display": display.model_dump_json(),
             "rig": rig.model_dump_json(),
+            "preflight": json.dumps(found.as_json()),
         },
     )
 
@@ -235,43 +238,30 @@ async def _assemble(
     )
 
 
-def _refuse_bad_display(display: m.DisplayConfigured) -> None:
-    if display.pixels_exact is False:
-        raise SessionRefused(
-            "the screen does not show the pixels that it is given (a test image came back changed "
-            "from the framebuffer): use a 24-bit colour depth and turn off colour management"
-        )
-
-
-def _refuse_unknown_units(config: SessionConfig, rig: m.RigConfigured) -> None:
-    known = {unit.unit_id for unit in rig.units}
-    for index, thread in enumerate(config.threads):
-        missing = sorted(set(thread.driver_units) - known)
-        if missing:
-            raise SessionRefused(
-                f"threads.{index}.driver_units: the rig has no unit {missing[0]}; "
-                f"it has {sorted(known)}"
-            )
-
-
-def _refuse_full_disk(
+async def _preflight(
     config: SessionConfig,
     threads: tuple[EvolutionThread, ...],
     generators: Mapping[str, Generator],
-    folder: Path,
-) -> None:
-    per_generation = 0
-    for thread in threads:
-        generator = generators[thread.generator_name]
-        pixels = int(np.prod(generator.image_shape)) if config.session.store_images else 0
-        per_generation += thread.optimizer.population_size * (4 * generator.code_dim + pixels)
-    generations = config.stopping.max_generations or MAX_GENERATIONS_ASSUMED
-    needed, free = 2 * generations * per_generation, shutil.disk_usage(folder).free
-    if needed > free:
-        raise SessionRefused(
-            f"{folder} has {free / 1e9:.1f} GB free, but this session needs {needed / 1e9:.1f} GB: "
-            "make room, choose another session.folder, or set session.store_images = false"
+    display: m.DisplayConfigured,
+    rig: m.RigConfigured,
+    folder: Path | None,
+) -> Report:
+    """Return what of pre-flight needs no image to be shown; SessionRefused where that is bad.
+
+    folder: where the log will be; None for a session that goes on, whose log is there.
+    """
+    machine: list[Finding] = []
+    if folder is not None:
+        machine += await asyncio.to_thread(
+            lambda: list(machine_findings(config, threads, generators, folder))
         )
+    found = report(
+        screen_findings(config, display, simulated=rig.simulated),
+        unit_findings(config, rig),
+        machine,
+    )
+    require(found)
+    return found
 
 
 def _baseline_window(config: SessionConfig) -> tuple[float, float] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import zmq.asyncio
 
 from controller.assembly import RIG_MODULES, STIMULUS_MODULE
-from controller.config.checks import geometry_of
+from controller.config.checks import geometry_of, patch_of, ttl_of
 from controller.config.tables import SessionConfig
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
@@ -171,14 +171,8 @@ class RigProcesses:
     async def _open_display(self, going_on: GoOn | None, light: str | None) -> None:
         config, peer = self._config, self._peers[DISPLAY_NAME]
         await peer.link.send(
-            m.ConfigureDisplay(
-                kind=config.display.kind,
-                geometry=geometry_of(config),
-                full_screen=config.display.full_screen,
-                background_grey=config.display.background_grey,
-                fixation=m.FixationSpot(diameter_deg=config.display.fixation_diameter_deg),
-                light_endpoint=light,
-                clock_start_s=going_on.virtual_start_s if going_on else 0.0,
+            display_of(
+                config, light=light, clock_start_s=going_on.virtual_start_s if going_on else 0.0
             )
         )
         self._display_is = await _answer(peer, m.DisplayConfigured, OPENING_DEADLINE_S)
@@ -212,6 +206,27 @@ class RigProcesses:
             with contextlib.suppress(RigError):
                 await peer.link.expect(m.ShutDown, GRACE_S)
         await peer.link.close()
+
+
+def display_of(
+    config: SessionConfig, *, light: str | None = None, clock_start_s: float = 0.0
+) -> m.ConfigureDisplay:
+    """Return what opens the screen of a session.
+
+    light: where a simulated rig watches it; clock_start_s: where a virtual clock begins.
+    """
+    display = config.display
+    return m.ConfigureDisplay(
+        kind=display.kind,
+        geometry=geometry_of(config),
+        full_screen=display.full_screen,
+        background_grey=display.background_grey,
+        fixation=m.FixationSpot(diameter_deg=display.fixation_diameter_deg),
+        photodiode=patch_of(config),
+        ttl=ttl_of(config),
+        light_endpoint=light,
+        clock_start_s=clock_start_s,
+    )
 
 
 async def _answer(peer: Peer, kind: type[MessageT], deadline_s: float) -> MessageT:

@@ -58,7 +58,7 @@ class Simulation:
         self.neurons = tuple(build_neuron(unit) for unit in settings.units)
         self.clock = SampleClock.from_settings(settings)
         self.late = 0
-        """Onsets that came after their time had been reported, so that they left no sync edge."""
+        """Changes of the patch that came after their time was reported, and left no sync edge."""
         self._seed = seed
         self._pixels: dict[str, npt.NDArray[np.uint8]] = {}
         self._evoked_hz: dict[tuple[str, Placement], Rates] = {}
@@ -157,6 +157,8 @@ class Simulation:
         elif light.what == "fixation_off":
             self._gaze.end(light.host_time_s)
             self._breaks.advance_to(self.clock.sample(light.host_time_s))
+        elif light.what in ("patch_lit", "patch_dark"):
+            self._edge(light.host_time_s)
         elif light.what == "image_on":
             if light.image_sha256 is None:
                 raise RemoteProtocolError("the display shows an image without a hash: its fault")
@@ -169,10 +171,6 @@ class Simulation:
         self._n_onsets += 1
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
-        if self.clock.sample(host_s) < self._through_sample:
-            self.late += 1
-            logger.warning("an onset was seen too late for its sync edge (%d so far)", self.late)
-        self._sync.put(self.clock.samples([host_s]), 0)
         if self._gaze.is_away(host_s):
             return
         for neuron, rate_hz in zip(self.neurons, evoked_hz, strict=True):
@@ -181,6 +179,13 @@ class Simulation:
             rate_hz = min(gain * rate_hz, unit.max_rate_hz - unit.spontaneous_hz)
             spikes_s = host_s + evoked_spikes_s(rate_hz, unit.latency_s, rng)
             self._spikes.put(self.clock.samples(spikes_s), unit.unit_id)
+
+    def _edge(self, host_s: float) -> None:
+        """See, by the photodiode, that the patch changes."""
+        if self.clock.sample(host_s) < self._through_sample:
+            self.late += 1
+            logger.warning("the patch was seen too late for its sync edge (%d so far)", self.late)
+        self._sync.put(self.clock.samples([host_s]), 0)
 
     def _fire_spontaneously(self, second: int) -> None:
         for neuron in self.neurons:

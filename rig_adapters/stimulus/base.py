@@ -29,10 +29,12 @@ class PlacedImage:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What stands on the background: the fixation spot, over at most one image."""
+    """What stands on the background: the fixation spot, over at most one image; and the patch."""
 
     fixation: bool
     image: PlacedImage | None
+    patch_lit: bool = False
+    """Whether the patch for the photodiode is white, where there is one."""
 
 
 BLANK = Scene(fixation=False, image=None)

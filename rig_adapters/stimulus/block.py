@@ -13,6 +13,8 @@ from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import Display, Wire
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.images import LoadedImages
+from rig_adapters.stimulus.marks import OnsetMarks
+from rig_adapters.stimulus.photodiode import touches_patch
 from rig_adapters.stimulus.schedule import BLANK_FRAME, OnScreen, Segment, segments
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.stimulus.tally import Tally
@@ -28,6 +30,7 @@ class Stage:
     shine: Shine
     images: LoadedImages
     geometry: m.ScreenGeometry
+    marks: OnsetMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,10 @@ class _Showing:
 
     def _show(self, segment: Segment) -> m.Message | None:
         shown = 0
+        scene = self._stage.marks.scene(segment.scene, onset=segment.on_screen is not None)
         while shown < segment.frames:
-            flips_s = self._stage.display.show(segment.scene, segment.frames - shown)
+            flips_s = self._stage.display.show(scene, segment.frames - shown)
+            self._stage.marks.flipped(onset=segment.on_screen is not None and shown == 0)
             if shown == 0:
                 self._changed(segment, flips_s[0])
                 flips_s = flips_s[1:]
@@ -90,7 +95,9 @@ class _Showing:
 
     def _blank_at_once(self) -> None:
         # The presentation that this cuts short was not completed, so it is not reported.
-        flip_s = self._stage.display.show(BLANK_FRAME.scene, 1)[0]
+        blank = self._stage.marks.scene(BLANK_FRAME.scene, onset=False)
+        flip_s = self._stage.display.show(blank, 1)[0]
+        self._stage.marks.flipped(onset=False)
         self._flipped(flip_s)
         self._stage.shine.changed(self._now, BLANK_FRAME, None, flip_s)
 
@@ -102,6 +109,8 @@ class _Showing:
         image = segment.scene.image
         sha256 = self._stage.images.sha256(image.image_id) if image is not None else None
         self._stage.shine.changed(before, segment, sha256, flip_s)
+        if segment.on_screen is not None and self._stage.marks.patch is not None:
+            self._stage.shine.patch(self._stage.marks.lit, flip_s)
         if before.on_screen is not None:
             self._report(before.on_screen, before.frames + dropped, dropped, flip_s)
         self._now, self._since_s = segment, flip_s
@@ -124,6 +133,7 @@ class _Showing:
                 flip_off_host_s=flip_off_s,
                 frames_shown=frames_shown,
                 dropped_frames=dropped,
+                marked_by=self._stage.marks.marked_by,
             )
         )
         self._presented += 1
@@ -142,6 +152,12 @@ def _check(stage: Stage, block: m.PresentBlock) -> None:
                 raise DisplayError(
                     f"{what} would lie partly outside the screen: {planned.size_deg:g} deg at "
                     f"({planned.x_deg:g}, {planned.y_deg:g}) deg; make it smaller or move it"
+                )
+            patch = stage.marks.patch
+            place = (planned.x_deg, planned.y_deg, planned.size_deg)
+            if patch is not None and touches_patch(stage.geometry, patch, *place):
+                raise DisplayError(
+                    f"{what} would touch the photodiode patch; make one of them smaller, or move it"
                 )
 
 

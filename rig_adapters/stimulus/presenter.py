@@ -12,7 +12,9 @@ from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import Display, Wire
 from rig_adapters.stimulus.block import Stage, show_block
 from rig_adapters.stimulus.images import LoadedImages
+from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.shine import Shine
+from rig_adapters.stimulus.trigger import open_trigger
 from rig_adapters.wire import messages as m
 
 IDLE_S = 0.5
@@ -37,7 +39,10 @@ def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
             gc.collect()
             gc.freeze()
             images = LoadedImages(display, shine)
-            _Presenter(Stage(wire, display, shine, images, configure.geometry)).serve()
+            line = open_trigger(configure.ttl)
+            stack.callback(line.close)
+            marks = OnsetMarks(configure.photodiode, line if configure.ttl else None)
+            _Presenter(Stage(wire, display, shine, images, configure.geometry, marks)).serve()
     wire.send(m.ShutDown())
 
 

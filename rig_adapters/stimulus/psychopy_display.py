@@ -25,11 +25,19 @@ import PIL.Image
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
+from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import degrees_at, framebuffer_box, pixels_at, placement
+from rig_adapters.stimulus.images import image_sha256
+from rig_adapters.stimulus.photodiode import DARK, LIT, patch_box
 from rig_adapters.stimulus.readback import SIDE_PX, readback_image
 from rig_adapters.stimulus.refresh import SoftwareBlank, judge_refresh
 from rig_adapters.stimulus.screen import Screen, open_screen
-from rig_adapters.wire.messages import ConfigureDisplay, DisplayConfigured, ScreenGeometry
+from rig_adapters.wire.messages import (
+    ConfigureDisplay,
+    DisplayConfigured,
+    PhotodiodePatch,
+    ScreenGeometry,
+)
 
 FREE_FLIPS = 60
 _READBACK_ID = -1
@@ -45,6 +53,7 @@ class PsychoPyDisplay:
         self._window: Any = None
         self._visual: Any = None
         self._spot: Any = None
+        self._underlay: Any = None
         self._blank: SoftwareBlank | None = None
         self._waited_for_flips_s = 0.0
         self._flipped_s = 0.0
@@ -68,7 +77,9 @@ class PsychoPyDisplay:
         self._visual = _import_psychopy()
         self._window = self._open_window(configure)
         self._spot = self._make_spot(configure)
-        pixels_exact = self._pixels_are_exact()
+        self._patch = configure.photodiode
+        self._background_grey = configure.background_grey
+        pixels_exact, readback_sha256 = self._read_back_test_image()
         refresh = judge_refresh(
             self._free_flips(), configure.geometry.refresh_hz, self._screen.virtual
         )
@@ -79,6 +90,13 @@ class PsychoPyDisplay:
             waits_for_vertical_blank=refresh.waits_for_vertical_blank,
             measured_refresh_hz=refresh.measured_hz,
             pixels_exact=pixels_exact,
+            readback_sha256=readback_sha256,
+            flip_interval_sd_s=refresh.interval_sd_s,
+            monitor=self._screen.monitor.name,
+            monitor_width_cm=None if self._screen.virtual else self._screen.monitor.width_cm,
+            suspicions=suspicions(
+                os.environ, self._screen.composed, configure.geometry.size_px, self._buffer_px()
+            ),
             versions=_versions(self._window),
         )
 
@@ -123,11 +141,27 @@ class PsychoPyDisplay:
         self._window.clearBuffer()
         return np.asarray(picture)
 
+    def lay_under(self, picture: ImagePixels) -> None:
+        """Show `picture` `(height, width, 3)` of the whole screen in place of the background."""
+        self._underlay = self._visual.ImageStim(
+            self._window,
+            image=PIL.Image.fromarray(picture),
+            size=self._geometry.size_px,
+            units="pix",
+            autoLog=False,
+        )
+
+    def key_was_pressed(self) -> bool:
+        """Whether somebody has pressed a key at the window."""
+        from psychopy import event
+
+        return bool(event.getKeys())
+
     def close(self) -> None:
         """Close the window and let go of the screen."""
         self._spare.clear()
         self._loaded.clear()
-        self._spot = None
+        self._spot = self._underlay = None
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -180,10 +214,14 @@ class PsychoPyDisplay:
         )
 
     def _draw(self, scene: Scene) -> None:
+        if self._underlay is not None:
+            self._underlay.draw()
         if scene.image is not None:
             self._draw_image(scene.image)
         if scene.fixation:
             self._spot.draw()
+        if self._patch is not None:
+            self._draw_patch(self._patch, LIT if scene.patch_lit else DARK)
 
     def _draw_image(self, image: PlacedImage) -> None:
         stimulus = self._loaded.get(image.image_id)
@@ -193,6 +231,18 @@ class PsychoPyDisplay:
         stimulus.pos, stimulus.size = where.centre_px, where.size_px
         stimulus.draw()
 
+    def _draw_patch(self, patch: PhotodiodePatch, level: int) -> None:
+        from pyglet import gl
+
+        rows, columns = patch_box(self._geometry, patch)
+        gl.glEnable(gl.GL_SCISSOR_TEST)
+        bottom = self._geometry.size_px[1] - rows.stop
+        gl.glScissor(columns.start, bottom, patch.size_px, patch.size_px)
+        gl.glClearColor(*[level / 255] * 3, 1.0)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        gl.glScissor(0, 0, *self._geometry.size_px)
+        gl.glClearColor(*[self._background_grey / 255] * 3, 1.0)
+
     def _flip(self) -> None:
         self._window.callOnFlip(self._note_flip)
         self._window.flip()
@@ -201,16 +251,23 @@ class PsychoPyDisplay:
         # PsychoPy's own clock may be another one, depending on what is installed beside it.
         self._flipped_s = time.monotonic()
 
-    def _pixels_are_exact(self) -> bool:
+    def _buffer_px(self) -> tuple[int, int]:
+        width_px, height_px = self._window.winHandle.get_framebuffer_size()
+        return int(width_px), int(height_px)
+
+    def _read_back_test_image(self) -> tuple[bool, str]:
+        """Return whether a test image comes back unchanged, and the hash of what comes back."""
         image = readback_image()
         size_deg = 2 * degrees_at(self._geometry, SIDE_PX / 2)
         placed = PlacedImage(_READBACK_ID, 0.0, 0.0, size_deg)
         expected = self.read_back(BLANK).copy()
-        expected[framebuffer_box(self._geometry, placement(self._geometry, 0, 0, size_deg))] = image
+        box = framebuffer_box(self._geometry, placement(self._geometry, 0, 0, size_deg))
+        expected[box] = image
         self.upload(_READBACK_ID, image)
         framebuffer = self.read_back(Scene(fixation=False, image=placed))
         self.forget([_READBACK_ID])
-        return bool(np.array_equal(framebuffer, expected))
+        came_back = np.ascontiguousarray(framebuffer[box])
+        return bool(np.array_equal(framebuffer, expected)), image_sha256(came_back)
 
     def _free_flips(self) -> list[float]:
         times_s = []

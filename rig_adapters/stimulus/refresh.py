@@ -20,6 +20,8 @@ class Refresh:
     waits_for_vertical_blank: bool
     measured_hz: float | None
     label: str
+    interval_sd_s: float | None = None
+    """How much the intervals differ, without those of dropped frames."""
 
 
 def judge_refresh(intervals_s: Sequence[float], nominal_hz: float, virtual: bool) -> Refresh:
@@ -41,7 +43,8 @@ def judge_refresh(intervals_s: Sequence[float], nominal_hz: float, virtual: bool
             f"the screen refreshes at {measured_hz:.1f} Hz, but the config says "
             f"{nominal_hz:g} Hz; set the screen's mode or correct refresh_hz"
         )
-    return Refresh(True, measured_hz, f"screen at {measured_hz:.2f} Hz")
+    sd_s = statistics.pstdev(usual_s)
+    return Refresh(True, measured_hz, f"screen at {measured_hz:.2f} Hz", sd_s)
 
 
 class SoftwareBlank:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.peer_process import end_with_parent
+from rig_adapters.stimulus.desktop import Monitor, compositor_runs, first_monitor
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,16 @@ class Screen:
     def virtual(self) -> bool:
         """Whether this is a virtual screen of our own."""
         return self._server is not None
+
+    @property
+    def composed(self) -> bool:
+        """Whether a compositor shows what windows draw."""
+        return self._connection is not None and self._connection.composed
+
+    @property
+    def monitor(self) -> Monitor:
+        """The monitor that the window opens on, as it describes itself."""
+        return self._connection.monitor if self._connection is not None else Monitor("", None)
 
     def close(self) -> None:
         """Let go of the screen, and end it if it was ours. No window may be open any more."""
@@ -82,6 +93,14 @@ class _Connection:
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
         self._handle = handle
+
+    @property
+    def composed(self) -> bool:
+        return compositor_runs(self._library, self._handle)
+
+    @property
+    def monitor(self) -> Monitor:
+        return first_monitor(self._library, self._handle)
 
     def close(self) -> None:
         self._library.XCloseDisplay(ctypes.c_void_p(self._handle))

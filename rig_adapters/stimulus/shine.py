@@ -4,14 +4,11 @@ Only what an eye and a photodiode would notice: pixels, places, moments. No ids,
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from rig_adapters.light import LightSource
 from rig_adapters.stimulus.schedule import Segment
-from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
+from rig_adapters.wire.light import Change, ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import Images
-
-Change = Literal["fixation_on", "image_on", "image_off", "fixation_off", "dark_until"]
 
 
 class Shine:
@@ -57,6 +54,10 @@ class Shine:
                     size_deg=image.size_deg,
                 )
             )
+
+    def patch(self, lit: bool, time_s: float) -> None:
+        """Tell that the patch has become white (`lit`) or black."""
+        self._tell("patch_lit" if lit else "patch_dark", time_s)
 
     def dark_until(self, time_s: float) -> None:
         """Tell that nothing changes before `time_s`."""

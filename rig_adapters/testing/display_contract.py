@@ -300,6 +300,53 @@ class DisplayContract:
         assert over.busy_s > 0
         assert over.host_time_s > watched.flips_s[-1]
 
+    def test_the_patch_changes_at_every_onset_and_at_nothing_else(
+        self, watched: WatchedDisplay, configure: m.ConfigureDisplay, rng: np.random.Generator
+    ) -> None:
+        patch = m.PhotodiodePatch(size_px=16, corner="top_left")
+        daemon = RehearsedDaemon(
+            configure.model_copy(update={"photodiode": patch}),
+            load([11, 12], rng),
+            block(trial(1, [11, 12], off=0), trial(2, [11])),
+            block(trial(3, [12]), part=1),
+        )
+
+        run(daemon, lambda _kind: watched)
+
+        lit, shown_before, onsets = False, None, 0
+        for scene, _ in watched.scenes:
+            if scene.image is not None and scene.image != shown_before:
+                lit, onsets = not lit, onsets + 1
+            assert scene.patch_lit is lit
+            shown_before = scene.image
+        assert onsets == len(daemon.presented) == 4
+        assert {report.marked_by for report in daemon.presented} == {"photodiode"}
+
+    def test_without_a_patch_nothing_marks_an_onset_and_the_report_says_so(
+        self, watched: WatchedDisplay, configure: m.ConfigureDisplay, rng: np.random.Generator
+    ) -> None:
+        daemon = RehearsedDaemon(configure, load([11], rng), block(trial(1, [11])))
+
+        run(daemon, lambda _kind: watched)
+
+        assert [report.marked_by for report in daemon.presented] == ["none"]
+        assert not any(scene.patch_lit for scene, _ in watched.scenes)
+
+    def test_an_image_that_touches_the_patch_is_refused(
+        self, watched: WatchedDisplay, configure: m.ConfigureDisplay, rng: np.random.Generator
+    ) -> None:
+        patch = m.PhotodiodePatch(size_px=165, corner="top_right")
+        daemon = RehearsedDaemon(
+            configure.model_copy(update={"photodiode": patch}),
+            load([11], rng),
+            block(trial(1, [11])),
+        )
+
+        with pytest.raises(DisplayError, match="would touch the photodiode patch"):
+            run(daemon, lambda _kind: watched)
+
+        assert watched.scenes == []
+
     def test_light_shows_a_watcher_what_was_reported(
         self,
         watched: WatchedDisplay,

@@ -23,14 +23,26 @@ class ImagesForgotten(Message):
     sha256s: tuple[Sha256, ...]
 
 
+Change = Literal[
+    "fixation_on",
+    "image_on",
+    "image_off",
+    "fixation_off",
+    "patch_lit",
+    "patch_dark",
+    "dark_until",
+]
+
+
 class LightChanged(Message):
     """The screen changed at `host_time_s`.
 
-    `image_on` carries the image's hash, place and size; `dark_until` says that nothing will change
-    before `host_time_s` (in virtual time nothing else makes the clock go on).
+    `image_on` carries the image's hash, place and size. `patch_lit` and `patch_dark` are all that a
+    photodiode sees. `dark_until` says that nothing will change before `host_time_s` (in virtual
+    time nothing else makes the clock go on).
     """
 
-    what: Literal["fixation_on", "image_on", "image_off", "fixation_off", "dark_until"]
+    what: Change
     host_time_s: float
     image_sha256: Sha256 | None = None
     x_deg: float = 0.0

@@ -122,6 +122,35 @@ class FixationSpot(Value):
     position_deg: tuple[float, float] = (0.0, 0.0)
 
 
+class PhotodiodePatch(Value):
+    """A square in a corner that is black or white and changes at every image onset."""
+
+    size_px: int = Field(ge=1)
+    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
+
+
+class SerialTtl(Value):
+    """A control line of a serial port that rises with every image onset."""
+
+    kind: Literal["serial"]
+    device: str = Field(min_length=1)
+    line: Literal["rts", "dtr"]
+
+
+class ParallelTtl(Value):
+    """A data pin of a parallel port that rises with every image onset."""
+
+    kind: Literal["parallel"]
+    device: str = Field(min_length=1)
+    pin: int = Field(ge=2, le=9)
+
+
+TtlLine = Annotated[SerialTtl | ParallelTtl, Field(discriminator="kind")]
+
+MarkedBy = Literal["none", "photodiode", "ttl", "photodiode+ttl"]
+"""What marks an image onset for the recording system."""
+
+
 class ConfigureDisplay(Message):
     """Open the screen."""
 
@@ -130,6 +159,8 @@ class ConfigureDisplay(Message):
     full_screen: bool
     background_grey: int = Field(ge=0, le=255)
     fixation: FixationSpot
+    photodiode: PhotodiodePatch | None = None
+    ttl: TtlLine | None = None
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
     clock_start_s: float = Field(default=0.0, ge=0)
@@ -145,6 +176,16 @@ class DisplayConfigured(Message):
     measured_refresh_hz: float | None
     pixels_exact: bool | None
     """Whether a test image came back from the framebuffer unchanged; None without a framebuffer."""
+    readback_sha256: Sha256 | None = None
+    """Of the pixels of the test image as they came back."""
+    flip_interval_sd_s: float | None = None
+    """How much free flips differ in their intervals; None where they do not wait."""
+    monitor: Sentence = ""
+    """The monitor as it calls itself; empty where it does not."""
+    monitor_width_cm: float | None = None
+    """The width that the monitor says it has."""
+    suspicions: tuple[Sentence, ...] = ()
+    """What on this desktop may delay, scale or cover the window."""
     versions: dict[str, str]
 
 
@@ -206,6 +247,7 @@ class Presented(Message):
     flip_off_host_s: float
     frames_shown: int
     dropped_frames: int
+    marked_by: MarkedBy = "none"
 
 
 class BlockPresented(Message):

@@ -289,6 +289,7 @@ def _show(
         frames_shown=np.where(shown, ON_FRAMES, 0),
         dropped_frames=np.zeros(p, dtype=np.int64),
         onset_rig_s=heard_onset_s,
+        marked_by=("photodiode",) * len(heard_onset_s),
         sync=tuple("none" if np.isnan(onset) else "photodiode" for onset in heard_onset_s),
         outcome=tuple(outcome.tolist()),
         reason=tuple("" if name == "completed" else f"planted: {name}" for name in outcome),

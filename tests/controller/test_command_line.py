@@ -39,6 +39,8 @@ COMMANDS = (
     "init",
     "validate",
     "schema",
+    "preflight",
+    "testcard",
     "run",
     "status",
     "watch",

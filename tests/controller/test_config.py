@@ -40,6 +40,11 @@ WRONG = {
         "threads.0.position_deg [28.0, 0.0] with size_deg 4 reaches beyond the screen of 60 cm "
         "at 57 cm."
     ),
+    "display.photodiode.size_px=600": (
+        "threads.0.position_deg [0.0, 0.0] with size_deg 4 touches the photodiode patch of 600 "
+        "pixels in the corner bottom_right: choose another corner, or make one of them smaller."
+    ),
+    "display.photodiode.size_px=900": ("display.photodiode.size_px 900 is larger than the screen."),
     "threads.0.driver_units=[]": (
         "threads.0.driver_units must have at least 1 item after validation, not 0, but it is []."
     ),
@@ -309,3 +314,21 @@ def test_nothing_in_a_config_is_ever_run(
     with pytest.raises(ConfigError, match=why):
         parse_config(template().replace("seed = 2022", text))
     assert not (tmp_path / "trap").exists()
+
+
+TTL = 'display.ttl={kind="parallel", device="/dev/parport0", pin=2}'
+
+
+def test_a_ttl_line_needs_a_frame_to_fall() -> None:
+    assert parse_config(template(), [TTL]).display.ttl is not None
+    (problem,) = problems(template(), TTL, "display.on_frames=1", "display.off_frames=0")
+    assert problem.startswith("display.ttl falls one frame after each onset")
+    virtual = ("session.time=virtual", "display.kind=virtual")
+    (problem,) = problems(template(), TTL, *virtual)
+    assert problem == 'display.ttl marks real flips, of which display.kind = "virtual" has none.'
+
+
+def test_a_pin_that_no_port_has_is_refused_by_its_key() -> None:
+    (problem,) = problems(template(), TTL.replace("pin=2", "pin=10"))
+    assert problem.startswith("display.ttl.")
+    assert "pin" in problem

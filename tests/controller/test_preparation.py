@@ -13,13 +13,15 @@ from controller import assembly
 from controller.config.tables import SessionConfig
 from controller.daemon import preparation
 from controller.errors import SessionRefused
+from controller.preflight.findings import report, require
+from controller.preflight.machine import disk_space, generation_bytes
 from controller.progress import Progress
 from controller.session import Session, is_complete, lap
 from controller.stopwatch import Stopwatch
 from rig_adapters.wire import messages as m
 from sessions.records import TIMING_STAGES
 
-from .conftest import Clock, session_config
+from .conftest import Clock, run_clean, session_config
 
 SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
 
@@ -46,19 +48,29 @@ def rig(*unit_ids: int) -> m.RigConfigured:
     )
 
 
+def judged(config: SessionConfig, pixels_exact: bool | None, *unit_ids: int) -> None:
+    found = preparation._preflight(
+        config, (), {}, display(pixels_exact), rig(*unit_ids), folder=None
+    )
+    run_clean(found)
+
+
 def test_a_screen_that_changes_pixels_is_refused() -> None:
-    preparation._refuse_bad_display(display(True))
-    preparation._refuse_bad_display(display(None))
+    config = session_config()
+    real = config.model_copy(
+        update={"display": config.display.model_copy(update={"kind": "psychopy"})}
+    )
+    judged(real, True, 101)
     with pytest.raises(SessionRefused, match="does not show the pixels that it is given"):
-        preparation._refuse_bad_display(display(False))
+        judged(real, False, 101)
 
 
 def test_a_driver_unit_that_the_rig_lacks_is_refused_with_those_that_it_has() -> None:
     config = session_config("threads.0.driver_units=[101, 301]")
 
-    preparation._refuse_unknown_units(config, rig(101, 201, 301))
+    judged(config, True, 101, 201, 301)
     with pytest.raises(SessionRefused) as refused:
-        preparation._refuse_unknown_units(config, rig(101, 201))
+        judged(config, True, 101, 201)
     assert str(refused.value) == (
         "threads.0.driver_units: the rig has no unit 301; it has [101, 201]"
     )
@@ -67,7 +79,7 @@ def test_a_driver_unit_that_the_rig_lacks_is_refused_with_those_that_it_has() ->
 def refuse_full_disk(config: SessionConfig, folder: Path) -> None:
     generators = assembly.build_generators(config)
     threads = assembly.build_threads(config, generators)
-    preparation._refuse_full_disk(config, threads, generators, folder)
+    require(report([disk_space(config, generation_bytes(config, threads, generators), folder)]))
 
 
 def test_a_disk_without_room_for_the_pixels_is_refused(

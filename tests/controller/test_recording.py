@@ -48,6 +48,7 @@ def shown_as(
         flip_off_host_s=onset_s + 0.1,
         frames_shown=6,
         dropped_frames=0,
+        marked_by="photodiode+ttl",
     )
     return Shown(
         planned=Planned(
@@ -85,6 +86,7 @@ def test_each_outcome_has_its_row_and_only_what_was_heard_has_counts() -> None:
     assert table.response_counts.tolist() == [[1, 0, 0], [0, 0, 1], none, none, none]
     assert table.baseline_counts.tolist() == [[0, 1, 0], [0, 0, 0], none, none, none]
     assert table.sync == ("photodiode",) * 4 + ("none",)
+    assert table.marked_by == ("photodiode+ttl",) * 4 + ("",)
     assert table.shown_sha256 == (SHA256,) * 4 + ("",)
     assert table.frames_shown.tolist() == [6, 6, 6, 6, 0]
     np.testing.assert_array_equal(table.onset_rig_s, [10, 11, 12, 13, np.nan])

@@ -56,6 +56,7 @@ def shown(*rows: tuple[int, int, str], part: int = 0, cut_off: bool = False) -> 
         dropped_frames=zeros,
         onset_rig_s=times,
         sync=("clock",) * n,
+        marked_by=("none",) * n,
         outcome=tuple(outcome for _, _, outcome in rows),
         reason=tuple("" if outcome == "completed" else "why" for _, _, outcome in rows),
         shown_sha256=(SHA256,) * n,

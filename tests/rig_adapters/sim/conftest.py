@@ -9,7 +9,7 @@ import pytest
 from rig_adapters.sim.neuron import SimulatedNeuron
 from rig_adapters.sim.oriented_energy import early_response
 from rig_adapters.sim.retina import Placement, patches
-from rig_adapters.wire.light import LightChanged
+from rig_adapters.wire.light import Change, LightChanged
 
 Rates = Callable[..., npt.NDArray[np.float64]]
 
@@ -37,8 +37,10 @@ def trial_light() -> Callable[[float, list[str], float], list[LightChanged]]:
     def light(begin_s: float, sha256s: list[str], dark_s: float = 0.5) -> list[LightChanged]:
         changes = [LightChanged(what="fixation_on", host_time_s=begin_s)]
         now_s = begin_s + 0.3
-        for sha in sha256s:
+        for k, sha in enumerate(sha256s):
+            patch: Change = "patch_dark" if k % 2 else "patch_lit"
             changes += [
+                LightChanged(what=patch, host_time_s=now_s),
                 LightChanged(what="image_on", host_time_s=now_s, image_sha256=sha, size_deg=3.0),
                 LightChanged(what="image_off", host_time_s=now_s + 0.1),
             ]

@@ -13,7 +13,7 @@ from rig_adapters.testing.adapter_contract import AdapterContract
 from rig_adapters.testing.driver import Driver, started
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import RIG
-from rig_adapters.wire.light import ImagesUploaded, LightChanged
+from rig_adapters.wire.light import Change, ImagesUploaded, LightChanged
 
 MODULE = "rig_adapters.sim"
 SHA = "a" * 64
@@ -55,7 +55,9 @@ def show_one_trial(light: LightSource) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
     light.upload(ImagesUploaded(sha256s=(SHA,), images=images))
     light.change(LightChanged(what="fixation_on", host_time_s=1.0))
-    for onset_s in (1.3, 1.5):
+    patches: tuple[tuple[float, Change], ...] = ((1.3, "patch_lit"), (1.5, "patch_dark"))
+    for onset_s, patch in patches:
+        light.change(LightChanged(what=patch, host_time_s=onset_s))
         light.change(
             LightChanged(what="image_on", host_time_s=onset_s, image_sha256=SHA, size_deg=3.0)
         )

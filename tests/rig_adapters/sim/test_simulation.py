@@ -91,7 +91,14 @@ def test_parts_join_without_gap_and_hold_only_their_own_time(trial_light: TrialL
             assert (np.diff(samples) >= 0).all()
 
 
-def test_every_onset_leaves_one_edge_on_the_rigs_clock(trial_light: TrialLight) -> None:
+def test_without_a_patch_there_is_nothing_for_a_photodiode_to_see(trial_light: TrialLight) -> None:
+    light = [c for c in trial_light(1.0, SHAS, 0.5) if not c.what.startswith("patch")]
+    samples, _, edges, _ = columns(watch(simulation(), light, 4))
+    assert samples
+    assert edges == []
+
+
+def test_every_change_of_the_patch_is_one_edge_on_the_rigs_clock(trial_light: TrialLight) -> None:
     simulated, light = simulation(), session(trial_light, 5)
     onsets = [change.host_time_s for change in light if change.what == "image_on"]
     edges = columns(watch(simulated, light, 4))[2]
@@ -154,13 +161,11 @@ def test_a_unit_never_fires_faster_than_its_cap(trial_light: TrialLight) -> None
     assert abs((end - begin).sum() - expected) < 4 * np.sqrt(expected)
 
 
-def test_an_onset_that_comes_too_late_is_counted_and_has_no_edge() -> None:
+def test_a_patch_that_is_seen_too_late_is_counted_and_leaves_no_edge() -> None:
     simulated = simulation()
     simulated.begin(0.0)
     simulated.take(5.0)
-    simulated.see(
-        LightChanged(what="image_on", host_time_s=4.9, image_sha256=SHAS[0], size_deg=3.0)
-    )
+    simulated.see(LightChanged(what="patch_lit", host_time_s=4.9))
     assert simulated.take(6.0).sync_samples.size == 0
     assert simulated.late == 1
 

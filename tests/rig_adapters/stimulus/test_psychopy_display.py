@@ -184,6 +184,19 @@ def test_memory_for_images_is_used_again(window: PsychoPyDisplay) -> None:
     assert len(window._spare) + len(window._loaded) <= 8
 
 
+@pytest.mark.parametrize(("lit", "level"), [(False, 0), (True, 255)])
+def test_the_patch_is_black_or_white_to_the_pixel_and_nothing_else_changes(
+    window: PsychoPyDisplay, lit: bool, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = m.PhotodiodePatch(size_px=24, corner="bottom_left")
+    monkeypatch.setattr(window, "_patch", patch)
+    framebuffer = window.read_back(Scene(fixation=False, image=None, patch_lit=lit))
+
+    expected = np.full((240, 320, 3), CONFIGURE.background_grey, np.uint8)
+    expected[-24:, :24] = level
+    np.testing.assert_array_equal(framebuffer, expected)
+
+
 def test_an_image_that_was_never_uploaded_is_refused_by_name(window: PsychoPyDisplay) -> None:
     with pytest.raises(DisplayError, match="image 4711 was never uploaded"):
         window.show(Scene(fixation=False, image=PlacedImage(4711, 0.0, 0.0, 1.0)), 1)

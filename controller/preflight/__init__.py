@@ -1,0 +1,1 @@
+"""Pre-flight: what of the screen, the disk, the clocks and the rig is as a session needs it."""

@@ -1,0 +1,198 @@
+"""Opens what a session would open, shows a few images, listens, and closes everything again.
+
+The same processes, messages and alignment as in a session; only the images are noise, and nothing
+is logged. Whatever happens, also when it is cancelled, no process, socket or file stays behind.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zmq.asyncio
+
+from controller import assembly
+from controller.block import BlockPresenter, Shown
+from controller.config.tables import SessionConfig
+from controller.daemon.daemon import STOPPING_DEADLINE_S
+from controller.daemon.preparation import RECORDING_DEADLINE_S
+from controller.daemon.rig_processes import RigProcesses
+from controller.errors import ControllerError
+from controller.experiments.blocks import ImageToShow
+from controller.experiments.evolution import EvolutionThread
+from controller.preflight.findings import Finding, Report, report
+from controller.preflight.machine import block_seconds, machine_findings
+from controller.preflight.rig import rehearsal_findings, unit_findings
+from controller.preflight.screen import screen_findings
+from controller.recorder import Recorder
+from controller.screen import Screen
+from generators.base import Generator
+from generators.errors import GeneratorError
+from rig_adapters.errors import RigError
+
+PRESENTATIONS = 20
+LOADED_AT_ONCE = 8
+"""As many as a session sends at once."""
+SLOW_UPLOAD = 0.1
+"""Uploads longer than this share of their block are worth a warning."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the config names, built as for a session."""
+
+    generators: Mapping[str, Generator]
+    threads: tuple[EvolutionThread, ...]
+    n_references: int
+
+    @property
+    def n_images(self) -> int:
+        """Images of one block."""
+        return self.n_references + sum(t.optimizer.population_size for t in self.threads)
+
+
+async def preflight(config: SessionConfig, tell: Callable[[str], None]) -> Report:
+    """Look at everything; `tell` is told what is being done. Raises nothing that a rig can do."""
+    folder = _existing(config.session.folder)
+    try:
+        tell("building generators and optimizers")
+        parts = await asyncio.to_thread(_build, config)
+    except (ControllerError, GeneratorError) as error:
+        return report([Finding("session", "refuse", str(error))])
+    machine = await asyncio.to_thread(
+        lambda: report(machine_findings(config, parts.threads, parts.generators, folder))
+    )
+    where = os.environ.get("XDG_RUNTIME_DIR") or None
+    with tempfile.TemporaryDirectory(prefix="neuroloop-preflight-", dir=where) as runtime:
+        context = zmq.asyncio.Context()
+        processes = RigProcesses(context, config, Path(runtime))
+        try:
+            rehearsed = await _rehearse(config, parts, processes, Path(runtime), tell)
+        finally:
+            await processes.close()
+            context.destroy(linger=200)
+    return report(rehearsed, machine.findings)
+
+
+async def _rehearse(
+    config: SessionConfig,
+    parts: Parts,
+    processes: RigProcesses,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        tell("opening the screen and the rig")
+        await processes.start(folder)
+        display, rig = await processes.configure(None)
+        found += screen_findings(config, display, simulated=rig.simulated)
+        units = list(unit_findings(config, rig))
+        found += units
+        if any(finding.state == "refuse" for finding in units):
+            return found
+        screen = Screen(processes.display, config.display)
+        tell("uploading a block of images")
+        found += await _upload(config, parts, screen)
+        recorder = Recorder(processes.rig, _ignore, _ignore, _ignore)
+        await recorder.start(RECORDING_DEADLINE_S)
+        tell(f"showing {PRESENTATIONS} images and listening")
+        has_sync = "sync" in rig.capabilities
+        presenter = BlockPresenter(config, screen, recorder, has_sync, _ignore)
+        shown = await _show(config, parts, presenter)
+        spikes = _driver_spikes(config, recorder)
+        found += rehearsal_findings(
+            shown, presenter.clock, spikes, has_sync=has_sync, simulated=rig.simulated
+        )
+        await screen.go_blank()
+        await recorder.stop(STOPPING_DEADLINE_S)
+    except RigError as error:
+        found.append(Finding("rehearsal", "refuse", str(error)))
+    return found
+
+
+async def _upload(config: SessionConfig, parts: Parts, screen: Screen) -> Iterator[Finding]:
+    rng = np.random.default_rng(config.session.seed)
+    size_px = config.references.image_size_px
+    shapes = [(size_px, size_px, 3)] * parts.n_references
+    for thread in parts.threads:
+        shape = parts.generators[thread.generator_name].image_shape
+        shapes += [shape] * thread.optimizer.population_size
+    took_s = 0.0
+    for first in range(0, len(shapes), LOADED_AT_ONCE):
+        for shape, ids in _alike(shapes, first):
+            images = rng.integers(0, 256, (len(ids), *shape), dtype=np.uint8)
+            began_s = time.perf_counter()
+            await screen.start_loading(np.array(ids, np.int64), images)
+            await screen.loaded()
+            took_s += time.perf_counter() - began_s
+    return _upload_findings(config, len(shapes), took_s)
+
+
+def _alike(
+    shapes: Sequence[tuple[int, int, int]], first: int
+) -> Iterator[tuple[tuple[int, int, int], list[int]]]:
+    """Yield the shapes of one load with the ids that have each."""
+    ids = range(first, min(first + LOADED_AT_ONCE, len(shapes)))
+    for shape in dict.fromkeys(shapes[k] for k in ids):
+        yield shape, [k for k in ids if shapes[k] == shape]
+
+
+def _upload_findings(config: SessionConfig, n_images: int, took_s: float) -> Iterator[Finding]:
+    if config.display.kind == "virtual":
+        return
+    block_s = block_seconds(config, n_images)
+    slow = took_s > SLOW_UPLOAD * block_s
+    yield Finding(
+        "upload",
+        "warn" if slow else "pass",
+        f"{n_images} images of a block in {took_s:.2f} s ({1e3 * took_s / n_images:.1f} ms each, "
+        "hashes and transport included)",
+        "the animal waits for them between two blocks: take smaller images" if slow else "",
+    )
+
+
+async def _show(config: SessionConfig, parts: Parts, presenter: BlockPresenter) -> list[Shown]:
+    """Show images of every thread in turn, each once, whatever becomes of it."""
+    next_id, by_thread = parts.n_references, []
+    for thread in parts.threads:
+        ids = range(next_id, next_id + thread.optimizer.population_size)
+        next_id = ids.stop
+        by_thread.append((thread, ids))
+    last = config.scoring.attempts - 1
+    waiting = []
+    for k in range(PRESENTATIONS):
+        thread, ids = by_thread[k % len(by_thread)]
+        image_id = ids[k // len(by_thread) % len(ids)]
+        waiting.append((ImageToShow(image_id, thread.thread_id, thread.placement), last))
+    shown: list[Shown] = []
+    rng = np.random.default_rng(config.session.seed)
+    await presenter.present(0, waiting, rng, _ignore, lambda _part, rows: shown.extend(rows))
+    return shown
+
+
+def _driver_spikes(config: SessionConfig, recorder: Recorder) -> dict[int, int]:
+    units = {unit_id for thread in config.threads for unit_id in thread.driver_units}
+    fired = recorder.recording.spikes().unit_ids
+    return {unit_id: int(np.count_nonzero(fired == unit_id)) for unit_id in sorted(units)}
+
+
+def _build(config: SessionConfig) -> Parts:
+    generators = assembly.build_generators(config)
+    threads = assembly.build_threads(config, generators)
+    names, _ = assembly.load_references(config.references)
+    return Parts(generators, threads, len(names))
+
+
+def _existing(folder: Path) -> Path:
+    """Return `folder`, or where it would be made."""
+    resolved = folder.resolve()
+    return next(path for path in (resolved, *resolved.parents) if path.is_dir())
+
+
+def _ignore(*_: object) -> None:
+    return None
