@@ -83,7 +83,7 @@ def replay_config(
     """Return the session's config for a run in virtual time, with `overrides` applied."""
     tables = json_value(reader.start.config_json, "config")
     tables["session"]["time"] = "virtual"
-    tables["display"]["kind"] = "virtual"
+    tables["display"].update(kind="virtual", ttl=None)
     tables["rig"].update(endpoint="local", keys=None)
     tables["session"]["name"] = f"{tables['session']['name'][:57]}-replay"
     if folder is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from controller.config import checks, problems
+from controller.config import checks, monitors, problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import GeneratorTable, SessionConfig
 from controller.errors import ConfigError
@@ -40,6 +40,7 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         # Also of numbers with thousands of digits, and of tables in tables a thousand deep.
         raise ConfigError([f"{source} is not valid TOML: {error}."]) from error
     apply_overrides(tables, overrides)
+    monitors.fill_in(tables)
     return validate_config(tables)
 
 

@@ -87,6 +87,12 @@ class DisplayTable(Table):
     kind: Literal["psychopy", "virtual"] = Field(
         description="psychopy: a window; virtual: no screen, for virtual time"
     )
+    monitor: str = Field(
+        default="",
+        pattern=r"^[^/\\\\]*$",
+        description="name of a calibrated monitor of PsychoPy's Monitor Center, from which the "
+        "next three are taken where they are left out",
+    )
     screen_size_px: tuple[PositiveInt, PositiveInt] = Field(description="width and height, pixels")
     screen_width_cm: float = Field(gt=0, description="width of the visible area")
     viewing_distance_cm: float = Field(gt=0, description="from the eyes to the screen")
