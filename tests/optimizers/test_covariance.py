@@ -162,6 +162,30 @@ def test_rooms_for_terms_are_made_as_they_come() -> None:
     np.testing.assert_allclose(covariance.matrix(), matrix, rtol=0, atol=1e-13)
 
 
+def test_terms_are_summed_up_before_there_are_too_many() -> None:
+    covariance, matrix = Covariance(D, max_terms=80), np.eye(D)
+    for seed in range(8):
+        rows, weights = _generation(seed, 1e-3)
+        covariance.learn(rows, weights, 0.99)
+        matrix = 0.99 * matrix + (weights * rows.T) @ rows
+        state = covariance.as_arrays()
+        assert ("covariance_dense" in state) == (seed >= 6)
+        # Of 10 terms in each generation; 40 are summed for them once there are more than 60.
+        assert seed < 6 or state["covariance_summed"] == {6: 40, 7: 80}[seed]
+        loaded = covariance.read(StateReader(state))
+        np.testing.assert_array_equal(loaded.matrix(), covariance.matrix())
+        np.testing.assert_allclose(covariance.matrix(), matrix, rtol=0, atol=1e-13)
+
+
+def test_a_matrix_that_waits_to_learn_has_the_trace_of_one_that_has_learned() -> None:
+    covariance, _ = _learned(1e-3, max_terms=0)
+    covariance.learn(*_generation(50, 1e-3), 0.97)
+    waiting = covariance.trace
+    covariance.catch_up()
+
+    assert waiting == pytest.approx(covariance.trace, rel=1e-13)
+
+
 def test_terms_without_weight_are_passed_over() -> None:
     covariance = Covariance(D, max_terms=0)
     covariance.learn(np.ones((3, D)), np.zeros(3), 0.5)

@@ -2,20 +2,18 @@
 
 It starts as the identity and is changed by C <- decay C + Σ_j w_j y_jᵀ y_j only. It is kept as that
 sum, as long as there are fewer terms than genes and the eigenvalues lie close together, which is a
-hundred generations in 4096 dimensions; then as a matrix, changed in place. The root is refreshed
-only when told: between two refreshes C learns and what codes are drawn from stays (pycma's "lazy"
-update).
+hundred generations in 4096 dimensions; then as a matrix, changed in place (`terms`). The root is
+refreshed only when told: between two refreshes C learns and what codes are drawn from stays
+(pycma's "lazy" update).
 
-Memory in d dimensions, 8 bytes a number or 4 in float32: as a sum of k terms, k (k + d) numbers;
-as a matrix, 2 d² numbers (268 MB at d = 4096 in float64). What is left out: when to refresh, and
-what to learn.
+Memory in d dimensions, 8 bytes a number or 4 in float32: as a sum of k terms, k (k + d) numbers,
+and d² more once k exceeds 3/4 d; as a matrix, 2 d² numbers (268 MB at d = 4096 in float64). What is
+left out: when to refresh, and what to learn.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
 
 from controller.optimizers.base import Floats, State
@@ -28,99 +26,10 @@ from controller.optimizers.cma.roots import (
     TermsRoot,
     UpdatedRoot,
 )
+from controller.optimizers.cma.terms import Dense, Terms
 from controller.optimizers.saved_state import StateReader
 
 _COLUMNS_AT_ONCE = 256
-
-
-@dataclass(eq=False)
-class _Terms:
-    """C = scale I + Σ_j weights_j rows_jᵀ rows_j, with room for more terms.
-
-    weights: (k,).
-    rows, gram: (room, d) and (room, room), of which the first k are in use; gram is rows rowsᵀ.
-    trace: sum of the variances of all genes.
-    counted: terms that gram, above and below have caught up with.
-    above, below: squared Frobenius norms of the sums of terms of either sign, which bound how far
-        the eigenvalues lie above and below the scale.
-    """
-
-    scale: float
-    trace: float
-    weights: Floats
-    rows: Matrix
-    gram: Matrix
-    counted: int
-    above: float
-    below: float
-
-    @classmethod
-    def identity(cls, dim: int, room: int, dtype: Any) -> "_Terms":
-        rows, gram = np.empty((room, dim), dtype), np.empty((room, room), dtype)
-        return cls(1.0, float(dim), np.empty(0), rows, gram, 0, 0.0, 0.0)
-
-    def learn(self, rows: Matrix, weights: Floats, decay: float) -> None:
-        # What the last call left open is closed here at the latest, so that the work of a
-        # generation is the same whether or not somebody caught up in between.
-        self.catch_up()
-        k = self.weights.size
-        self._make_room(k + weights.size)
-        self.rows[k : k + weights.size] = rows
-        self.scale *= decay
-        squares = np.square(np.linalg.norm(rows.astype(np.float64), axis=1))
-        self.trace = decay * self.trace + float(weights @ squares)
-        self.weights = np.concatenate([decay * self.weights, weights])
-        self.above *= decay**2
-        self.below *= decay**2
-
-    def catch_up(self) -> None:
-        old, new = self.counted, self.weights.size
-        if old == new:
-            return
-        products = self.rows[old:new] @ self.rows[:new].T
-        self.gram[old:new, :new] = products
-        self.gram[:old, old:new] = products[:, :old].T
-        squares = np.square(products, dtype=np.float64)
-        self.above += self._added(squares, old, 1.0)
-        self.below += self._added(squares, old, -1.0)
-        self.counted = new
-
-    def root(self) -> TermsRoot:
-        self.catch_up()
-        return self._root(self.below**0.5, self.above**0.5)
-
-    def root_to_be(self) -> TermsRoot:
-        """Return the root with wider bounds, to be used after `catch_up` only."""
-        new = slice(self.counted, None)
-        rows = self.rows[: self.weights.size][new].astype(np.float64)
-        sizes = self.weights[new] * np.einsum("ij,ij->i", rows, rows)
-        below, above = (float(np.maximum(sign * sizes, 0.0).sum()) for sign in (-1.0, 1.0))
-        return self._root(self.below**0.5 + below, self.above**0.5 + above)
-
-    def _root(self, below: float, above: float) -> TermsRoot:
-        k = self.weights.size
-        # The rows and products in use never change, so that the root may look at them.
-        rows, gram = self.rows[:k], self.gram[:k, :k]
-        return TermsRoot(self.scale, self.weights, rows, gram, Interval(self.scale, below, above))
-
-    def matrix(self) -> Matrix:
-        lower = np.zeros((self.rows.shape[1],) * 2, self.rows.dtype, order="F")
-        np.fill_diagonal(lower, self.scale)
-        _add_terms(lower, self.rows[: self.weights.size], self.weights, 1.0)
-        return lower
-
-    def _added(self, squares: Floats, old: int, sign: float) -> float:
-        parts = np.maximum(sign * self.weights, 0.0)
-        by_old = parts[old:] @ squares[:, :old] @ parts[:old]
-        return float(2.0 * by_old + parts[old:] @ squares[:, old:] @ parts[old:])
-
-    def _make_room(self, k: int) -> None:
-        room = len(self.rows)
-        if k <= room:
-            return
-        wider = _Terms.identity(self.rows.shape[1], 2 * k, self.rows.dtype)
-        wider.rows[:room], wider.gram[:room, :room] = self.rows, self.gram
-        self.rows, self.gram = wider.rows, wider.gram
 
 
 class Covariance:
@@ -135,8 +44,7 @@ class Covariance:
         self._dim = dim
         self._dtype = np.dtype(dtype)
         self._max_terms = dim if max_terms is None else max_terms
-        # Memory that is not written to yet costs nothing.
-        self._form: _Terms | Matrix = _Terms.identity(dim, self._max_terms + dim // 4, dtype)
+        self._form: Terms | Dense = Terms.identity(dim, self._max_terms, dtype)
         self._root: Root = self._form.root()
         self._updated: UpdatedRoot | None = None
         self._base: TermsRoot | None = None
@@ -146,7 +54,7 @@ class Covariance:
     @property
     def root(self) -> Root:
         """Symmetric root of C as it was at the last refresh."""
-        if self._unfinished and isinstance(self._form, _Terms):
+        if self._unfinished and isinstance(self._form, Terms):
             self._root = self._form.root()
         self._unfinished = False
         return self._root
@@ -161,16 +69,14 @@ class Covariance:
 
         None where C is a matrix, of which a refresh takes the root itself.
         """
-        if self._base is None and isinstance(self._form, _Terms):
+        if self._base is None and isinstance(self._form, Terms):
             self._base = self._form.root()
         return self._base
 
     @property
     def trace(self) -> float:
         """Sum of the variances of all genes."""
-        if isinstance(self._form, _Terms):
-            return self._form.trace
-        return float(self._form.diagonal().sum(dtype=np.float64))
+        return self._form.trace
 
     def learn(self, rows: Floats, weights: Floats, decay: float) -> None:
         """Make C <- decay C + Σ_j weights_j rows_jᵀ rows_j.
@@ -184,17 +90,14 @@ class Covariance:
         _ = self.root  # which is that of C before it learns
         used = weights != 0.0
         kept = rows[used].astype(self._dtype, copy=False)
-        if isinstance(self._form, _Terms):
+        if isinstance(self._form, Terms):
             base = self._form.root() if self._base is None else self._base
             self._base, self._last = None, (base, decay, used)
-            self._form.learn(kept, weights[used], decay)
-        else:
-            _add_terms(self._form, kept, weights[used], decay)
+        self._form.learn(kept, weights[used], decay)
 
     def catch_up(self) -> None:
         """Do now what the next `learn` or `refresh` would do first; changes nothing else."""
-        if isinstance(self._form, _Terms):
-            self._form.catch_up()
+        self._form.catch_up()
 
     def refresh(self, white: Floats | None = None) -> None:
         """Take the root of C as it is now.
@@ -205,7 +108,7 @@ class Covariance:
 
         """
         self._updated = None
-        if isinstance(self._form, _Terms):
+        if isinstance(self._form, Terms):
             root = self._short_root(self._form, white is not None)
             if root is not None:
                 self._root, self._unfinished = root, white is not None
@@ -214,10 +117,11 @@ class Covariance:
                     kept = white[used].astype(self._dtype, copy=False)
                     self._updated = _updated(root, base, decay, kept)
                 return
-            self._form, self._last, self._base = self._form.matrix(), None, None
-        self._root = _dense_root(self._form, self._root)
+            self._form, self._last, self._base = Dense(self._form.as_matrix()), None, None
+        self._form.catch_up()
+        self._root = _dense_root(self._form.lower, self._root)
 
-    def _short_root(self, form: _Terms, later: bool) -> TermsRoot | None:
+    def _short_root(self, form: Terms, later: bool) -> TermsRoot | None:
         """Return the root of a sum of few terms with a short series; None where C is not that."""
         if form.weights.size > self._max_terms:
             return None
@@ -228,11 +132,11 @@ class Covariance:
 
     def matrix(self) -> Matrix:
         """Write C out as a new (d, d) matrix."""
-        return _symmetric(self._form.matrix() if isinstance(self._form, _Terms) else self._form)
+        return _symmetric(self._form.matrix())
 
     def as_arrays(self) -> State:
         """Fields of a saved state, each named `covariance…` or `root…`."""
-        if isinstance(self._form, _Terms) and isinstance(self.root, TermsRoot):
+        if isinstance(self._form, Terms) and isinstance(self.root, TermsRoot):
             drawing = {} if self._updated is None else _drawing_as_arrays(self._updated)
             return _terms_as_arrays(self._form, self.root) | drawing
         state: State = {"covariance": self.matrix()}
@@ -260,7 +164,7 @@ class Covariance:
 
     def _read_matrix(self, reader: StateReader) -> None:
         square, kind = (self._dim, self._dim), self._dtype.type
-        self._form = np.asfortranarray(reader.array("covariance", square, kind))
+        self._form = Dense(np.asfortranarray(reader.array("covariance", square, kind)))
         if "root_axes" in reader:
             axes = reader.array("root_axes", square, kind)
             self._root = EigenRoot(axes, reader.array("root_lengths", (self._dim,), np.float64))
@@ -274,11 +178,17 @@ class Covariance:
         figures = reader.array("covariance_figures", (4,), np.float64).tolist()
         weights = reader.array("covariance_weights", (None,), np.float64)
         k = weights.size
-        terms = _Terms.identity(self._dim, max(k, self._max_terms + self._dim // 4), self._dtype)
+        terms = Terms.identity(self._dim, self._max_terms, self._dtype)
+        terms.make_room(k)
         terms.rows[:k] = reader.array("covariance_rows", (k, self._dim), kind)
         terms.gram[:k, :k] = reader.array("covariance_gram", (k, k), kind)
         terms.scale, terms.trace, terms.below, terms.above = figures
         terms.weights, terms.counted = weights, k
+        if "covariance_dense" in reader:
+            square = (self._dim, self._dim)
+            terms.dense = np.asfortranarray(reader.array("covariance_dense", square, kind))
+            terms.summed = reader.count("covariance_summed")
+            terms.left = reader.number("covariance_left")
         interval = Interval(*reader.array("root_interval", (3,), np.float64).tolist())
         seen = reader.array("root_weights", (None,), np.float64)
         rows, gram = terms.rows[: seen.size], terms.gram[: seen.size, : seen.size]
@@ -288,10 +198,10 @@ class Covariance:
             self._updated = _read_drawing(reader, self._root)
 
 
-def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
+def _terms_as_arrays(form: Terms, root: TermsRoot) -> State:
     form.catch_up()
     k = form.weights.size
-    return {
+    state = {
         "covariance_figures": np.array([form.scale, form.trace, form.below, form.above]),
         "covariance_weights": form.weights.copy(),
         "covariance_rows": form.rows[:k].copy(),
@@ -299,6 +209,11 @@ def _terms_as_arrays(form: _Terms, root: TermsRoot) -> State:
         "root_interval": np.array(list(vars(root.interval).values())),
         "root_weights": root.weights.copy(),
     }
+    if form.dense is not None:
+        state["covariance_dense"] = form.dense.copy()
+        state["covariance_summed"] = np.array(form.summed)
+        state["covariance_left"] = np.array(form.left)
+    return state
 
 
 def _updated(root: TermsRoot, base: TermsRoot, decay: float, white: Matrix) -> UpdatedRoot:
@@ -324,31 +239,6 @@ def _read_drawing(reader: StateReader, root: TermsRoot) -> UpdatedRoot:
     left = (len(root.rows) - old, root.rows.shape[1])
     white = reader.array("drawing_white", left, root.rows.dtype.type)
     return _updated(root, base, reader.number("drawing_decay"), white)
-
-
-def _add_terms(lower: Matrix, rows: Matrix, weights: Floats, decay: float) -> None:
-    """Change the lower triangle of C (Fortran order) to that of decay C + Σ weights rowsᵀ rows.
-
-    With P the rows of positive weight and N those of negative, each times the root of its weight,
-    PᵀP - NᵀN = ((P + N)ᵀ(P - N) + (P - N)ᵀ(P + N)) / 2, so C is passed over once.
-    """
-    half = int(max(np.count_nonzero(weights > 0), np.count_nonzero(weights < 0)))
-    if not half:
-        lower *= lower.dtype.type(decay)
-        return
-    positive, negative = (_of_one_sign(rows, sign * weights, half) for sign in (1.0, -1.0))
-    update = scipy.linalg.blas.dsyr2k if lower.dtype == np.float64 else scipy.linalg.blas.ssyr2k
-    left, right = positive + negative, positive - negative
-    update(0.5, left.T, right.T, beta=decay, c=lower, lower=1, overwrite_c=1)
-
-
-def _of_one_sign(rows: Matrix, weights: Floats, n: int) -> Matrix:
-    """Rows of positive weight, times the root of their weight, and zeros up to `n` rows."""
-    chosen = np.flatnonzero(weights > 0)
-    result = np.zeros((n, rows.shape[1]), rows.dtype)
-    roots = np.sqrt(weights[chosen]).astype(rows.dtype)
-    result[: chosen.size] = roots[:, np.newaxis] * rows[chosen]
-    return result
 
 
 def _dense_root(lower: Matrix, old: Root) -> Root:
