@@ -15,7 +15,13 @@ from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.photodiode import touches_patch
-from rig_adapters.stimulus.schedule import BLANK_FRAME, OnScreen, Segment, segments
+from rig_adapters.stimulus.schedule import (
+    BLANK_FRAME,
+    OnScreen,
+    Segment,
+    placed_image,
+    segments,
+)
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.stimulus.tally import Tally
 from rig_adapters.wire import messages as m
@@ -48,6 +54,9 @@ def show_block(stage: Stage, block: m.PresentBlock) -> Outcome:
     Raises DisplayError before anything is shown where the block cannot be shown as planned.
     """
     _check(stage, block)
+    for trial in block.trials:
+        for planned in trial.presentations:
+            stage.display.prepare(placed_image(planned))
     with _no_garbage_collection():
         return _Showing(stage).run(block)
 
