@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rig_adapters.stimulus.base import ImagePixels
+from rig_adapters.stimulus.geometry import Box
 from rig_adapters.wire.messages import Appearance
 
 Values = npt.NDArray[np.float32]
@@ -85,21 +86,29 @@ def mask_weight(size_px: tuple[int, int], edge: float) -> Values:
     return (0.5 * (1 + np.cos(np.pi * faded))).astype(np.float32)
 
 
-def disc_rows(centre_px: tuple[float, float], diameter_px: float) -> list[tuple[int, int, int]]:
-    """Return the pixels of a disc as `(row, first column, number of columns)`, any row first.
+def disc(centre_px: tuple[float, float], diameter_px: float) -> tuple[Box, ...]:
+    """Return a disc as a few boxes that overlap.
 
-    They are those whose middles lie no further from `centre_px` (column, row) than half of
-    `diameter_px`; where there are none, the pixel around the centre.
+    Its pixels are those whose middles lie no further from `centre_px` (column, row) than half of
+    `diameter_px`; where there are none, the one around the centre.
     """
     (x, y), radius = centre_px, diameter_px / 2
-    rows = []
+    rows: dict[int, tuple[int, int]] = {}
     for row in range(math.floor(y - radius), math.ceil(y + radius)):
         half_squared = radius**2 - (row + 0.5 - y) ** 2
         if half_squared >= 0:
             half = math.sqrt(half_squared)
-            first, last = math.ceil(x - half - 0.5), math.floor(x + half - 0.5)
-            rows += [(row, first, last - first + 1)] if last >= first else []
-    return rows or [(math.floor(y), math.floor(x), 1)]
+            span = math.ceil(x - half - 0.5), math.floor(x + half - 0.5) + 1
+            if span[0] < span[1]:
+                rows[row] = span
+    if not rows:
+        return (Box(math.floor(x), math.floor(y), 1, 1),)
+    boxes = []
+    for left, right in set(rows.values()):
+        # Rows that are at least as wide lie side by side.
+        wide = [row for row, span in rows.items() if span[0] <= left and span[1] >= right]
+        boxes.append(Box(left, min(wide), right - left, max(wide) + 1 - min(wide)))
+    return tuple(sorted(boxes, key=lambda box: box.top))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
 from rig_adapters.stimulus.canvas import Canvas, Texture
 from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import Box, framebuffer_box, off_screen, pixels_at, placement
-from rig_adapters.stimulus.painting import Painter, disc_rows
+from rig_adapters.stimulus.painting import Painter, disc
 from rig_adapters.stimulus.photodiode import patch_box
 from rig_adapters.stimulus.readback import (
     READBACK_ID,
@@ -273,11 +273,10 @@ def _backdrop(configure: ConfigureDisplay, level: int) -> Backdrop:
     x_px, y_px = (pixels_at(geometry, angle) for angle in fixation.position_deg)
     centre_px = (geometry.size_px[0] / 2 + x_px, geometry.size_px[1] / 2 - y_px)
     diameter_px = 2 * pixels_at(geometry, fixation.diameter_deg / 2)
-    spot = [Box(left, top, width, 1) for top, left, width in disc_rows(centre_px, diameter_px)]
     patch = configure.photodiode
     return Backdrop(
         level=level,
-        spot=spot,
+        spot=disc(centre_px, diameter_px),
         spot_level=0 if level >= _LIGHT_GREY else 255,
         patch=patch_box(geometry, patch) if patch is not None else None,
     )
