@@ -3,13 +3,14 @@
 Deadlines follow from the timing of what is shown. Order, retries and outcomes are elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from controller.config.tables import DisplayTable
 from controller.experiments.blocks import Planned
+from controller.experiments.evolution import Placement
 from rig_adapters.errors import PeerLost, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.wire import messages as m
@@ -37,12 +38,21 @@ class Screen:
         image_ids: npt.NDArray[np.int64],
         images: npt.NDArray[np.uint8],
         *,
+        placements: Iterable[Placement],
         keep: bool = False,
     ) -> tuple[str, ...]:
-        """Send `images` (n, h, w, 3) on their way and return their hashes; `loaded` waits."""
+        """Send `images` (n, h, w, 3) on their way and return their hashes; `loaded` waits.
+
+        Each is made ready to be shown at all `placements`.
+        """
         sha256s = tuple(image_sha256(image) for image in images)
+        places = tuple(
+            m.Place(x_deg=p.x_deg, y_deg=p.y_deg, size_deg=p.size_deg) for p in placements
+        )
         await self._link.send(
-            m.LoadImages(image_ids=image_ids, sha256s=sha256s, images=images, keep=keep)
+            m.LoadImages(
+                image_ids=image_ids, sha256s=sha256s, images=images, keep=keep, places=places
+            )
         )
         self._loads_under_way += 1
         self._sha256s.update(zip(image_ids.tolist(), sha256s, strict=True))

@@ -214,7 +214,9 @@ async def render(
             return Rendered(population, images, sha256s, summary)
         rows, images[batch[0]] = batch[0], batch[1]
         with session.stopwatch.measure("load"):
-            sha256s += await session.screen.start_loading(population.ids[rows], images[rows])
+            sha256s += await session.screen.start_loading(
+                population.ids[rows], images[rows], placements=[thread.placement]
+            )
 
 
 async def earlier_parts(

@@ -16,6 +16,7 @@ from controller.config.optimizers import OptimizerTable
 
 Window = tuple[float, float]
 PositiveInt = Annotated[int, Field(ge=1)]
+Gamma = Annotated[float, Field(ge=0.2, le=5)]
 Degrees = Annotated[float, Field(ge=-90, le=90)]
 
 
@@ -99,6 +100,20 @@ class DisplayTable(Table):
     refresh_hz: float = Field(gt=1, le=1000, description="nominal refresh rate")
     full_screen: bool = Field(default=False, description="cover the whole screen")
     background_grey: int = Field(default=128, ge=0, le=255, description="0 black … 255 white")
+    interpolation: Literal["nearest", "linear"] = Field(
+        default="linear", description="how pixels of an image become pixels of the screen"
+    )
+    mask: Literal["none", "circle", "soft"] = Field(
+        default="none", description="round window for images; soft: its edge is a raised cosine"
+    )
+    mask_edge: float = Field(
+        default=0.0, ge=0, le=1, description="part of the radius over which a soft mask fades"
+    )
+    gamma: Literal["as_is"] | Gamma = Field(
+        default="as_is",
+        description="as_is: values of pixels are levels of the screen; or the monitor's gamma, so "
+        "that light is in proportion to values",
+    )
     fixation_diameter_deg: float = Field(default=0.2, gt=0, description="of the fixation spot")
     on_frames: int = Field(ge=1, description="frames for which an image is shown")
     off_frames: int = Field(ge=0, description="blank frames after an image")
@@ -116,6 +131,15 @@ class DisplayTable(Table):
     ttl: TtlTable | None = Field(
         default=None, description="a TTL line to the recorder; without it there is none"
     )
+
+    @model_validator(mode="after")
+    def _only_soft_masks_have_an_edge(self) -> "DisplayTable":
+        if (self.mask == "soft") != (self.mask_edge > 0):
+            raise ValueError(
+                '@mask_edge@ is the part of the radius over which @mask@ = "soft" fades: give it '
+                "with that mask, and with no other"
+            )
+        return self
 
 
 class RigTable(Table):

@@ -212,7 +212,8 @@ async def _assemble(
     references = start.references
     if len(references.image_ids):
         pixels = np.stack(references.images)
-        await screen.start_loading(references.image_ids, pixels, keep=True)
+        placements = dict.fromkeys(thread.placement for thread in threads)
+        await screen.start_loading(references.image_ids, pixels, placements=placements, keep=True)
         await screen.loaded()
 
     if recorder is None:

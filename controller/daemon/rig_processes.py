@@ -16,7 +16,7 @@ import zmq.asyncio
 
 from controller.assembly import RIG_MODULES, STIMULUS_MODULE
 from controller.config.checks import geometry_of, patch_of, ttl_of
-from controller.config.tables import SessionConfig
+from controller.config.tables import DisplayTable, SessionConfig
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
@@ -222,10 +222,20 @@ def display_of(
         full_screen=display.full_screen,
         background_grey=display.background_grey,
         fixation=m.FixationSpot(diameter_deg=display.fixation_diameter_deg),
+        appearance=_appearance_of(display),
         photodiode=patch_of(config),
         ttl=ttl_of(config),
         light_endpoint=light,
         clock_start_s=clock_start_s,
+    )
+
+
+def _appearance_of(display: DisplayTable) -> m.Appearance:
+    return m.Appearance(
+        interpolation=display.interpolation,
+        mask=display.mask,
+        mask_edge=display.mask_edge,
+        gamma=None if display.gamma == "as_is" else display.gamma,
     )
 
 

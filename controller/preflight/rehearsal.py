@@ -23,7 +23,7 @@ from controller.daemon.preparation import RECORDING_DEADLINE_S
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import ControllerError
 from controller.experiments.blocks import ImageToShow
-from controller.experiments.evolution import EvolutionThread
+from controller.experiments.evolution import EvolutionThread, Placement
 from controller.preflight.findings import Finding, Report, report
 from controller.preflight.machine import block_seconds, machine_findings
 from controller.preflight.rig import rehearsal_findings, unit_findings
@@ -39,6 +39,8 @@ LOADED_AT_ONCE = 8
 """As many as a session sends at once."""
 SLOW_UPLOAD = 0.1
 """Uploads longer than this share of their block are worth a warning."""
+_Kind = tuple[tuple[int, int, int], tuple[Placement, ...]]
+"""Shape of an image, and where it is shown."""
 
 
 @dataclass(frozen=True)
@@ -118,28 +120,27 @@ async def _rehearse(
 async def _upload(config: SessionConfig, parts: Parts, screen: Screen) -> Iterator[Finding]:
     rng = np.random.default_rng(config.session.seed)
     size_px = config.references.image_size_px
-    shapes = [(size_px, size_px, 3)] * parts.n_references
+    everywhere = tuple(dict.fromkeys(thread.placement for thread in parts.threads))
+    kinds: list[_Kind] = [((size_px, size_px, 3), everywhere)] * parts.n_references
     for thread in parts.threads:
         shape = parts.generators[thread.generator_name].image_shape
-        shapes += [shape] * thread.optimizer.population_size
+        kinds += [(shape, (thread.placement,))] * thread.optimizer.population_size
     took_s = 0.0
-    for first in range(0, len(shapes), LOADED_AT_ONCE):
-        for shape, ids in _alike(shapes, first):
+    for first in range(0, len(kinds), LOADED_AT_ONCE):
+        for (shape, placements), ids in _alike(kinds, first):
             images = rng.integers(0, 256, (len(ids), *shape), dtype=np.uint8)
             began_s = time.perf_counter()
-            await screen.start_loading(np.array(ids, np.int64), images)
+            await screen.start_loading(np.array(ids, np.int64), images, placements=placements)
             await screen.loaded()
             took_s += time.perf_counter() - began_s
-    return _upload_findings(config, len(shapes), took_s)
+    return _upload_findings(config, len(kinds), took_s)
 
 
-def _alike(
-    shapes: Sequence[tuple[int, int, int]], first: int
-) -> Iterator[tuple[tuple[int, int, int], list[int]]]:
-    """Yield the shapes of one load with the ids that have each."""
-    ids = range(first, min(first + LOADED_AT_ONCE, len(shapes)))
-    for shape in dict.fromkeys(shapes[k] for k in ids):
-        yield shape, [k for k in ids if shapes[k] == shape]
+def _alike(kinds: Sequence[_Kind], first: int) -> Iterator[tuple[_Kind, list[int]]]:
+    """Yield the kinds of images of one load with the ids that are of each."""
+    ids = range(first, min(first + LOADED_AT_ONCE, len(kinds)))
+    for kind in dict.fromkeys(kinds[k] for k in ids):
+        yield kind, [k for k in ids if kinds[k] == kind]
 
 
 def _upload_findings(config: SessionConfig, n_images: int, took_s: float) -> Iterator[Finding]:

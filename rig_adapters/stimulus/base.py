@@ -56,7 +56,14 @@ class Display(Protocol):
         ...
 
     def upload(self, image_id: int, image: ImagePixels) -> None:
-        """Make `image` ready to be shown without delay; an older one with this id is replaced."""
+        """Take `image` `(h, w, 3)`; an older one with this id is replaced."""
+        ...
+
+    def prepare(self, placed: PlacedImage) -> None:
+        """Make an uploaded image ready to be shown at this place without delay.
+
+        Does nothing where it is ready.
+        """
         ...
 
     def forget(self, image_ids: Iterable[int]) -> None:

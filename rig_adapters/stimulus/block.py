@@ -15,7 +15,13 @@ from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.photodiode import touches_patch
-from rig_adapters.stimulus.schedule import BLANK_FRAME, OnScreen, Segment, segments
+from rig_adapters.stimulus.schedule import (
+    BLANK_FRAME,
+    OnScreen,
+    Segment,
+    placed_image,
+    segments,
+)
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.stimulus.tally import Tally
 from rig_adapters.wire import messages as m
@@ -48,6 +54,9 @@ def show_block(stage: Stage, block: m.PresentBlock) -> Outcome:
     Raises DisplayError before anything is shown where the block cannot be shown as planned.
     """
     _check(stage, block)
+    for trial in block.trials:
+        for planned in trial.presentations:
+            stage.display.prepare(placed_image(planned))
     with _no_garbage_collection():
         return _Showing(stage).run(block)
 
@@ -62,12 +71,17 @@ class _Showing:
         self._now: Segment = BLANK_FRAME
         self._since_s = 0.0
         self._last_s = 0.0
+        self._flips = 0
         self._presented = 0
 
     def run(self, block: m.PresentBlock) -> Outcome:
         interruption = None
         for segment in segments(block):
-            interruption = self._show(segment)
+            try:
+                interruption = self._show(segment)
+            except DisplayError:
+                self._report_cut_off()
+                raise
             if interruption is not None:
                 self._blank_at_once()
                 break
@@ -113,11 +127,21 @@ class _Showing:
             self._stage.shine.patch(self._stage.marks.lit, flip_s)
         if before.on_screen is not None:
             self._report(before.on_screen, before.frames + dropped, dropped, flip_s)
-        self._now, self._since_s = segment, flip_s
+        self._now, self._since_s, self._flips = segment, flip_s, 1
 
     def _flipped(self, flip_s: float) -> None:
         self._tally.flipped(flip_s)
         self._last_s = flip_s
+        self._flips += 1
+
+    def _report_cut_off(self) -> None:
+        """Report what was on the screen when the display failed: frames that never came dropped."""
+        over = self._now.on_screen
+        if over is not None:
+            missing = max(1, self._now.frames - self._flips)
+            dropped = self._tally.take()
+            end_s = self._last_s + self._period_s
+            self._report(over, self._flips + dropped, dropped + missing, end_s)
 
     def _report(self, over: OnScreen, frames_shown: int, dropped: int, flip_off_s: float) -> None:
         sha256 = self._stage.images.sha256(over.planned.image_id)

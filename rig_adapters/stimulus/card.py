@@ -140,7 +140,7 @@ class _Brush:
     def place(self, place: Place) -> None:
         """Draw the outline of where images of a thread are shown."""
         where = placement(self._geometry, place.x_deg, place.y_deg, place.size_deg)
-        rows, columns = framebuffer_box(self._geometry, where)
+        rows, columns = framebuffer_box(self._geometry, where).slices
         box = (columns.start, rows.start, columns.stop - 1, rows.stop - 1)
         self._draw.rectangle(box, outline=(0, 0, 0))
         self._text((columns.start, rows.start), place.label, "ld")

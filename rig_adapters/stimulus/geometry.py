@@ -23,6 +23,21 @@ class Placement:
     size_px: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels in a picture of the screen, top row first."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
 def pixels_at(geometry: ScreenGeometry, angle_deg: float) -> float:
     """Return how many pixels from the middle `angle_deg` lies (equation 1).
 
@@ -61,12 +76,15 @@ def off_screen(geometry: ScreenGeometry, x_deg: float, y_deg: float, size_deg: f
     )
 
 
-def framebuffer_box(geometry: ScreenGeometry, where: Placement) -> tuple[slice, slice]:
-    """Return the rows and columns that `where` takes in a picture of the screen, top row first."""
+def framebuffer_box(geometry: ScreenGeometry, where: Placement) -> Box:
+    """Return the pixels that `where` takes in a picture of the screen, top row first."""
     (x_px, y_px), (width_px, height_px) = where.centre_px, where.size_px
-    left = round(geometry.size_px[0] / 2 + x_px - width_px / 2)
-    top = round(geometry.size_px[1] / 2 - y_px - height_px / 2)
-    return slice(top, top + height_px), slice(left, left + width_px)
+    return Box(
+        left=round(geometry.size_px[0] / 2 + x_px - width_px / 2),
+        top=round(geometry.size_px[1] / 2 - y_px - height_px / 2),
+        width=width_px,
+        height=height_px,
+    )
 
 
 def _span(

@@ -6,7 +6,7 @@ Images live for one block (until images for the next one come) or, when kept, fo
 import hashlib
 
 from rig_adapters.errors import DisplayError
-from rig_adapters.stimulus.base import Display, ImagePixels
+from rig_adapters.stimulus.base import Display, ImagePixels, PlacedImage
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.wire.messages import LoadImages
 
@@ -41,6 +41,9 @@ class LoadedImages:
         self._forget(outdated)
         for image_id, image in zip(image_ids, message.images, strict=True):
             self._display.upload(image_id, image)
+            for place in message.places:
+                placed = PlacedImage(image_id, place.x_deg, place.y_deg, place.size_deg)
+                self._display.prepare(placed)
         self._sha256s.update(zip(image_ids, message.sha256s, strict=True))
         if not message.keep:
             self._of_block.update(image_ids)

@@ -4,19 +4,19 @@ So each onset is an edge for a photodiode, whichever way it goes; between onsets
 it is, also when the screen is blank. It never lies under or over an image. Pure.
 """
 
-from rig_adapters.stimulus.geometry import framebuffer_box, placement
+from rig_adapters.stimulus.geometry import Box, framebuffer_box, placement
 from rig_adapters.wire.messages import PhotodiodePatch, ScreenGeometry
 
 DARK, LIT = 0, 255
 """Levels of the framebuffer."""
 
 
-def patch_box(geometry: ScreenGeometry, patch: PhotodiodePatch) -> tuple[slice, slice]:
-    """Return the rows and columns of the square in a picture of the screen, top row first."""
+def patch_box(geometry: ScreenGeometry, patch: PhotodiodePatch) -> Box:
+    """Return the square in a picture of the screen, top row first."""
     width_px, height_px = geometry.size_px
     top = 0 if patch.corner.startswith("top") else height_px - patch.size_px
     left = 0 if patch.corner.endswith("left") else width_px - patch.size_px
-    return slice(top, top + patch.size_px), slice(left, left + patch.size_px)
+    return Box(left, top, patch.size_px, patch.size_px)
 
 
 def touches_patch(
@@ -26,5 +26,5 @@ def touches_patch(
     image = framebuffer_box(geometry, placement(geometry, x_deg, y_deg, size_deg))
     return all(
         ours.start < theirs.stop and theirs.start < ours.stop
-        for ours, theirs in zip(patch_box(geometry, patch), image, strict=True)
+        for ours, theirs in zip(patch_box(geometry, patch).slices, image.slices, strict=True)
     )

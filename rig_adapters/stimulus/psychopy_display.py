@@ -1,9 +1,9 @@
 """A real screen (or a virtual X screen) through PsychoPy; the only file that imports it.
 
-PsychoPy is imported when the display is opened, since its import needs a screen. Colours: pixel
-values reach the framebuffer as they are, and what light a monitor makes of them (gamma) is left as
-the operating system has it. Images go over as PIL images, because PsychoPy turns arrays upside
-down and scales them (checked with 2026.2.5); the read-back at opening would notice.
+PsychoPy is imported when the display is opened, since its import needs a screen. It opens the
+window and flips it. The pixels are ours: painted as `painting` says, before the block, and copied
+by the `canvas`, because PsychoPy turns arrays upside down, scales them, and leaves the filter for
+other sizes to the graphics card (checked with 2026.2.5).
 
 A process opens one such display in its life.
 """
@@ -21,26 +21,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
+from rig_adapters.stimulus.canvas import Canvas, Texture
 from rig_adapters.stimulus.desktop import suspicions
-from rig_adapters.stimulus.geometry import degrees_at, framebuffer_box, pixels_at, placement
-from rig_adapters.stimulus.images import image_sha256
-from rig_adapters.stimulus.photodiode import DARK, LIT, patch_box
-from rig_adapters.stimulus.readback import SIDE_PX, readback_image
+from rig_adapters.stimulus.geometry import Box, framebuffer_box, off_screen, pixels_at, placement
+from rig_adapters.stimulus.painting import Painter, disc
+from rig_adapters.stimulus.photodiode import patch_box
+from rig_adapters.stimulus.readback import (
+    READBACK_ID,
+    Backdrop,
+    expected_framebuffer,
+    patch_level,
+    pictures_sha256,
+    readback_image,
+    readback_scenes,
+)
 from rig_adapters.stimulus.refresh import SoftwareBlank, judge_refresh
 from rig_adapters.stimulus.screen import Screen, open_screen
 from rig_adapters.wire.messages import (
     ConfigureDisplay,
     DisplayConfigured,
-    PhotodiodePatch,
     ScreenGeometry,
 )
 
 FREE_FLIPS = 60
-_READBACK_ID = -1
 _LIGHT_GREY = 192
 """On a background as light as this, the fixation spot is black; else it is white."""
 
@@ -51,16 +57,13 @@ class PsychoPyDisplay:
     def __init__(self) -> None:
         self._screen: Screen | None = None
         self._window: Any = None
-        self._visual: Any = None
-        self._spot: Any = None
-        self._underlay: Any = None
+        self._underlay: Texture | None = None
+        self._hidden = False
         self._blank: SoftwareBlank | None = None
         self._waited_for_flips_s = 0.0
         self._flipped_s = 0.0
-        # Stimuli are used again for other images: PsychoPy 2026.2.5 leaks a pixel buffer with each
-        # one that is deleted.
-        self._spare: list[Any] = []
-        self._loaded: dict[int, Any] = {}
+        self._images: dict[int, ImagePixels] = {}
+        self._ready: dict[int, dict[PlacedImage, tuple[Texture, Box]]] = {}
 
     @property
     def waited_s(self) -> float:
@@ -68,18 +71,17 @@ class PsychoPyDisplay:
         return self._blank.waited_s if self._blank is not None else self._waited_for_flips_s
 
     def open(self, configure: ConfigureDisplay) -> DisplayConfigured:
-        """Open the window, read a test image back, and measure the refresh rate.
+        """Open the window, read test images back, and measure the refresh rate.
 
         Raises DisplayError where there is no screen, or it has another size or rate.
         """
         self._geometry = configure.geometry
         self._screen = open_screen(configure.geometry.size_px)
-        self._visual = _import_psychopy()
+        self._painter = Painter(configure.appearance, configure.background_grey)
+        self._backdrop = _backdrop(configure, self._painter.level(configure.background_grey))
         self._window = self._open_window(configure)
-        self._spot = self._make_spot(configure)
-        self._patch = configure.photodiode
-        self._background_grey = configure.background_grey
-        pixels_exact, readback_sha256 = self._read_back_test_image()
+        self._canvas = Canvas(configure.geometry.size_px)
+        pixels_exact, readback_sha256 = self._read_back_tests()
         refresh = judge_refresh(
             self._free_flips(), configure.geometry.refresh_hz, self._screen.virtual
         )
@@ -101,25 +103,32 @@ class PsychoPyDisplay:
         )
 
     def upload(self, image_id: int, image: ImagePixels) -> None:
-        """Put `image` on the graphics card."""
-        stimulus = self._loaded.pop(image_id, None) or (self._spare.pop() if self._spare else None)
-        picture = PIL.Image.fromarray(image)
-        if stimulus is None:
-            # Linear interpolation changes nothing where a pixel of the image meets one of the
-            # screen (the read-back checks that), and is better than nearest where it does not.
-            stimulus = self._visual.ImageStim(
-                self._window, image=picture, units="pix", interpolate=True, autoLog=False
-            )
-        else:
-            stimulus.setImage(picture, log=False)
+        """Take `image`, for `prepare` to paint it."""
+        self.forget([image_id])
+        self._images[image_id], self._ready[image_id] = image, {}
+
+    def prepare(self, placed: PlacedImage) -> None:
+        """Paint the image for this place and put it on the graphics card."""
+        if placed in self._ready_of(placed):
+            return
+        if off_screen(self._geometry, placed.x_deg, placed.y_deg, placed.size_deg):
+            raise DisplayError(f"image {placed.image_id} would lie partly outside the screen")
+        where = placement(self._geometry, placed.x_deg, placed.y_deg, placed.size_deg)
+        painted = self._painter.paint(self._images[placed.image_id], where.size_px)
+        texture = self._canvas.upload(painted)
+        box = framebuffer_box(self._geometry, where)
         # Drivers may put an upload off until something is drawn.
-        stimulus.draw()
+        self._canvas.copy(texture, box)
+        self._canvas.finish()
         self._window.clearBuffer()
-        self._loaded[image_id] = stimulus
+        self._ready_of(placed)[placed] = texture, box
 
     def forget(self, image_ids: Iterable[int]) -> None:
         """Free the places of these images for others."""
-        self._spare.extend(self._loaded.pop(image_id) for image_id in image_ids)
+        for image_id in image_ids:
+            self._images.pop(image_id, None)
+            for texture, _ in self._ready.pop(image_id, {}).values():
+                self._canvas.give_back(texture)
 
     def show(self, scene: Scene, frames: int) -> Sequence[float]:  # noqa: ARG002 - one at a time
         """Show `scene` for one refresh; return the time in s (monotonic clock) of its flip."""
@@ -131,6 +140,11 @@ class PsychoPyDisplay:
             began_s = time.monotonic()
             self._flip()
             self._waited_for_flips_s += time.monotonic() - began_s
+        if self._hidden:
+            raise DisplayError(
+                "the window is not on the screen any more: it was hidden, minimised or moved to "
+                "another desktop; leave it alone while a session runs"
+            )
         return (self._flipped_s,)
 
     def read_back(self, scene: Scene) -> ImagePixels:
@@ -143,13 +157,7 @@ class PsychoPyDisplay:
 
     def lay_under(self, picture: ImagePixels) -> None:
         """Show `picture` `(height, width, 3)` of the whole screen in place of the background."""
-        self._underlay = self._visual.ImageStim(
-            self._window,
-            image=PIL.Image.fromarray(picture),
-            size=self._geometry.size_px,
-            units="pix",
-            autoLog=False,
-        )
+        self._underlay = self._canvas.upload(picture)
 
     def key_was_pressed(self) -> bool:
         """Whether somebody has pressed a key at the window."""
@@ -159,9 +167,9 @@ class PsychoPyDisplay:
 
     def close(self) -> None:
         """Close the window and let go of the screen."""
-        self._spare.clear()
-        self._loaded.clear()
-        self._spot = self._underlay = None
+        self._ready.clear()
+        self._images.clear()
+        self._underlay = None
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -170,8 +178,8 @@ class PsychoPyDisplay:
             self._screen = None
 
     def _open_window(self, configure: ConfigureDisplay) -> Any:
-        grey = configure.background_grey
-        window = self._visual.Window(
+        grey = self._backdrop.level
+        window = _import_psychopy().Window(
             size=configure.geometry.size_px,
             pos=(0, 0),
             monitor=_monitor(configure.geometry),
@@ -189,6 +197,7 @@ class PsychoPyDisplay:
             autoLog=False,
         )
         window.mouseVisible = False
+        window.winHandle.push_handlers(on_hide=self._note_hidden)
         size_px = tuple(int(extent) for extent in window.size)
         if size_px != configure.geometry.size_px:
             window.close()
@@ -199,49 +208,27 @@ class PsychoPyDisplay:
             )
         return window
 
-    def _make_spot(self, configure: ConfigureDisplay) -> Any:
-        fixation = configure.fixation
-        x_px, y_px = (pixels_at(self._geometry, angle) for angle in fixation.position_deg)
-        return self._visual.Circle(
-            self._window,
-            radius=pixels_at(self._geometry, fixation.diameter_deg / 2),
-            pos=(x_px, y_px),
-            edges=64,
-            units="pix",
-            fillColor="black" if configure.background_grey >= _LIGHT_GREY else "white",
-            lineColor=None,
-            autoLog=False,
-        )
-
     def _draw(self, scene: Scene) -> None:
         if self._underlay is not None:
-            self._underlay.draw()
+            self._canvas.copy(self._underlay, Box(0, 0, *self._geometry.size_px))
         if scene.image is not None:
-            self._draw_image(scene.image)
+            ready = self._ready_of(scene.image).get(scene.image)
+            if ready is None:
+                raise DisplayError(f"image {scene.image.image_id} was not made ready for its place")
+            self._canvas.copy(*ready)
         if scene.fixation:
-            self._spot.draw()
-        if self._patch is not None:
-            self._draw_patch(self._patch, LIT if scene.patch_lit else DARK)
+            self._canvas.fill(self._backdrop.spot, self._backdrop.spot_level, self._backdrop.level)
+        if self._backdrop.patch is not None:
+            self._canvas.fill([self._backdrop.patch], patch_level(scene), self._backdrop.level)
 
-    def _draw_image(self, image: PlacedImage) -> None:
-        stimulus = self._loaded.get(image.image_id)
-        if stimulus is None:
-            raise DisplayError(f"image {image.image_id} was never uploaded")
-        where = placement(self._geometry, image.x_deg, image.y_deg, image.size_deg)
-        stimulus.pos, stimulus.size = where.centre_px, where.size_px
-        stimulus.draw()
+    def _ready_of(self, placed: PlacedImage) -> dict[PlacedImage, tuple[Texture, Box]]:
+        ready = self._ready.get(placed.image_id)
+        if ready is None:
+            raise DisplayError(f"image {placed.image_id} was never uploaded")
+        return ready
 
-    def _draw_patch(self, patch: PhotodiodePatch, level: int) -> None:
-        from pyglet import gl
-
-        rows, columns = patch_box(self._geometry, patch)
-        gl.glEnable(gl.GL_SCISSOR_TEST)
-        bottom = self._geometry.size_px[1] - rows.stop
-        gl.glScissor(columns.start, bottom, patch.size_px, patch.size_px)
-        gl.glClearColor(*[level / 255] * 3, 1.0)
-        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        gl.glScissor(0, 0, *self._geometry.size_px)
-        gl.glClearColor(*[self._background_grey / 255] * 3, 1.0)
+    def _note_hidden(self) -> None:
+        self._hidden = True
 
     def _flip(self) -> None:
         self._window.callOnFlip(self._note_flip)
@@ -255,19 +242,22 @@ class PsychoPyDisplay:
         width_px, height_px = self._window.winHandle.get_framebuffer_size()
         return int(width_px), int(height_px)
 
-    def _read_back_test_image(self) -> tuple[bool, str]:
-        """Return whether a test image comes back unchanged, and the hash of what comes back."""
+    def _read_back_tests(self) -> tuple[bool, str]:
+        """Return whether each test scene came back as it should, and the hash of what came."""
         image = readback_image()
-        size_deg = 2 * degrees_at(self._geometry, SIDE_PX / 2)
-        placed = PlacedImage(_READBACK_ID, 0.0, 0.0, size_deg)
-        expected = self.read_back(BLANK).copy()
-        box = framebuffer_box(self._geometry, placement(self._geometry, 0, 0, size_deg))
-        expected[box] = image
-        self.upload(_READBACK_ID, image)
-        framebuffer = self.read_back(Scene(fixation=False, image=placed))
-        self.forget([_READBACK_ID])
-        came_back = np.ascontiguousarray(framebuffer[box])
-        return bool(np.array_equal(framebuffer, expected)), image_sha256(came_back)
+        exact, pictures = True, []
+        for scene in (BLANK, *readback_scenes(self._geometry)):
+            if scene.image is not None:
+                # Each of them anew, so that textures are used again.
+                self.upload(READBACK_ID, image)
+                self.prepare(scene.image)
+            pictures.append(self.read_back(scene).copy())
+            expected = expected_framebuffer(
+                self._geometry, self._painter, self._backdrop, scene, image
+            )
+            exact = exact and bool(np.array_equal(pictures[-1], expected))
+        self.forget([READBACK_ID])
+        return exact, pictures_sha256(pictures)
 
     def _free_flips(self) -> list[float]:
         times_s = []
@@ -275,6 +265,21 @@ class PsychoPyDisplay:
             self._flip()
             times_s.append(self._flipped_s)
         return [after - before for before, after in pairwise(times_s)]
+
+
+def _backdrop(configure: ConfigureDisplay, level: int) -> Backdrop:
+    """Return what stands beside images: a background of `level`, and a disc for the fixation."""
+    geometry, fixation = configure.geometry, configure.fixation
+    x_px, y_px = (pixels_at(geometry, angle) for angle in fixation.position_deg)
+    centre_px = (geometry.size_px[0] / 2 + x_px, geometry.size_px[1] / 2 - y_px)
+    diameter_px = 2 * pixels_at(geometry, fixation.diameter_deg / 2)
+    patch = configure.photodiode
+    return Backdrop(
+        level=level,
+        spot=disc(centre_px, diameter_px),
+        spot_level=0 if level >= _LIGHT_GREY else 255,
+        patch=patch_box(geometry, patch) if patch is not None else None,
+    )
 
 
 def _import_psychopy() -> Any:

@@ -50,10 +50,15 @@ def _planned(block: PresentBlock) -> Iterator[Segment]:
     yield Segment(BLANK, block.tail_frames)
 
 
+def placed_image(planned: PlannedPresentation) -> PlacedImage:
+    """Return the image of a presentation at its place."""
+    return PlacedImage(planned.image_id, planned.x_deg, planned.y_deg, planned.size_deg)
+
+
 def _trial(trial: PlannedTrial) -> Iterator[Segment]:
     yield Segment(_SPOT, trial.fixation_frames)
     for planned in trial.presentations:
-        image = PlacedImage(planned.image_id, planned.x_deg, planned.y_deg, planned.size_deg)
+        image = placed_image(planned)
         yield Segment(
             Scene(fixation=True, image=image), planned.on_frames, OnScreen(trial.trial_id, planned)
         )

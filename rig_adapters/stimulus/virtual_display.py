@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterable, Sequence
 
 from rig_adapters.errors import DisplayError
-from rig_adapters.stimulus.base import ImagePixels, Scene
+from rig_adapters.stimulus.base import ImagePixels, PlacedImage, Scene
 from rig_adapters.wire.messages import ConfigureDisplay, DisplayConfigured
 
 
@@ -20,6 +20,7 @@ class VirtualDisplay:
         self._refresh_hz = 0.0
         self._refreshes = 0
         self._image_ids: set[int] = set()
+        self._ready: set[PlacedImage] = set()
 
     def open(self, configure: ConfigureDisplay) -> DisplayConfigured:
         """Start the virtual clock."""
@@ -34,17 +35,26 @@ class VirtualDisplay:
         )
 
     def upload(self, image_id: int, image: ImagePixels) -> None:  # noqa: ARG002 - no pixels here
-        """Note that the image may be shown."""
+        """Note that the image is there."""
+        self.forget([image_id])
         self._image_ids.add(image_id)
+
+    def prepare(self, placed: PlacedImage) -> None:
+        """Note that the image may be shown there."""
+        if placed.image_id not in self._image_ids:
+            raise DisplayError(f"image {placed.image_id} was never uploaded")
+        self._ready.add(placed)
 
     def forget(self, image_ids: Iterable[int]) -> None:
         """Note that the images may not be shown any more."""
-        self._image_ids.difference_update(image_ids)
+        gone = set(image_ids)
+        self._image_ids -= gone
+        self._ready = {placed for placed in self._ready if placed.image_id not in gone}
 
     def show(self, scene: Scene, frames: int) -> Sequence[float]:
         """Let `frames` refreshes pass; return their times in s."""
-        if scene.image is not None and scene.image.image_id not in self._image_ids:
-            raise DisplayError(f"image {scene.image.image_id} was never uploaded")
+        if scene.image is not None and scene.image not in self._ready:
+            raise DisplayError(f"image {scene.image.image_id} was not made ready for its place")
         first = self._refreshes + 1
         self._refreshes += frames
         # Counted, not summed up: the thousandth flip is as exact as the first.
@@ -52,4 +62,5 @@ class VirtualDisplay:
 
     def close(self) -> None:
         """Forget everything."""
+        self._ready.clear()
         self._image_ids.clear()

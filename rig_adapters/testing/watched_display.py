@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rig_adapters.stimulus.base import Display, ImagePixels, Scene
+from rig_adapters.stimulus.base import Display, ImagePixels, PlacedImage, Scene
 from rig_adapters.wire import messages as m
 
 
@@ -27,6 +27,9 @@ class WatchedDisplay:
     def upload(self, image_id: int, image: ImagePixels) -> None:
         self.uploaded.add(image_id)
         self._display.upload(image_id, image)
+
+    def prepare(self, placed: PlacedImage) -> None:
+        self._display.prepare(placed)
 
     def forget(self, image_ids: Iterable[int]) -> None:
         gone = set(image_ids)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Raised whenever a message changes; both sides refuse another version."""
 
 
@@ -151,6 +151,17 @@ MarkedBy = Literal["none", "photodiode", "ttl", "photodiode+ttl"]
 """What marks an image onset for the recording system."""
 
 
+class Appearance(Value):
+    """How the pixels of an image become those of the screen; defined in `stimulus.painting`."""
+
+    interpolation: Literal["nearest", "linear"] = "linear"
+    mask: Literal["none", "circle", "soft"] = "none"
+    mask_edge: float = Field(default=0.0, ge=0, le=1)
+    """Part of the way from the middle to the edge over which a soft mask fades; else 0."""
+    gamma: float | None = Field(default=None, gt=0)
+    """Of the monitor, made up for; None where values are levels, as they are."""
+
+
 class ConfigureDisplay(Message):
     """Open the screen."""
 
@@ -159,6 +170,7 @@ class ConfigureDisplay(Message):
     full_screen: bool
     background_grey: int = Field(ge=0, le=255)
     fixation: FixationSpot
+    appearance: Appearance = Appearance()
     photodiode: PhotodiodePatch | None = None
     ttl: TtlLine | None = None
     light_endpoint: str | None
@@ -175,9 +187,9 @@ class DisplayConfigured(Message):
     waits_for_vertical_blank: bool
     measured_refresh_hz: float | None
     pixels_exact: bool | None
-    """Whether a test image came back from the framebuffer unchanged; None without a framebuffer."""
+    """Whether test images came back from the framebuffer as they should; None without one."""
     readback_sha256: Sha256 | None = None
-    """Of the pixels of the test image as they came back."""
+    """Of all that was read back, `(k, h, w, 3)`; None without a framebuffer."""
     flip_interval_sd_s: float | None = None
     """How much free flips differ in their intervals; None where they do not wait."""
     monitor: Sentence = ""
@@ -189,6 +201,14 @@ class DisplayConfigured(Message):
     versions: dict[str, str]
 
 
+class Place(Value):
+    """Where an image is shown: its middle, right and up of the screen's, and its width."""
+
+    x_deg: float
+    y_deg: float
+    size_deg: float = Field(gt=0)
+
+
 class LoadImages(Message):
     """Upload images `(n, h, w, 3)`; each is checked against its SHA-256."""
 
@@ -197,6 +217,8 @@ class LoadImages(Message):
     images: Images
     keep: bool = False
     """Keep them for the whole session (reference images) instead of for one block."""
+    places: tuple[Place, ...] = ()
+    """Where each of them will be shown, so that it can be made ready; others take time later."""
 
 
 class ImagesLoaded(Message):

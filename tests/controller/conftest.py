@@ -133,7 +133,7 @@ class Stage:
     async def present(self, to_show: list[ImageToShow], seed: int = 0) -> list[Shown]:
         """Present one block."""
         ids = np.array([image.image_id for image in to_show])
-        await self.screen.start_loading(ids, PIXELS[ids])
+        await self.screen.start_loading(ids, PIXELS[ids], placements=[])
         await self.screen.loaded()
         waiting = still_waiting(to_show, (), self.config.scoring)
         shown: list[Shown] = []

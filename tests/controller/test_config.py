@@ -30,6 +30,14 @@ WRONG = {
     "rig.settings.gain_vc=0.1": (
         "rig.settings.gain_vc is not a known key; did you mean rig.settings.gain_cv?"
     ),
+    'display.mask="soft"': (
+        "display.mask_edge is the part of the radius over which display.mask = "
+        '"soft" fades: give it with that mask, and with no other.'
+    ),
+    "display.mask_edge=0.2": (
+        "display.mask_edge is the part of the radius over which display.mask = "
+        '"soft" fades: give it with that mask, and with no other.'
+    ),
     "display.on_frames=0": ("display.on_frames must be greater than or equal to 1, but it is 0."),
     "display.viewing_distance_cm=-57": (
         "display.viewing_distance_cm must be greater than 0, but it is -57."

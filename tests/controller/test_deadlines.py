@@ -76,7 +76,9 @@ def test_images_that_are_not_loaded_are_not_waited_for(
 
     async def scene(stage: Stage) -> None:
         stage.display.say = heard_by_nobody.__get__(stage.display)  # type: ignore[method-assign]
-        await stage.screen.start_loading(np.arange(1), np.zeros((1, 2, 2, 3), np.uint8))
+        await stage.screen.start_loading(
+            np.arange(1), np.zeros((1, 2, 2, 3), np.uint8), placements=[]
+        )
         with pytest.raises(PeerLost, match="stimulus process sent nothing"):
             await stage.screen.loaded()
 

@@ -278,8 +278,8 @@ def test_what_the_rig_sends_until_it_stops_is_taken_in(play: Play) -> None:
 def test_images_are_loaded_before_waiting_ends_and_kept_ones_are_marked(play: Play) -> None:
     async def scene(stage: Stage) -> tuple[str, ...]:
         pixels = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-        hashes = await stage.screen.start_loading(np.arange(2), pixels, keep=True)
-        hashes += await stage.screen.start_loading(np.arange(2, 4), pixels)
+        hashes = await stage.screen.start_loading(np.arange(2), pixels, keep=True, placements=[])
+        hashes += await stage.screen.start_loading(np.arange(2, 4), pixels, placements=[])
         await stage.screen.loaded()
         await stage.screen.loaded()
         return hashes
@@ -293,7 +293,9 @@ def test_images_are_loaded_before_waiting_ends_and_kept_ones_are_marked(play: Pl
 
 def test_going_blank_leaves_nothing_under_way(play: Play) -> None:
     async def scene(stage: Stage) -> tuple[str, str]:
-        await stage.screen.start_loading(np.arange(1), np.zeros((1, 4, 4, 3), np.uint8))
+        await stage.screen.start_loading(
+            np.arange(1), np.zeros((1, 4, 4, 3), np.uint8), placements=[]
+        )
         await stage.screen.go_blank()
         await stage.screen.loaded()
         quiet = stage.display_link.conversation.state

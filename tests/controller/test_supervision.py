@@ -231,7 +231,7 @@ def test_what_is_no_loss_is_no_reason_to_try_again(monkeypatch: pytest.MonkeyPat
 async def shown_by(stage: Stage) -> None:
     """Show one block of two images as the loop does."""
     ids = np.array([4, 5])
-    await stage.screen.start_loading(ids, PIXELS[ids])
+    await stage.screen.start_loading(ids, PIXELS[ids], placements=[])
     await stage.screen.loaded()
     thread = SimpleNamespace(thread_id=0, placement=PLACE)
     session = SimpleNamespace(

@@ -56,7 +56,7 @@ def test_places_of_threads_are_outlined_to_the_pixel() -> None:
     screen = geometry(1280, 720)
     pixels = paint_card(screen, GREY, "DP-1", [Place("V4", -6.0, 5.0, 4.0)])
 
-    rows, columns = framebuffer_box(screen, placement(screen, -6.0, 5.0, 4.0))
+    rows, columns = framebuffer_box(screen, placement(screen, -6.0, 5.0, 4.0)).slices
     outline = pixels[rows, columns]
     for edge in (outline[0], outline[-1], outline[:, 0], outline[:, -1]):
         assert (edge == 0).all()

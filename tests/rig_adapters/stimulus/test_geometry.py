@@ -49,7 +49,7 @@ def test_the_same_angle_takes_more_pixels_further_out() -> None:
 
 
 def test_right_and_up_are_positive() -> None:
-    rows, columns = framebuffer_box(SCREEN, placement(SCREEN, 4.0, 3.0, 1.0))
+    rows, columns = framebuffer_box(SCREEN, placement(SCREEN, 4.0, 3.0, 1.0)).slices
 
     assert columns.start > 960
     assert rows.stop < 540
@@ -77,7 +77,7 @@ def test_an_image_may_touch_the_edge_but_not_cross_it() -> None:
 
 
 def test_a_box_is_where_the_placement_says() -> None:
-    box = framebuffer_box(SCREEN, Placement((100.0, 50.0), (20, 10)))
+    box = framebuffer_box(SCREEN, Placement((100.0, 50.0), (20, 10))).slices
 
     assert box == (slice(540 - 55, 540 - 45), slice(960 + 90, 960 + 110))
 

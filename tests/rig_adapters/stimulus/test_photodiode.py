@@ -26,7 +26,7 @@ def test_the_patch_lies_in_its_corner(
     corner: str, rows: tuple[int, int], columns: tuple[int, int]
 ) -> None:
     patch = PhotodiodePatch.model_validate({"size_px": 20, "corner": corner})
-    assert patch_box(GEOMETRY, patch) == (slice(*rows), slice(*columns))
+    assert patch_box(GEOMETRY, patch).slices == (slice(*rows), slice(*columns))
 
 
 @given(
@@ -42,8 +42,8 @@ def test_an_image_touches_the_patch_exactly_where_they_share_a_pixel(
     assume(not off_screen(GEOMETRY, x_deg, y_deg, size_deg))
     patch = PhotodiodePatch.model_validate({"size_px": size_px, "corner": corner})
     painted = np.zeros((240, 320), np.int64)
-    painted[patch_box(GEOMETRY, patch)] += 1
-    painted[framebuffer_box(GEOMETRY, placement(GEOMETRY, x_deg, y_deg, size_deg))] += 1
+    painted[patch_box(GEOMETRY, patch).slices] += 1
+    painted[framebuffer_box(GEOMETRY, placement(GEOMETRY, x_deg, y_deg, size_deg)).slices] += 1
 
     touching = touches_patch(GEOMETRY, patch, x_deg, y_deg, size_deg)
 

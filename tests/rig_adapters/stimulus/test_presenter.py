@@ -59,6 +59,27 @@ def test_dropped_frames_are_counted_where_they_stood_on_the_screen() -> None:
     assert first.flip_off_host_s - first.flip_on_host_s == pytest.approx(6 / 60, abs=0.004)
 
 
+@pytest.mark.parametrize(
+    ("flips", "reported"), [(2, []), (3, [(1, 2)]), (4, [(2, 1)]), (5, [(3, 1)]), (6, [(3, 0)])]
+)
+def test_a_display_that_fails_in_a_presentation_has_what_it_did_not_show_reported_as_dropped(
+    flips: int, reported: list[tuple[int, int]]
+) -> None:
+    # Flips 1-2 fixation, 3-5 image, 6-7 spot.
+    class FailingDisplay(StumblingDisplay):
+        def show(self, scene: Scene, frames: int) -> Sequence[float]:
+            if len(self.collected) == flips:
+                raise DisplayError("the window is gone")
+            return super().show(scene, frames)
+
+    daemon = RehearsedDaemon(CONFIGURE, load([1], np.random.default_rng(1)), block(trial(1, [1])))
+
+    with pytest.raises(DisplayError, match="the window is gone"):
+        run(daemon, lambda _kind: FailingDisplay({}))
+
+    assert [(r.frames_shown, r.dropped_frames) for r in daemon.presented] == reported
+
+
 def test_a_pause_between_parts_is_no_dropped_frame() -> None:
     # The first part takes 11 flips.
     display = StumblingDisplay({12: 500})

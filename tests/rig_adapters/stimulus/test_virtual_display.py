@@ -47,6 +47,8 @@ class TestVirtualDisplay(DisplayContract):
         display.open(configure)
 
         with pytest.raises(DisplayError, match="image 5 was never uploaded"):
+            display.prepare(PlacedImage(5, 0.0, 0.0, 1.0))
+        with pytest.raises(DisplayError, match="image 5 was not made ready for its place"):
             display.show(Scene(fixation=False, image=PlacedImage(5, 0.0, 0.0, 1.0)), 1)
 
         assert list(display.show(BLANK, 2)) == [1 / 60.0, 2 / 60.0]

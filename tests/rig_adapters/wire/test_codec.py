@@ -25,14 +25,12 @@ CODEC = Codec(KINDS)
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 numbers = st.floats(0.5, 1e6, allow_nan=False, allow_infinity=False)
-positive = st.integers(1, 255)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts | numbers,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner),
     max_leaves=6,
 )
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
-    int: positive,
     bool: st.booleans(),
     str: texts,
     type(None): st.none(),
@@ -49,10 +47,16 @@ def values_for(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[
             return hnp.arrays(mark.dtype, shapes)
         if getattr(mark, "pattern", None):
             return st.text("0123456789abcdef", min_size=64, max_size=64)
-        if getattr(mark, "le", None) == 1000:
-            return st.floats(1, 1000)
+        if annotation is float and getattr(mark, "le", None) is not None:
+            return st.floats(min(1.0, mark.le / 2), mark.le)
+        if annotation is str and getattr(mark, "min_length", None):
+            return texts.filter(bool)
     if annotation is float:
         return numbers
+    if annotation is int:
+        low = max((mark.ge for mark in metadata if hasattr(mark, "ge")), default=1)
+        high = min((mark.le for mark in metadata if hasattr(mark, "le")), default=255)
+        return st.integers(max(1, low), high)
     if annotation in LEAVES:
         return LEAVES[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -5,17 +5,21 @@ object a line, what was done when. Each fault of the rig touches one batch of a 
 follows it, and comes a block or so after the one before. Nothing of neuroloop is replaced: what a
 process sends, receives or shows is changed at the last moment.
 
-Two faults come at a place instead, so that no test depends on how fast a machine is:
+Other faults come at a place instead, so that no test depends on how fast a machine is:
 `killed_at=BLOCK:PART:N` kills the daemon when N presentations of that part were shown, and
 `held_at=BLOCK:PART:N` has the stimulus process stay there, answering and obeying as ever, until the
-file is told that it is released. `patient` has the daemon wait for its audit, which comes after
-all other processes, for as long as the machine is busy.
+file is told that it is released. Three more come to a window while the presentation after those N
+is in it: `stalled_at` lets 50 ms pass in the frame loop, `stopped_at` stops the process by SIGSTOP,
+and `hidden_at` has the X server take the window off the screen. `patient` has the daemon wait for
+its audit, which comes after all other processes, for as long as the machine is busy.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,8 @@ FAILS_AFTER = 40
 WRONG_AT = 7
 KILLED_AT = "killed_at="
 HELD_AT = "held_at="
+AT_WINDOW = ("stalled_at=", "stopped_at=", "hidden_at=")
+STALL_S = 0.05
 PATIENT = "patient"
 PATIENCE_S = 600.0
 LOOK_AGAIN_S = 0.02
@@ -231,6 +237,55 @@ def hold_the_display(faults: list[str]) -> None:
     Listener.receive, Listener.send = receive_or_stay, send_and_count  # type: ignore[method-assign]
 
 
+def disturb_the_window(faults: list[str]) -> None:
+    from rig_adapters.listener import Listener
+    from rig_adapters.stimulus.psychopy_display import PsychoPyDisplay
+    from rig_adapters.wire.messages import PresentBlock, Presented
+
+    receive, send, show = Listener.receive, Listener.send, PsychoPyDisplay.show
+    places = {fault.partition("=")[2]: fault for fault in faults}
+    here = {"part": "", "shown": 0}
+    last: dict[str, Any] = {"scene": None}
+
+    def receive_and_note(self: Any, timeout_s: float) -> Any:
+        message = receive(self, timeout_s)
+        if isinstance(message, PresentBlock):
+            here.update(part=f"{message.block}:{message.part}", shown=0)
+        return message
+
+    def send_and_count(self: Any, message: Any) -> None:
+        send(self, message)
+        if isinstance(message, Presented):
+            here["shown"] += 1  # type: ignore[operator]
+
+    def show_disturbed(self: Any, scene: Any, frames: int) -> Any:
+        within = scene.image is not None and scene is last["scene"]
+        last["scene"] = scene
+        fault = places.pop(f"{here['part']}:{here['shown']}", None) if within else None
+        if fault is not None:
+            note(fault=fault, image_id=scene.image.image_id)
+            disturb(fault, self)
+        return show(self, scene, frames)
+
+    Listener.receive, Listener.send = receive_and_note, send_and_count  # type: ignore[method-assign]
+    PsychoPyDisplay.show = show_disturbed  # type: ignore[method-assign]
+
+
+def disturb(fault: str, display: Any) -> None:
+    if fault.startswith("stalled_at="):
+        time.sleep(STALL_S)
+    elif fault.startswith("stopped_at="):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        # By a connection of its own, as a window manager has one.
+        library = ctypes.CDLL("libX11.so.6")
+        library.XOpenDisplay.restype = ctypes.c_void_p
+        connection = ctypes.c_void_p(library.XOpenDisplay(os.environ["DISPLAY"].encode()))
+        library.XUnmapWindow(connection, ctypes.c_ulong(display._window.winHandle._window))
+        library.XSync(connection, 0)
+        library.XCloseDisplay(connection)
+
+
 def wait_for_the_held() -> None:
     """Let the daemon bear a display that is held: it is not stuck."""
     from controller import screen
@@ -255,6 +310,7 @@ def told(what: str) -> set[str]:
 # A process that is started anew behaves.
 FAULTS = [f for f in os.environ.get("MISBEHAVE", "").split(",") if f and f not in told("fault")]
 HOLDS = [fault for fault in FAULTS if fault.startswith(HELD_AT)]
+DISTURBANCES = [fault for fault in FAULTS if fault.startswith(AT_WINDOW)]
 RIG_FAULTS = [fault for fault in FAULTS if hasattr(MisbehavingRig, fault)]
 if "rig_adapters.sim" in sys.orig_argv and RIG_FAULTS:
     misbehave_as_rig(RIG_FAULTS)
@@ -271,3 +327,5 @@ if "rig_adapters.stimulus" in sys.orig_argv:
         misbehave_as_display(name)
     if HOLDS:
         hold_the_display(HOLDS)
+    if DISTURBANCES:
+        disturb_the_window(DISTURBANCES)
