@@ -24,10 +24,12 @@ class Setting:
 
     initial_codes: (n, code_dim), the first generation of every optimizer in this heat.
     metric: returns what is known of the metric of the code space.
+    n_presentations: how long the race is.
     """
 
     initial_codes: Codes
     metric: Callable[[], Metric]
+    n_presentations: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ _ON_REQUEST = frozenset({"cma", "pycma", "nevergrad"})
 """They decompose the whole covariance and take minutes for a run, or need a library."""
 _METRIC = "metric"
 """The option in which an optimizer is given what is known of the metric, wherever it has one."""
+_SCHEDULE = "schedule_length"
+"""The option in which it is told how many generations the race has, wherever it has one."""
 
 
 def _entrants() -> Iterator[Entrant]:
@@ -69,30 +73,46 @@ def _entrants() -> Iterator[Entrant]:
 
 
 def _plain(kind: OptimizerKind) -> Entrant:
-    options = kind.options()
+    def make(setting: Setting) -> Optimizer:
+        options = kind.options(**_schedule(kind, setting))
+        return kind.make(setting.initial_codes, options, "maximise")
+
     return Entrant(
         name=kind.name,
-        make=lambda setting: kind.make(setting.initial_codes, options, "maximise"),
+        make=make,
         about=kind.about,
-        options=repr(options),
+        options=_settings(kind),
         on_request=kind.name in _ON_REQUEST,
     )
 
 
 def _with_metric(kind: OptimizerKind, name: str) -> Entrant:
     def make(setting: Setting) -> Optimizer:
-        options = kind.options(metric=checked_basis(*setting.metric()))
+        metric = checked_basis(*setting.metric())
+        options = kind.options(metric=metric, **_schedule(kind, setting))
         return kind.make(setting.initial_codes, options, "maximise")
 
-    # Settings without their metric, which belongs to the neuron and the condition.
-    rest = [f"{f.name}={f.default!r}" for f in option_fields(kind.options) if f.name != _METRIC]
     return Entrant(
         name=name,
         make=make,
         about=f"{kind.about.removesuffix('.')}, given an estimate of the metric.",
-        options=", ".join(rest),
+        options=_settings(kind),
         uses_metric=True,
     )
+
+
+def _schedule(kind: OptimizerKind, setting: Setting) -> dict[str, int]:
+    defaults = {field.name: field.default for field in option_fields(kind.options)}
+    if _SCHEDULE not in defaults:
+        return {}
+    return {_SCHEDULE: max(2, round(setting.n_presentations / defaults["population_size"]))}
+
+
+def _settings(kind: OptimizerKind) -> str:
+    """All settings but those that belong to the neuron, the condition or the race."""
+    fields = [field for field in option_fields(kind.options) if field.name != _METRIC]
+    race = "that of the race"
+    return ", ".join(f"{f.name}={race if f.name == _SCHEDULE else f.default!r}" for f in fields)
 
 
 ENTRANTS: Mapping[str, Entrant] = MappingProxyType(

@@ -87,7 +87,9 @@ def run_heat(heat: Heat) -> HeatResult:
     """Run it. An optimizer's own error ends the heat and stands in its result."""
     neuron, conditions = neuron_of(heat.neuron), condition_of(heat.condition)
     entrant = ENTRANTS[heat.optimizer]
-    setting = Setting(initial_codes(heat), lambda: neuron.metric(conditions.metric))
+    setting = Setting(
+        initial_codes(heat), lambda: neuron.metric(conditions.metric), heat.n_presentations
+    )
     track = _Track(heat, neuron)
     error = ""
     try:

@@ -63,7 +63,7 @@ def noise_driven(optimizer: str, seed: int, n_generations: int, code_dim: int) -
     zero = np.zeros((1, code_dim), np.float32)
     drawn = race_rng(seed, RacePurpose.INITIAL_CODES).standard_normal((N_INITIAL, code_dim))
     initial = zero if optimizer == "cholesky_cma" else drawn.astype(np.float32)
-    search = ENTRANTS[optimizer].make(Setting(initial, _no_metric))
+    search = ENTRANTS[optimizer].make(Setting(initial, _no_metric, n_generations * N_INITIAL))
     means: list[Floats] = []
     first_angle_deg = np.nan
     for generation in range(n_generations):

@@ -27,7 +27,7 @@ class TestPosteriorAscent(LearningOptimizerContract):
             options = PosteriorAscentOptions(
                 first_sigma=0.3,
                 sigma=0.1,
-                explore_generations=20,
+                schedule_length=24,
                 largest_contrast=4.0,
                 population_size=12,
                 n_remembered=200 if request.param == "small memory" else 1000,
@@ -66,7 +66,7 @@ def test_codes_come_in_mirrored_pairs_and_most_of_them_explore_at_low_contrast()
 
 
 def test_at_the_end_nothing_explores() -> None:
-    options = PosteriorAscentOptions(explore_generations=4)
+    options = PosteriorAscentOptions(schedule_length=5)
     optimizer = PosteriorAscent(initial_codes(20), options)
     advance(optimizer, 4)
     assert optimizer.summary()["sigma"] > 3.0

@@ -45,6 +45,8 @@ from controller.optimizers.posterior.regression import (
 from controller.optimizers.posterior.views import Points, Views
 from controller.optimizers.saved_state import StateReader
 
+_EXPLORES = 0.85
+"""Of the schedule, the part in which codes explore."""
 _TRUST = 2.5
 """How far the centre may go in a generation, in units of the spread of the codes around it."""
 
@@ -60,7 +62,7 @@ class PosteriorAscentOptions:
         explore; weaker initial codes are shown at that contrast.
     sigma: standard deviation along one axis of the codes close to the centre.
     explore: share of the codes that explore.
-    explore_generations: for how many generations; about 85 % of those that the session will have.
+    schedule_length: generations that you expect; after 85 % of them none explores any more.
     explore_contrast: norm of the centre that is explored around, in units of that of the best.
     norm_jitter: standard deviation of the logarithm of the norm among the codes close by.
     largest_contrast: of the centre, in units of that of the first codes.
@@ -76,7 +78,7 @@ class PosteriorAscentOptions:
     first_sigma: Positive = 4.5
     sigma: Positive = 1.0
     explore: Share = 0.7
-    explore_generations: Count = 64
+    schedule_length: Annotated[int, Limits(at_least=2)] = 75
     explore_contrast: Share = 0.5
     norm_jitter: NotNegative = 0.3
     largest_contrast: Annotated[float, Limits(at_least=1)] = 6.0
@@ -236,7 +238,7 @@ class PosteriorAscent:
     # Where to look.
 
     def _share_that_explores(self) -> float:
-        exploring = self.generation <= self._options.explore_generations
+        exploring = self.generation <= round(_EXPLORES * self._options.schedule_length)
         return self._options.explore if exploring else 0.0
 
     def _pairs(self, search: _Search, rng: np.random.Generator, size: int) -> Codes:
