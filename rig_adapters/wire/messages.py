@@ -175,6 +175,8 @@ class ConfigureDisplay(Message):
     ttl: TtlLine | None = None
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
+    mirror_endpoint: str | None = None
+    """Where an operator may watch it too, whom the display never waits for."""
     clock_start_s: float = Field(default=0.0, ge=0)
     """Where a virtual clock begins; in a session that goes on, after all that was shown before."""
 
