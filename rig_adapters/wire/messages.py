@@ -194,6 +194,8 @@ class DisplayConfigured(Message):
     """Of all that was read back, `(k, h, w, 3)`; None without a framebuffer."""
     flip_interval_sd_s: float | None = None
     """How much free flips differ in their intervals; None where they do not wait."""
+    gamma_is_linear: bool | None = None
+    """Whether the graphics card's gamma table leaves levels as they are; None if unknown."""
     monitor: Sentence = ""
     """The monitor as it calls itself; empty where it does not."""
     monitor_width_cm: float | None = None
