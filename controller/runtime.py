@@ -2,7 +2,7 @@
 
     $XDG_RUNTIME_DIR (else the temporary folder)/neuroloop-<uid>/<8 hex digits>/
         session.json      who runs here
-        control, display, rig, light      sockets
+        control, display, rig, light, mirror      sockets
 
 Socket paths must stay under 108 bytes, so the folder is named by a hash of the session id. A folder
 whose daemon is dead is swept away by the next session that starts. Nothing is read or removed in a

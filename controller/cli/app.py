@@ -10,6 +10,7 @@ from controller.cli import (
     control_commands,
     keys_commands,
     log_commands,
+    mirror,
     preflight,
     run,
     testcard,
@@ -35,6 +36,7 @@ preflight.add_to(app)
 testcard.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)
+mirror.add_to(app)
 log_commands.add_to(app)
 keys_commands.add_to(app)
 bench_commands.add_to(app)

@@ -172,7 +172,10 @@ class RigProcesses:
         config, peer = self._config, self._peers[DISPLAY_NAME]
         await peer.link.send(
             display_of(
-                config, light=light, clock_start_s=going_on.virtual_start_s if going_on else 0.0
+                config,
+                light=light,
+                mirror=endpoint(self._runtime, "mirror"),
+                clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
         self._display_is = await _answer(peer, m.DisplayConfigured, OPENING_DEADLINE_S)
@@ -209,11 +212,16 @@ class RigProcesses:
 
 
 def display_of(
-    config: SessionConfig, *, light: str | None = None, clock_start_s: float = 0.0
+    config: SessionConfig,
+    *,
+    light: str | None = None,
+    mirror: str | None = None,
+    clock_start_s: float = 0.0,
 ) -> m.ConfigureDisplay:
     """Return what opens the screen of a session.
 
-    light: where a simulated rig watches it; clock_start_s: where a virtual clock begins.
+    light, mirror: where a simulated rig and the operator watch it.
+    clock_start_s: where a virtual clock begins.
     """
     display = config.display
     return m.ConfigureDisplay(
@@ -226,6 +234,7 @@ def display_of(
         photodiode=patch_of(config),
         ttl=ttl_of(config),
         light_endpoint=light,
+        mirror_endpoint=mirror,
         clock_start_s=clock_start_s,
     )
 

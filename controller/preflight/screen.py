@@ -24,6 +24,7 @@ def screen_findings(
         return
     yield from _timing(config, display, simulated)
     yield _read_back(display)
+    yield _gamma(display)
     yield from _desktop(config, display, simulated)
 
 
@@ -85,6 +86,24 @@ def _read_back(display: DisplayConfigured) -> Finding:
         )
     sha256 = display.readback_sha256 or ""
     return Finding("read-back", "pass", f"all 256 levels came back exactly (SHA-256 {sha256[:12]})")
+
+
+def _gamma(display: DisplayConfigured) -> Finding:
+    if display.gamma_is_linear is False:
+        return Finding(
+            "gamma",
+            "warn",
+            "the graphics card's gamma table is not linear, so levels do not reach the monitor as "
+            "they are logged",
+            "turn night light and colour profiles off, or know that your calibration loaded it",
+        )
+    if display.gamma_is_linear is None:
+        return Finding(
+            "gamma",
+            "pass",
+            "the graphics card does not tell its gamma table; none was loaded by neuroloop",
+        )
+    return Finding("gamma", "pass", "the graphics card leaves levels as they are")
 
 
 def _desktop(

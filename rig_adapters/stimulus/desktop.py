@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+Levels = tuple[int, ...]
 _SCALES = ("GDK_SCALE", "GDK_DPI_SCALE", "QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS")
 
 
@@ -72,6 +73,39 @@ def compositor_runs(library: ctypes.CDLL, connection: int) -> bool:
     here = ctypes.c_void_p(connection)
     atom = library.XInternAtom(here, b"_NET_WM_CM_S0", 0)
     return bool(library.XGetSelectionOwner(here, ctypes.c_ulong(atom)))
+
+
+def gamma_table(library: ctypes.CDLL, connection: int) -> "tuple[Levels, Levels, Levels] | None":
+    """Return what the graphics card makes of each level of red, green and blue; None if unknown.
+
+    Levels are out of 65535.
+    """
+    try:
+        modes = ctypes.CDLL("libXxf86vm.so.1")
+    except OSError:
+        return None
+    here, size = ctypes.c_void_p(connection), ctypes.c_int(0)
+    major, minor = ctypes.c_int(0), ctypes.c_int(0)
+    # Asking a server that lacks the extension for anything else would end this process.
+    if not modes.XF86VidModeQueryExtension(here, ctypes.byref(major), ctypes.byref(minor)):
+        return None
+    screen = library.XDefaultScreen(here)
+    if not modes.XF86VidModeGetGammaRampSize(here, screen, ctypes.byref(size)) or size.value < 2:
+        return None
+    tables = [(ctypes.c_ushort * size.value)() for _ in range(3)]
+    if not modes.XF86VidModeGetGammaRamp(here, screen, size, *tables):
+        return None
+    red, green, blue = (tuple(int(level) for level in table) for table in tables)
+    return red, green, blue
+
+
+def is_linear(table: "tuple[Levels, Levels, Levels]") -> bool:
+    """Whether a gamma table leaves levels as they are, to within half a step of eight bits."""
+    return all(
+        abs(level - 65535 * k / (len(levels) - 1)) <= 65535 / 510
+        for levels in table
+        for k, level in enumerate(levels)
+    )
 
 
 def first_monitor(library: ctypes.CDLL, connection: int) -> Monitor:

@@ -30,7 +30,7 @@ def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
     configure = _next_command(wire)
     if isinstance(configure, m.ConfigureDisplay):
         with contextlib.ExitStack() as stack:
-            shine = Shine(configure.light_endpoint)
+            shine = Shine(configure.light_endpoint, configure.mirror_endpoint)
             stack.callback(shine.close)
             display = make_display(configure.kind)
             stack.callback(display.close)

@@ -94,6 +94,7 @@ class PsychoPyDisplay:
             pixels_exact=pixels_exact,
             readback_sha256=readback_sha256,
             flip_interval_sd_s=refresh.interval_sd_s,
+            gamma_is_linear=self._screen.gamma_is_linear,
             monitor=self._screen.monitor.name,
             monitor_width_cm=None if self._screen.virtual else self._screen.monitor.width_cm,
             suspicions=suspicions(

@@ -18,7 +18,14 @@ from pathlib import Path
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.peer_process import end_with_parent
-from rig_adapters.stimulus.desktop import Monitor, compositor_runs, first_monitor
+from rig_adapters.stimulus.desktop import (
+    Levels,
+    Monitor,
+    compositor_runs,
+    first_monitor,
+    gamma_table,
+    is_linear,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +49,12 @@ class Screen:
     def composed(self) -> bool:
         """Whether a compositor shows what windows draw."""
         return self._connection is not None and self._connection.composed
+
+    @property
+    def gamma_is_linear(self) -> bool | None:
+        """Whether the graphics card leaves levels as they are; None where it does not say."""
+        table = self._connection.gamma_table if self._connection is not None else None
+        return None if table is None else is_linear(table)
 
     @property
     def monitor(self) -> Monitor:
@@ -97,6 +110,10 @@ class _Connection:
     @property
     def composed(self) -> bool:
         return compositor_runs(self._library, self._handle)
+
+    @property
+    def gamma_table(self) -> tuple[Levels, Levels, Levels] | None:
+        return gamma_table(self._library, self._handle)
 
     @property
     def monitor(self) -> Monitor:

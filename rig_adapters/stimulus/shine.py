@@ -1,4 +1,4 @@
-"""Tells a simulated rig what can be seen on the screen; at a real rig, nobody.
+"""Tells what can be seen on the screen: to a simulated rig, and to a mirror if somebody looks.
 
 Only what an eye and a photodiode would notice: pixels, places, moments. No ids, no trials.
 """
@@ -6,33 +6,46 @@ Only what an eye and a photodiode would notice: pixels, places, moments. No ids,
 from collections.abc import Iterable, Sequence
 
 from rig_adapters.light import LightSource
+from rig_adapters.mirror import MirrorSource
 from rig_adapters.stimulus.schedule import Segment
 from rig_adapters.wire.light import Change, ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import Images
 
 
 class Shine:
-    """The light of one screen; `endpoint` is None where nobody watches it."""
+    """The light of one screen.
 
-    def __init__(self, endpoint: str | None) -> None:
+    `endpoint` is None where no rig watches it, `mirror_endpoint` where there is to be no mirror.
+    """
+
+    def __init__(self, endpoint: str | None, mirror_endpoint: str | None = None) -> None:
+        self._mirror = None if mirror_endpoint is None else MirrorSource(mirror_endpoint)
         self._endpoint = endpoint
         self._source = None if endpoint is None else LightSource(endpoint)
 
     def renew(self) -> None:
         """Shine for another watcher, who has seen nothing yet."""
-        self.close()
+        if self._source is not None:
+            self._source.close()
         self._source = None if self._endpoint is None else LightSource(self._endpoint)
 
     def uploaded(self, sha256s: Sequence[str], images: Images) -> None:
         """Hand over the pixels `(n, h, w, 3)` that may appear; waits for a watcher."""
+        uploaded = ImagesUploaded(sha256s=tuple(sha256s), images=images)
         if self._source is not None:
-            self._source.upload(ImagesUploaded(sha256s=tuple(sha256s), images=images))
+            self._source.upload(uploaded)
+        if self._mirror is not None:
+            self._mirror.upload(uploaded)
 
     def forgotten(self, sha256s: Iterable[str]) -> None:
         """Tell that these pixels will not appear any more."""
         gone = tuple(sorted(set(sha256s)))
-        if self._source is not None and gone:
+        if not gone:
+            return
+        if self._source is not None:
             self._source.upload(ImagesForgotten(sha256s=gone))
+        if self._mirror is not None:
+            self._mirror.upload(ImagesForgotten(sha256s=gone))
 
     def changed(self, before: Segment, after: Segment, sha256: str | None, time_s: float) -> None:
         """Tell what the flip from `before` to `after` changed; `sha256` is of the image after."""
@@ -43,8 +56,8 @@ class Shine:
         if after.scene.fixation and not before.scene.fixation:
             self._tell("fixation_on", time_s)
         image = after.scene.image
-        if self._source is not None and image is not None:
-            self._source.change(
+        if image is not None:
+            self._change(
                 LightChanged(
                     what="image_on",
                     host_time_s=time_s,
@@ -67,7 +80,14 @@ class Shine:
         """Shine no more."""
         if self._source is not None:
             self._source.close()
+        if self._mirror is not None:
+            self._mirror.close()
 
     def _tell(self, what: Change, time_s: float) -> None:
+        self._change(LightChanged(what=what, host_time_s=time_s))
+
+    def _change(self, change: LightChanged) -> None:
         if self._source is not None:
-            self._source.change(LightChanged(what=what, host_time_s=time_s))
+            self._source.change(change)
+        if self._mirror is not None:
+            self._mirror.change(change)

@@ -175,6 +175,8 @@ class ConfigureDisplay(Message):
     ttl: TtlLine | None = None
     light_endpoint: str | None
     """Where a simulated rig watches the screen; None at a real rig."""
+    mirror_endpoint: str | None = None
+    """Where an operator may watch it too, whom the display never waits for."""
     clock_start_s: float = Field(default=0.0, ge=0)
     """Where a virtual clock begins; in a session that goes on, after all that was shown before."""
 
@@ -192,6 +194,8 @@ class DisplayConfigured(Message):
     """Of all that was read back, `(k, h, w, 3)`; None without a framebuffer."""
     flip_interval_sd_s: float | None = None
     """How much free flips differ in their intervals; None where they do not wait."""
+    gamma_is_linear: bool | None = None
+    """Whether the graphics card's gamma table leaves levels as they are; None if unknown."""
     monitor: Sentence = ""
     """The monitor as it calls itself; empty where it does not."""
     monitor_width_cm: float | None = None

@@ -48,6 +48,7 @@ COMMANDS = (
     "resume",
     "stop",
     "note",
+    "mirror",
     "inspect",
     "recover",
     "replay",

@@ -17,7 +17,7 @@ from controller.preflight.findings import Finding, Report, report, require
 from controller.preflight.rig import clock_finding, rehearsal_findings
 from controller.preflight.screen import screen_findings
 from rig_adapters.clocks import ClockMap
-from rig_adapters.stimulus.desktop import suspicions
+from rig_adapters.stimulus.desktop import is_linear, suspicions
 from rig_adapters.wire import messages as m
 
 from .conftest import session_config
@@ -29,6 +29,7 @@ GOOD = m.DisplayConfigured(
     pixels_exact=True,
     readback_sha256="ab" * 32,
     flip_interval_sd_s=0.0001,
+    gamma_is_linear=True,
     monitor="DP-1",
     monitor_width_cm=60.3,
     versions={},
@@ -61,6 +62,7 @@ def test_a_good_screen_passes_in_every_row() -> None:
         ({"flip_interval_sd_s": 0.0021}, "flip intervals", "warn"),
         ({"waits_for_vertical_blank": False}, "vertical blank", "refuse"),
         ({"pixels_exact": False}, "read-back", "refuse"),
+        ({"gamma_is_linear": False}, "gamma", "warn"),
         ({"suspicions": ("a compositor runs",)}, "desktop", "warn"),
         ({"monitor_width_cm": 52.0}, "screen", "warn"),
     ],
@@ -101,6 +103,18 @@ def test_what_a_desktop_may_do_to_a_window_is_said(
     (sentence,) = suspicions(environment, composed, (640, 480), buffer_px)
 
     assert words in sentence
+
+
+def test_a_gamma_table_is_linear_when_it_changes_no_level_of_eight_bits() -> None:
+    plain = tuple(257 * k for k in range(256))
+    fine = tuple(round(65535 * k / 1023) for k in range(1024))
+    night = tuple(round(0.8 * level) for level in plain)
+    bent = tuple(round(65535 * (k / 255) ** 1.1) for k in range(256))
+
+    assert is_linear((plain, plain, plain))
+    assert is_linear((fine, fine, fine))
+    assert not is_linear((plain, plain, night))
+    assert not is_linear((bent, bent, bent))
 
 
 def test_a_plain_desktop_raises_no_suspicion() -> None:
