@@ -22,6 +22,7 @@ from controller.optimizers.base import Codes, Direction, Floats, Ids, Population
 from controller.optimizers.cma import step_size
 from controller.optimizers.cma.cholesky import usual_population_size
 from controller.optimizers.cma.full import first_mean
+from controller.optimizers.cma.paths import Paths, followed
 from controller.optimizers.cma.recombination import (
     Recombination,
     diagonal_constants,
@@ -124,7 +125,7 @@ class DiagonalCmaEs:
         if self._rule == "tpa" and len(codes) > 1 and search.shift.any():
             white_shift = np.linalg.norm(search.shift / search.deviations)
             step = search.sigma * length / white_shift * search.shift
-            codes[0], codes[1] = search.mean + step, search.mean - step
+            step_size.show_two_points(codes, search.mean, step)
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
@@ -182,38 +183,28 @@ class DiagonalCmaEs:
         white = told.codes[told.valid] - old.mean
         white /= old.sigma * old.deviations
         moved = mix.mean_weights @ white
-        gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mix.mu_eff)
-        path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * moved
-        calm = step_size.path_is_calm(path_sigma, k.c_sigma, old.n_updates + 1)
-        gain_c = calm * np.sqrt(k.c_c * (2.0 - k.c_c) * mix.mu_eff)
-        path_c = (1.0 - k.c_c) * old.path_c + gain_c * moved
+        paths = followed(old.path_sigma, old.path_c, moved, moved, mix.mu_eff, old.n_updates, k)
         signal = step_size.tpa_signal(old.signal, told)
-        growth = (
-            step_size.csa_growth(path_sigma, k)
-            if self._rule == "csa"
-            else step_size.tpa_growth(signal, k)
-        )
+        growth = step_size.growth(self._rule, paths.sigma, signal, k)
         shift = mix.mean_rate * old.sigma * old.deviations * moved
         return _Search(
             mean=old.mean + shift,
             sigma=step_size.at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
-            deviations=old.deviations * self._factors(path_c, white, mix, calm),
-            path_sigma=path_sigma,
-            path_c=path_c,
+            deviations=old.deviations * self._factors(paths, white, mix),
+            path_sigma=paths.sigma,
+            path_c=paths.c,
             shift=shift,
             signal=signal,
             n_updates=old.n_updates + 1,
         )
 
-    def _factors(self, path_c: Floats, white: Floats, mix: Recombination, calm: bool) -> Floats:
+    def _factors(self, paths: Paths, white: Floats, mix: Recombination) -> Floats:
         """Factor of each gene's deviation, exp(ln 2 Σ w (z² - 1) / 2) with path and codes as z.
 
         `white` is overwritten.
         """
-        k = self.constants
-        c_1 = k.c_1 if calm else k.c_1 * (1.0 - k.c_c * (2.0 - k.c_c))
-        weights = k.c_mu * mix.weights
-        squares = c_1 * np.square(path_c) + weights @ np.square(white, out=white)
+        c_1, weights = paths.c_1, self.constants.c_mu * mix.weights
+        squares = c_1 * np.square(paths.c) + weights @ np.square(white, out=white)
         factors: Floats = np.exp(np.log(2.0) / 2.0 * (squares - c_1 - weights.sum()))
         return factors
 

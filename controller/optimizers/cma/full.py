@@ -9,8 +9,9 @@ Cost in 4096 dimensions and 40 codes (`benchmarks/optimizers.py`): nothing is ev
 `roots`). Generations 1 to 20 draw from the identity. After that a population is shaped and whitened
 by all that was learned, which grows to the cost of a few products of the population with a (d, d)
 matrix by generation 75, and stays there. `prepare` moves that into the time when images are shown;
-the first images of the next generation then wait for less than 20 ms, also after a refresh. Memory:
-180 MB at generation 75 (see `covariance`), half of that in float32.
+the first images of the next generation then wait for less than 20 ms, also after a refresh. From
+generation 100 on, when the covariance becomes a matrix, they wait for 0.3 s after a refresh, which is
+once in 20 generations. Memory: 240 MB at generation 75 (see `covariance`), half of that in float32.
 
 What is left out: bounds per gene, restarts, integers, rescaling of an ill-conditioned covariance.
 """
@@ -25,6 +26,7 @@ from controller.optimizers.base import Codes, Direction, Floats, Ids, Population
 from controller.optimizers.cma import step_size
 from controller.optimizers.cma.cholesky import usual_population_size
 from controller.optimizers.cma.covariance import Covariance
+from controller.optimizers.cma.paths import Paths, followed
 from controller.optimizers.cma.recombination import (
     CmaConstants,
     Recombination,
@@ -232,7 +234,7 @@ class CmaEs:
         if self._options.step_size == "tpa" and len(codes) > 1 and search.shift.any():
             length = np.linalg.norm(self._covariance.root.whiten(search.shift[np.newaxis]))
             step = search.sigma * (np.linalg.norm(z[0]) / length) * search.shift
-            codes[0], codes[1] = search.mean + step, search.mean - step
+            step_size.show_two_points(codes, search.mean, step)
         return codes
 
     def _shaped(self, z: Floats) -> Floats:
@@ -263,26 +265,21 @@ class CmaEs:
         news = self._news(old, deviations, told.codes)
         deviations = deviations[told.valid]
         moved = mix.mean_weights @ deviations
-        gain_sigma = np.sqrt(k.c_sigma * (2.0 - k.c_sigma) * mix.mu_eff)
-        path_sigma = (1.0 - k.c_sigma) * old.path_sigma + gain_sigma * (mix.mean_weights @ white)
-        calm = step_size.path_is_calm(path_sigma, k.c_sigma, old.n_updates + 1)
-        gain_c = calm * np.sqrt(k.c_c * (2.0 - k.c_c) * mix.mu_eff)
-        path_c = (1.0 - k.c_c) * old.path_c + gain_c * moved
-        self._learn(path_c, deviations, white, mix, calm)
-        if self._is_due(old):
-            self._refresh(news, told, gain_c * mix.mean_weights)
-        signal = step_size.tpa_signal(old.signal, told)
-        growth = (
-            step_size.csa_growth(path_sigma, k)
-            if self._options.step_size == "csa"
-            else step_size.tpa_growth(signal, k)
+        white_move = mix.mean_weights @ white
+        paths = followed(
+            old.path_sigma, old.path_c, white_move, moved, mix.mu_eff, old.n_updates, k
         )
+        self._learn(paths, deviations, white, mix)
+        if self._is_due(old):
+            self._refresh(news, told, paths.gain_c * mix.mean_weights)
+        signal = step_size.tpa_signal(old.signal, told)
+        growth = step_size.growth(self._options.step_size, paths.sigma, signal, k)
         shift = mix.mean_rate * old.sigma * moved
         return _Search(
             mean=old.mean + shift,
             sigma=step_size.at_most(old.sigma * float(np.exp(growth)), self._options.max_sigma),
-            path_sigma=path_sigma,
-            path_c=path_c,
+            path_sigma=paths.sigma,
+            path_c=paths.c,
             shift=shift,
             signal=signal,
             n_updates=old.n_updates + 1,
@@ -295,19 +292,15 @@ class CmaEs:
             return ahead.white
         return root.whiten(deviations)
 
-    def _learn(
-        self, path_c: Floats, deviations: Floats, white: Floats, mix: Recombination, calm: bool
-    ) -> None:
+    def _learn(self, paths: Paths, deviations: Floats, white: Floats, mix: Recombination) -> None:
         """Update C by the path and by the codes, (n, code_dim) as they are and whitened."""
         k = self.constants
-        # While the path stalls, its update brings less variance, and C decays less by as much.
-        c_1 = k.c_1 if calm else k.c_1 * (1.0 - k.c_c * (2.0 - k.c_c))
         weights = k.c_mu * mix.weights
-        decay = 1.0 - c_1 - weights.sum()
+        decay = 1.0 - paths.c_1 - weights.sum()
         # A code of negative weight counts by direction only, as if its z had the expected length.
         lengths = np.linalg.norm(white, axis=1) + 1e-9
         weights = np.where(weights < 0.0, weights * self.code_dim / lengths**2, weights)
-        rows = np.vstack([path_c, deviations])
+        rows = np.vstack([paths.c, deviations])
         self._covariance.learn(rows, np.concatenate([[k.c_1], weights]), decay)
 
     def _is_due(self, old: _Search) -> bool:

@@ -54,6 +54,16 @@ def tpa_growth(signal: float, k: CmaConstants) -> float:
     return signal / k.tpa_damping
 
 
+def growth(rule: StepSizeRule, path_sigma: Floats, signal: float, k: CmaConstants) -> float:
+    """Logarithm of the factor of sigma, by the rule."""
+    return csa_growth(path_sigma, k) if rule == "csa" else tpa_growth(signal, k)
+
+
+def show_two_points(codes: Floats, mean: Floats, step: Floats) -> None:
+    """Put two opposite codes in the place of the first two of codes (n, d), for TPA."""
+    codes[0], codes[1] = mean + step, mean - step
+
+
 def path_is_calm(path_sigma: Floats, c_sigma: float, n_updates: int) -> bool:
     """Whether the covariance path may follow the mean (h_sigma): not while sigma is far too small.
 
