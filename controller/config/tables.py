@@ -114,6 +114,12 @@ class DisplayTable(Table):
         description="as_is: values of pixels are levels of the screen; or the monitor's gamma, so "
         "that light is in proportion to values",
     )
+    priority: Literal["normal", "high"] = Field(
+        default="normal", description="of the frame loop; high: as far as the system permits"
+    )
+    cpus: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=(), description="processors that the frame loop keeps to; empty: any"
+    )
     fixation_diameter_deg: float = Field(default=0.2, gt=0, description="of the fixation spot")
     on_frames: int = Field(ge=1, description="frames for which an image is shown")
     off_frames: int = Field(ge=0, description="blank frames after an image")

@@ -231,6 +231,8 @@ def display_of(
         background_grey=display.background_grey,
         fixation=m.FixationSpot(diameter_deg=display.fixation_diameter_deg),
         appearance=_appearance_of(display),
+        priority=display.priority,
+        cpus=display.cpus,
         photodiode=patch_of(config),
         ttl=ttl_of(config),
         light_endpoint=light,

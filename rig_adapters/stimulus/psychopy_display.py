@@ -9,6 +9,7 @@ A process opens one such display in its life.
 """
 
 import contextlib
+import logging
 import os
 import platform
 import sys
@@ -29,6 +30,7 @@ from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import Box, framebuffer_box, off_screen, pixels_at, placement
 from rig_adapters.stimulus.painting import Painter, disc
 from rig_adapters.stimulus.photodiode import patch_box
+from rig_adapters.stimulus.privileges import keep_to, raise_priority
 from rig_adapters.stimulus.readback import (
     READBACK_ID,
     Backdrop,
@@ -45,6 +47,8 @@ from rig_adapters.wire.messages import (
     DisplayConfigured,
     ScreenGeometry,
 )
+
+logger = logging.getLogger(__name__)
 
 FREE_FLIPS = 60
 _LIGHT_GREY = 192
@@ -93,6 +97,9 @@ class PsychoPyDisplay:
             measured_refresh_hz=refresh.measured_hz,
             pixels_exact=pixels_exact,
             readback_sha256=readback_sha256,
+            # Last, since what was started until now should have none of it.
+            priority=raise_priority() if configure.priority == "high" else "normal",
+            cpus=keep_to(configure.cpus) if configure.cpus else "any",
             flip_interval_sd_s=refresh.interval_sd_s,
             gamma_is_linear=self._screen.gamma_is_linear,
             monitor=self._screen.monitor.name,
@@ -172,6 +179,7 @@ class PsychoPyDisplay:
         self._images.clear()
         self._underlay = None
         if self._window is not None:
+            logger.info("the graphics card held %d textures", self._canvas.n_textures)
             self._window.close()
             self._window = None
         if self._screen is not None:
@@ -290,9 +298,9 @@ def _import_psychopy() -> Any:
             warnings.simplefilter("ignore")
             # Without this, PsychoPy changes the search paths of this and of child processes.
             os.environ["PSYCHOPYNOPACKAGES"] = "1"
-            from psychopy import logging
+            from psychopy.logging import CRITICAL, console
 
-            logging.console.setLevel(logging.CRITICAL)
+            console.setLevel(CRITICAL)
             from psychopy import monitors, visual
 
             # Named here, or the windows' own import of it would write into the home later.

@@ -171,6 +171,9 @@ class ConfigureDisplay(Message):
     background_grey: int = Field(ge=0, le=255)
     fixation: FixationSpot
     appearance: Appearance = Appearance()
+    priority: Literal["normal", "high"] = "normal"
+    cpus: tuple[int, ...] = ()
+    """Processors to keep to; any, where it is empty."""
     photodiode: PhotodiodePatch | None = None
     ttl: TtlLine | None = None
     light_endpoint: str | None
@@ -192,6 +195,10 @@ class DisplayConfigured(Message):
     """Whether test images came back from the framebuffer as they should; None without one."""
     readback_sha256: Sha256 | None = None
     """Of all that was read back, `(k, h, w, 3)`; None without a framebuffer."""
+    priority: Sentence = "normal"
+    """What the operating system granted."""
+    cpus: Sentence = "any"
+    """On which processors it lets the frame loop run."""
     flip_interval_sd_s: float | None = None
     """How much free flips differ in their intervals; None where they do not wait."""
     gamma_is_linear: bool | None = None

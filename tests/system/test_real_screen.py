@@ -7,6 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
+from rig_adapters.wire.messages import DisplayConfigured
 from sessions.checks import run_checks
 
 from .conftest import PATIENCE_S, Lab, wait_for
@@ -25,7 +26,7 @@ ENDLESS = (*QUICK, "stopping.max_generations=1000")
 
 
 def test_a_session_in_a_real_window_ends_well(lab: Lab) -> None:
-    log = lab.run(*QUICK)
+    log = lab.run(*QUICK, "display.priority=high", "display.cpus=[0]")
 
     assert log.end is not None
     assert log.end.exit_status == "success"
@@ -36,6 +37,12 @@ def test_a_session_in_a_real_window_ends_well(lab: Lab) -> None:
     assert (presented.frames_shown >= presented.on_frames).all()
     assert np.all(presented.flip_off_host_s > presented.flip_on_host_s)
     assert log.start.display_label != ""
+    display = DisplayConfigured.model_validate_json(log.start.extra["display"])
+    assert display.pixels_exact
+    assert display.readback_sha256 is not None
+    # What is granted differs from machine to machine; that it is said does not.
+    assert display.priority.startswith(("real time", "niceness", "normal: "))
+    assert display.cpus.startswith(("only [0]", "any: "))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
