@@ -57,7 +57,7 @@ class Reflection:
         if self._fixation:
             self._paint_spot(draw)
         if self._configure.photodiode is not None:
-            rows, columns = patch_box(self._configure.geometry, self._configure.photodiode)
+            rows, columns = patch_box(self._configure.geometry, self._configure.photodiode).slices
             level = LIT if self._lit else DARK
             draw.rectangle(self._box(rows, columns), fill=(level,) * 3)
         return np.array(picture)
@@ -77,7 +77,9 @@ class Reflection:
         self, picture: PIL.Image.Image, draw: PIL.ImageDraw.ImageDraw, shown: LightChanged
     ) -> None:
         where = placement(self._configure.geometry, shown.x_deg, shown.y_deg, shown.size_deg)
-        left, top, right, bottom = self._box(*framebuffer_box(self._configure.geometry, where))
+        left, top, right, bottom = self._box(
+            *framebuffer_box(self._configure.geometry, where).slices
+        )
         pixels = self._pixels.get(shown.image_sha256 or "")
         if pixels is None:
             draw.rectangle((left, top, right, bottom), outline=_CROSSED)

@@ -83,8 +83,8 @@ class PosteriorAscentOptions:
     norm_jitter: NotNegative = 0.3
     largest_contrast: Annotated[float, Limits(at_least=1)] = 6.0
     block_gain_cv: NotNegative = 0.05
-    n_remembered: Count = 1200
-    n_for_evidence: Count = 400
+    n_remembered: Count = 1000
+    n_for_evidence: Count = 300
     max_directions: Count = 500
     faint: Share = 0.4
 
