@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import product
+from types import FrameType
 
 from controller.bench.entrants import ENTRANTS
 from controller.bench.errors import BenchError
@@ -65,6 +66,7 @@ def _workers(n_workers: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes of one thread each; at an exception they end in the middle of their heats."""
     before, others = dict(os.environ), set(multiprocessing.active_children())
     os.environ.update(ONE_THREAD)
+    terminated = signal.signal(signal.SIGTERM, _interrupt)
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(n_workers, context, initializer=_leave_interrupts_to_parent)
     try:
@@ -76,8 +78,14 @@ def _workers(n_workers: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+        signal.signal(signal.SIGTERM, terminated)
         os.environ.clear()
         os.environ.update(before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # Else the workers would go on for minutes without their parent.
+    raise KeyboardInterrupt
 
 
 def _leave_interrupts_to_parent() -> None:
