@@ -1,7 +1,7 @@
 """What a mirror shows: the animal's screen as it was told of, smaller. Pure; no window.
 
-Images are scaled by PIL and not by the display's own rule, so pixels differ; places, order and
-moments do not. An image whose pixels the mirror has not got yet is a crossed box.
+Images are scaled by PIL, not by the display's own rule, without mask and gamma, so pixels differ;
+places, order and moments do not. An image whose pixels the mirror has not got yet is a crossed box.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from rig_adapters.stimulus.base import ImagePixels
-from rig_adapters.stimulus.geometry import framebuffer_box, pixels_at, placement
+from rig_adapters.stimulus.geometry import Box, framebuffer_box, pixels_at, placement
 from rig_adapters.stimulus.photodiode import DARK, LIT, patch_box
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import ConfigureDisplay, Message
@@ -57,9 +57,9 @@ class Reflection:
         if self._fixation:
             self._paint_spot(draw)
         if self._configure.photodiode is not None:
-            rows, columns = patch_box(self._configure.geometry, self._configure.photodiode).slices
+            patch = patch_box(self._configure.geometry, self._configure.photodiode)
             level = LIT if self._lit else DARK
-            draw.rectangle(self._box(rows, columns), fill=(level,) * 3)
+            draw.rectangle(self._box(patch), fill=(level,) * 3)
         return np.array(picture)
 
     def _change(self, change: LightChanged) -> None:
@@ -77,9 +77,7 @@ class Reflection:
         self, picture: PIL.Image.Image, draw: PIL.ImageDraw.ImageDraw, shown: LightChanged
     ) -> None:
         where = placement(self._configure.geometry, shown.x_deg, shown.y_deg, shown.size_deg)
-        left, top, right, bottom = self._box(
-            *framebuffer_box(self._configure.geometry, where).slices
-        )
+        left, top, right, bottom = self._box(framebuffer_box(self._configure.geometry, where))
         pixels = self._pixels.get(shown.image_sha256 or "")
         if pixels is None:
             draw.rectangle((left, top, right, bottom), outline=_CROSSED)
@@ -103,8 +101,8 @@ class Reflection:
             fill=(0,) * 3 if black else (255,) * 3,
         )
 
-    def _box(self, rows: slice, columns: slice) -> tuple[int, int, int, int]:
+    def _box(self, box: Box) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom, all within, of a box of the screen here."""
-        left, top = round(columns.start * self._scale), round(rows.start * self._scale)
-        right = max(left, round(columns.stop * self._scale) - 1)
-        return left, top, right, max(top, round(rows.stop * self._scale) - 1)
+        left, top = round(box.left * self._scale), round(box.top * self._scale)
+        right = max(left, round((box.left + box.width) * self._scale) - 1)
+        return left, top, right, max(top, round((box.top + box.height) * self._scale) - 1)

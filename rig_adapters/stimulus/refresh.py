@@ -31,18 +31,21 @@ def judge_refresh(intervals_s: Sequence[float], nominal_hz: float, virtual: bool
     """
     if virtual:
         return Refresh(False, None, "virtual screen: no timing")
-    # Drivers may take some flips ahead and wait at the next, so it is the mean that counts; but not
-    # with the few during which the machine was busy elsewhere.
-    usual_s = sorted(intervals_s)[: max(1, round(0.95 * len(intervals_s)))]
-    if statistics.fmean(usual_s) < 0.5 / nominal_hz:
-        return Refresh(False, None, "screen without vertical blank: no timing")
-    # The median, because a frame dropped while measuring says nothing about the screen.
+    # A frame dropped while measuring says nothing about the screen, so it is the median that
+    # counts; but drivers may take some flips ahead and wait at the next, and then it is the mean.
     measured_hz = 1 / statistics.median(intervals_s)
+    if measured_hz > 2 * nominal_hz:
+        measured_hz = 1 / statistics.fmean(intervals_s)
+        # Of a busy machine the mean says nothing: what does not wait is then slow, at no rate.
+        if abs(measured_hz / nominal_hz - 1) > TOLERANCE:
+            return Refresh(False, None, "screen without vertical blank: no timing")
     if abs(measured_hz / nominal_hz - 1) > TOLERANCE:
         raise DisplayError(
             f"the screen refreshes at {measured_hz:.1f} Hz, but the config says "
             f"{nominal_hz:g} Hz; set the screen's mode or correct refresh_hz"
         )
+    # Without the few during which the machine was busy elsewhere.
+    usual_s = sorted(intervals_s)[: max(1, round(0.95 * len(intervals_s)))]
     sd_s = statistics.pstdev(usual_s)
     return Refresh(True, measured_hz, f"screen at {measured_hz:.2f} Hz", sd_s)
 

@@ -129,7 +129,8 @@ def test_the_picture_shows_image_patch_and_spot_where_the_screen_has_them() -> N
 
     expected = np.full((240, 320, 3), 77, np.uint8)
     expected[:24, -24:] = 255
-    expected[framebuffer_box(CONFIGURE.geometry, placement(CONFIGURE.geometry, -3, 2, 2))] = 200
+    where = placement(CONFIGURE.geometry, -3, 2, 2)
+    expected[framebuffer_box(CONFIGURE.geometry, where).slices] = 200
     np.testing.assert_array_equal(reflection.paint(), expected)
     assert reflection.shows_an_image
     reflection.see(LightChanged(what="image_off", host_time_s=2.0))

@@ -30,6 +30,21 @@ def test_flips_that_do_not_wait_are_said_to_have_no_timing() -> None:
     assert refresh.label == "screen without vertical blank: no timing"
 
 
+def test_flips_that_do_not_wait_on_a_busy_machine_have_no_timing_either() -> None:
+    busy = [0.0007] * 40 + [0.03] * 20
+
+    refresh = judge_refresh(busy, 60.0, virtual=False)
+
+    assert refresh.label == "screen without vertical blank: no timing"
+
+
+def test_a_driver_that_takes_flips_ahead_waits_all_the_same() -> None:
+    refresh = judge_refresh([0.0001, 0.0001, 3 / 60 - 0.0002] * 20, 60.0, virtual=False)
+
+    assert refresh.waits_for_vertical_blank
+    assert refresh.measured_hz == pytest.approx(60.0, rel=0.06)
+
+
 def test_a_virtual_screen_has_no_timing_however_slow_it_is() -> None:
     refresh = judge_refresh([1 / 60] * 60, 60.0, virtual=True)
 
