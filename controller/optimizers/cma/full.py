@@ -10,8 +10,9 @@ Cost in 4096 dimensions and 40 codes (`benchmarks/optimizers.py`): nothing is ev
 by all that was learned, which grows to the cost of a few products of the population with a (d, d)
 matrix by generation 75, and stays there. `prepare` moves that into the time when images are shown;
 the first images of the next generation then wait for less than 20 ms, also after a refresh. From
-generation 100 on, when the covariance becomes a matrix, they wait 0.3 s after a refresh, which is
-once in 20 generations. Memory: 240 MB at generation 75 (see `covariance`), half of that in float32.
+generation 100 on, when the covariance becomes a matrix, they wait for some 0.3 s after a refresh,
+which is once in 20 generations. Memory: 240 MB at generation 75 (see `covariance`), half of that in
+float32.
 
 What is left out: bounds per gene, restarts, integers, rescaling of an ill-conditioned covariance.
 """

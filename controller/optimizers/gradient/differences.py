@@ -36,15 +36,26 @@ def first_centre(told: Told) -> Floats | None:
     return mean_of_better_half(told.codes, told.scores, told.valid) if told.valid.any() else None
 
 
-def draw_steps(rng: np.random.Generator, rows: Floats, antithetic: bool) -> None:
-    """Fill rows (n, d) with standard normal numbers, in pairs z and -z where that is asked for."""
-    n_pairs = len(rows) // 2
+def draw_around(
+    rng: np.random.Generator,
+    codes: Floats,
+    centre: Floats,
+    radius: Floats | float,
+    antithetic: bool,
+) -> None:
+    """Fill codes (n, d) with centre + radius z, z ~ N(0, I), in pairs z and -z where asked for."""
     if not antithetic:
-        rng.standard_normal(out=rows)
+        rng.standard_normal(out=codes)
+        codes *= radius
+        codes += centre
         return
-    rng.standard_normal(out=rows[:n_pairs])
-    np.negative(rows[:n_pairs], out=rows[n_pairs : 2 * n_pairs])
-    rows[2 * n_pairs :] = 0.0
+    n_pairs = len(codes) // 2
+    ahead, behind = codes[:n_pairs], codes[n_pairs : 2 * n_pairs]
+    rng.standard_normal(out=ahead)
+    ahead *= radius
+    np.subtract(centre, ahead, out=behind)
+    ahead += centre
+    codes[2 * n_pairs :] = centre
 
 
 def comparable(valid: NDArray[np.bool_], antithetic: bool) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
     comparable,
-    draw_steps,
+    draw_around,
     first_centre,
     require_pairs,
     without_unit,
@@ -89,13 +89,10 @@ class FiniteDifference:
         self._guard.require_ask(first_id, n)
         if self._centre is None:
             return self._guard.open(self._initial_codes, first_id)
-        codes, antithetic = (
-            np.zeros((n or self.population_size, self.code_dim)),
-            self._options.antithetic,
-        )
-        draw_steps(rng, codes if antithetic else codes[:-1], antithetic)
-        codes *= self._options.radius
-        codes += self._centre
+        options, codes = self._options, np.empty((n or self.population_size, self.code_dim))
+        around = codes if options.antithetic else codes[:-1]
+        draw_around(rng, around, self._centre, options.radius, options.antithetic)
+        codes[len(around) :] = self._centre
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
     comparable,
-    draw_steps,
+    draw_around,
     first_centre,
     without_unit,
 )
@@ -142,13 +142,15 @@ class HessianAwareGradient:
         self._guard.require_ask(first_id, n)
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
-        pairs = self._of_pairs(self._search)
-        codes = np.zeros((n or self.population_size, self.code_dim))
-        draw_steps(rng, codes[1:], pairs)
-        if not pairs:
-            codes[1:] = self._search.hessian.power(codes[1:], -0.5)
-        codes *= self._options.radius
-        codes += self._search.centre
+        centre, radius = self._search.centre, self._options.radius
+        codes = np.empty((n or self.population_size, self.code_dim))
+        codes[0] = centre
+        if self._of_pairs(self._search):
+            draw_around(rng, codes[1:], centre, radius, antithetic=True)
+        else:
+            steps = self._search.hessian.power(rng.standard_normal(out=codes[1:]), -0.5)
+            steps *= radius
+            np.add(centre, steps, out=codes[1:])
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from controller.optimizers.base import Codes, Direction, Floats, Ids, Population, State
 from controller.optimizers.gradient.differences import (
     comparable,
-    draw_steps,
+    draw_around,
     first_centre,
     require_pairs,
     without_unit,
@@ -116,9 +116,8 @@ class NaturalGradient:
         if self._search is None:
             return self._guard.open(self._initial_codes, first_id)
         codes = np.empty((n or self.population_size, self.code_dim))
-        draw_steps(rng, codes, self._options.antithetic)
-        codes *= self._search.radius
-        codes += self._search.centre
+        centre, radius = self._search.centre, self._search.radius
+        draw_around(rng, codes, centre, radius, self._options.antithetic)
         return self._guard.open(codes, first_id)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
@@ -179,11 +178,14 @@ class NaturalGradient:
             return old
         scores = without_unit(told.scores, used) if options.standardise else told.scores
         weights = np.where(used, scores, 0.0) / max(self.population_size, len(scores))
-        z = told.codes - old.centre
-        z /= old.radius
-        centre = old.centre + options.learning_rate * (weights @ z) / old.radius
+        away = told.codes.astype(np.float64)
+        away -= old.centre
+        centre = old.centre + options.learning_rate * (weights @ away) / old.radius**2
         # ∂ log N / ∂ radius = (z² - 1) / radius; one radius takes the mean over the genes.
-        pull = weights @ np.square(z, out=z) - weights.sum()
-        pull = pull if options.radius_per_gene else pull.mean(keepdims=True)
+        if options.radius_per_gene:
+            squares = weights @ np.square(away, out=away)
+        else:
+            squares = weights @ np.vecdot(away, away) / self.code_dim
+        pull = squares / old.radius**2 - weights.sum()
         radius = old.radius + options.radius_learning_rate * pull / old.radius
         return _Search(centre, np.maximum(radius, options.min_radius))
