@@ -25,11 +25,13 @@ import numpy.typing as npt
 import PIL.Image
 
 from rig_adapters.stimulus.base import PlacedImage, Scene
+from rig_adapters.stimulus.behaviour.always import AlwaysFixating
 from rig_adapters.stimulus.block import Stage, show_block
 from rig_adapters.stimulus.geometry import placement
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.psychopy_display import PsychoPyDisplay
+from rig_adapters.stimulus.reward.simulated import NoReward
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.testing.rehearsed_daemon import load
 from rig_adapters.wire import messages as m
@@ -133,7 +135,8 @@ def report_blocks(
     """Print jitter, dropped frames and gaps of some blocks of 50 presentations."""
     wire, shine = Listener(), Shine(None)
     images = LoadedImages(display, shine)
-    stage = Stage(wire, display, shine, images, configure.geometry, OnsetMarks(None, None))
+    marks, animal = OnsetMarks(None, None), AlwaysFixating()
+    stage = Stage(wire, display, shine, images, configure.geometry, marks, animal, NoReward())
     intervals_s: list[float] = []
     gaps_s: list[float] = []
     for number in range(BLOCKS):

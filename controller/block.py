@@ -8,7 +8,7 @@ and rows of the log are in `controller.recording`.
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +17,17 @@ import numpy.typing as npt
 from controller.config.tables import SessionConfig
 from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
-from controller.facts import planned_part, presented_row
+from controller.facts import planned_part, presented_row, trial_row
 from controller.onsets import SYNC_TOLERANCE_FRAMES, Onsets
-from controller.outcomes import ending, why_unheard
+from controller.outcomes import ending, failed_by_rig, failed_by_trial, why_unheard
 from controller.recorder import Recorder
 from controller.screen import Screen
+from controller.trials import PartReports, TrialCounts
 from rig_adapters.alignment import broken_fixations, completeness
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import RemoteProtocolError, WrongImage
-from rig_adapters.wire.messages import Presented
+from rig_adapters.wire.messages import Presented, TrialEnded
+from sessions.open_block import TrialRow
 from sessions.records import CLOCK_STEPPED
 
 logger = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class BlockPresenter:
         on_progress: Callable[[int, int, PartStatus], None],
     ) -> None:
         self.outcomes: Counter[str] = Counter()
+        self.trials = TrialCounts()
         self._config = config
         self._screen = screen
         self._recorder = recorder
@@ -104,7 +107,7 @@ class BlockPresenter:
         waiting: list[tuple[ImageToShow, int]],
         rng: np.random.Generator,
         on_fact: Callable[[object], None],
-        on_part: Callable[[int, list[Shown]], None],
+        on_part: Callable[[int, list[Shown], list[TrialRow]], None],
         first_part: int = 0,
     ) -> None:
         """Show images until each has its responses or its attempts are used up.
@@ -117,11 +120,11 @@ class BlockPresenter:
         while waiting:
             planned = self._plan(waiting, rng)
             on_fact(planned_part(block, part, planned))
-            done = await self._present_part(block, part, planned, on_fact, before)
+            done, trials = await self._present_part(block, part, planned, on_fact, before)
             ended = Counter(row.outcome for row in done)
             self.outcomes.update(ended)
             before.update(ended)
-            on_part(part, done)
+            on_part(part, done, [trial_row(trial) for trial in trials])
             waiting = [
                 (row.planned.image, row.planned.attempt + 1)
                 for row in done
@@ -152,35 +155,63 @@ class BlockPresenter:
         planned: list[Planned],
         on_fact: Callable[[object], None],
         before: Counter[str],
-    ) -> list[Shown]:
-        reports: dict[int, Presented] = {}
+    ) -> tuple[list[Shown], list[TrialEnded]]:
+        reports = PartReports({}, [])
         waiting_for = {row.presentation_id: row for row in planned}
+        trial_ids = {row.trial_id for row in planned}
         broken, steps = self._recorder.n_breaks, self._recorder.n_steps
+        last = planned[0]
 
-        def tell(last: Planned, *, all_shown: bool = False) -> None:
+        def tell(*, all_shown: bool = False) -> None:
             status = self._part_status(part, planned, last, reports, before)
-            more = {"fixations_broken": self._recorder.n_breaks - broken}
+            broken_by_rig = self._recorder.n_breaks - broken
+            more = {"fixations_broken": reports.broken + broken_by_rig}
             status = status.model_copy(update={**more, "waiting_for_spikes": all_shown})
-            self._on_progress(len(reports), len(planned), status)
+            self._on_progress(len(reports.presented), len(planned), status)
 
-        def take(report: Presented) -> None:
+        def take(report: Presented | TrialEnded) -> None:
+            nonlocal last
+            if isinstance(report, TrialEnded):
+                _refuse_unknown_trial(report, trial_ids)
+                reports.trials.append(report)
+                self.trials.add(report)
+                on_fact(trial_row(report))
+                tell()
+                return
             row = waiting_for.pop(report.presentation_id, None)
             if row is None or row.image.image_id != report.image_id:
                 raise RemoteProtocolError(
                     f"the stimulus process reported presentation {report.presentation_id} of image "
                     f"{report.image_id}, which was not asked for now: it is at fault"
                 )
-            reports[report.presentation_id] = report
+            last = row
+            reports.presented[report.presentation_id] = report
             on_fact(presented_row(report))
             self._refuse_wrong_image(report)
-            tell(row)
+            tell()
 
-        tell(planned[0])
+        tell()
         await self._screen.present(block, part, planned, self._tail_frames(), take)
-        tell(planned[-1], all_shown=True)
-        flips = np.array([_flip_on(reports.get(row.presentation_id)) for row in planned])
+        last = planned[-1]
+        tell(all_shown=True)
+        flips = np.array([_flip_on(reports.presented.get(row.presentation_id)) for row in planned])
+        failed = self._failed_by_trial(planned, reports)
         await self._wait_for_spikes(flips)
-        return self._outcomes(planned, part, reports, flips, steps)
+        return self._outcomes(planned, part, reports, failed, flips, steps), reports.trials
+
+    def _failed_by_trial(self, planned: list[Planned], reports: PartReports) -> list[str]:
+        """Return why its trial fails each presentation, "" where it does not."""
+        trials = {trial.trial_id: trial for trial in reports.trials}
+        fail_all = self._config.scoring.broken_trial == "fail_all"
+        return [
+            failed_by_trial(
+                reports.presented.get(row.presentation_id),
+                trials.get(row.trial_id),
+                self.window_span_s[1],
+                fail_all,
+            )
+            for row in planned
+        ]
 
     def _refuse_wrong_image(self, report: Presented) -> None:
         """End the session where other pixels were shown: what comes next cannot be trusted."""
@@ -197,28 +228,26 @@ class BlockPresenter:
         part: int,
         planned: list[Planned],
         last: Planned,
-        reports: Mapping[int, Presented],
+        reports: PartReports,
         before: Counter[str],
     ) -> PartStatus:
         limit = self._config.display.max_dropped_frames
         return PartStatus(
             part=part,
             images=len({row.image.image_id for row in planned}),
-            image_id=last.image.image_id if reports else None,
+            image_id=last.image.image_id if reports.presented else None,
             attempt=last.attempt + 1,
             max_attempts=self._config.scoring.attempts,
-            late=sum(report.dropped_frames > limit for report in reports.values()),
+            late=sum(report.dropped_frames > limit for report in reports.presented.values()),
             fixations_broken=0,
             waiting_for_spikes=False,
+            unattended=reports.unattended,
             earlier_outcomes=dict(before),
         )
 
     def _tail_frames(self) -> int:
-        """Blank frames after the last trial until its last window is over."""
-        display = self._config.display
-        rest_s = self.window_span_s[1] - display.on_frames / display.refresh_hz
-        frames = math.ceil(max(0.0, rest_s) * display.refresh_hz) + 2
-        return max(0, frames - display.off_frames - display.inter_trial_frames)
+        """Frames from the last onset until its last window is over."""
+        return math.ceil(self.window_span_s[1] * self._config.display.refresh_hz) + 2
 
     async def _wait_for_spikes(self, flips: npt.NDArray[np.float64]) -> None:
         clock = self._onsets.expected_clock()
@@ -232,7 +261,8 @@ class BlockPresenter:
         self,
         planned: list[Planned],
         part: int,
-        reports: dict[int, Presented],
+        reports: PartReports,
+        failed: list[str],
         flips: npt.NDArray[np.float64],
         steps_before: int,
     ) -> list[Shown]:
@@ -246,16 +276,17 @@ class BlockPresenter:
             recording.breaks_rig_s(),
             self.window_span_s[1],
             self._config.display.fixation_frames / self._config.display.refresh_hz,
+            self._config.scoring.broken_trial == "fail_all",
         )
         return [
             self._shown(
                 row,
                 part,
-                reports.get(row.presentation_id),
+                reports.presented.get(row.presentation_id),
                 float(aligned.onset_rig_s[index]),
                 aligned.sync[index],
                 bool(heard[index]),
-                float(broken[index]),
+                failed[index] or failed_by_rig(float(broken[index])),
             )
             for index, row in enumerate(planned)
         ]
@@ -268,11 +299,11 @@ class BlockPresenter:
         onset_rig_s: float,
         sync: str,
         heard: bool,
-        broken_rig_s: float,
+        failed: str,
     ) -> Shown:
         display = self._config.display
         unheard = "" if heard else self._why_unheard(onset_rig_s)
-        ended = ending(report, display, broken_rig_s, unheard)
+        ended = ending(report, display, failed, unheard)
         return Shown(
             planned=planned,
             part=part,
@@ -291,6 +322,14 @@ class BlockPresenter:
         if math.isnan(onset_rig_s):
             return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
         return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)
+
+
+def _refuse_unknown_trial(report: TrialEnded, trial_ids: Set[int]) -> None:
+    if report.trial_id not in trial_ids:
+        raise RemoteProtocolError(
+            f"the stimulus process reported trial {report.trial_id}, which was not asked for now: "
+            "it is at fault"
+        )
 
 
 def _told(ended: Counter[str], again: int) -> str:

@@ -1,12 +1,13 @@
 """Maps what the rig and the plan say to the facts that are journalled of the open block."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from controller.experiments.blocks import Planned
-from rig_adapters.wire.messages import Presented, SpikesRecorded
-from sessions.open_block import PlannedPart, PlannedRow, PresentedRow, ReceivedSpikes
+from rig_adapters.wire.messages import Presented, SpikesRecorded, TrialEnded
+from sessions.open_block import PlannedPart, PlannedRow, PresentedRow, ReceivedSpikes, TrialRow
 
 
 def planned_part(block: int, part: int, planned: Sequence[Planned]) -> PlannedPart:
@@ -37,6 +38,22 @@ def presented_row(report: Presented) -> PresentedRow:
         frames_shown=report.frames_shown,
         dropped_frames=report.dropped_frames,
         marked_by=report.marked_by,
+    )
+
+
+def trial_row(report: TrialEnded) -> TrialRow:
+    """Return one time that a fixation spot came on."""
+    acquired, broken = report.acquired_host_s, report.broken_host_s
+    return TrialRow(
+        trial_id=report.trial_id,
+        spot_on_host_s=report.spot_on_host_s,
+        acquired_host_s=math.nan if acquired is None else acquired,
+        broken_host_s=math.nan if broken is None else broken,
+        spot_off_host_s=report.spot_off_host_s,
+        completed=int(report.completed),
+        reward_pulses=report.reward_pulses,
+        reward_pulse_s=report.reward_pulse_s,
+        reward_ml=report.reward_ml,
     )
 
 

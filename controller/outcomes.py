@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from controller.config.tables import DisplayTable
 from rig_adapters.recorded import Recording
-from rig_adapters.wire.messages import Presented
+from rig_adapters.wire.messages import Presented, TrialEnded
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,18 @@ class Ending:
     reason: str
 
 
-def ending(
-    report: Presented | None, display: DisplayTable, broken_rig_s: float, unheard: str
-) -> Ending:
+def ending(report: Presented | None, display: DisplayTable, failed: str, unheard: str) -> Ending:
     """Return how a presentation ended.
 
     report: of the stimulus process, None without one.
     display: how long it was to be shown, and how many frames may be dropped.
-    broken_rig_s: when the animal looked away from it, NaN where it did not.
+    failed: why its trial failed it, "" where it did not.
     unheard: why its windows were not recorded, "" where they were.
     """
     if report is None:
+        # What a broken trial had still to show was left out on purpose.
+        if failed:
+            return Ending("failed_trial", f"{failed}, before it was shown")
         return Ending("not_shown", "the stimulus process reported no flip of it")
     if report.dropped_frames > display.max_dropped_frames:
         return Ending(
@@ -38,6 +39,8 @@ def ending(
             f"{report.dropped_frames} frames were dropped while it was due, and at most "
             f"{display.max_dropped_frames} may be",
         )
+    if failed:
+        return Ending("failed_trial", failed)
     shown_s = report.flip_off_host_s - report.flip_on_host_s
     if shown_s < (display.on_frames - 0.5) / display.refresh_hz:
         return Ending(
@@ -46,9 +49,32 @@ def ending(
             f"{1e3 * display.on_frames / display.refresh_hz:.1f} ms: flips did not wait for the "
             "vertical blank, as happens where a window is covered",
         )
-    if math.isfinite(broken_rig_s):
-        return Ending("failed_trial", f"the fixation was broken at {broken_rig_s:.4f} s (rig time)")
     return Ending("not_heard", unheard) if unheard else Ending("completed", "")
+
+
+def failed_by_trial(
+    report: Presented | None, trial: TrialEnded | None, window_end_s: float, fail_all: bool
+) -> str:
+    """Return why its trial fails a presentation, "" where it does not.
+
+    report: of the stimulus process, None where it was not shown.
+    trial: how its trial ended, None where nothing was reported of it.
+    window_end_s: until when it has to be looked at, from its onset.
+    fail_all: whether a broken trial fails what was over by then, too.
+    """
+    if trial is None or trial.broken_host_s is None:
+        return ""
+    over = report is not None and report.flip_on_host_s + window_end_s <= trial.broken_host_s
+    if over and not fail_all:
+        return ""
+    return f"the fixation was broken at {trial.broken_host_s:.4f} s (host time)"
+
+
+def failed_by_rig(broken_rig_s: float) -> str:
+    """Return why a break that the rig told of fails a presentation, "" where it is NaN."""
+    if math.isnan(broken_rig_s):
+        return ""
+    return f"the fixation was broken at {broken_rig_s:.4f} s (rig time)"
 
 
 def why_unheard(from_rig_s: float, to_rig_s: float, recording: Recording) -> str:

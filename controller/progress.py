@@ -9,6 +9,7 @@ import numpy as np
 
 from controller.control.messages import PartStatus, ThreadStatus
 from controller.experiments.evolution import EvolutionThread
+from controller.trials import TrialCounts
 from sessions.analysis.evolution import describe
 from sessions.records import GenerationRecord, ThreadGeneration
 
@@ -27,6 +28,7 @@ class Progress:
     presentations_planned: int = 0
     part: PartStatus | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
+    trials: TrialCounts = field(default_factory=TrialCounts)
     threads: tuple[ThreadStatus, ...] = ()
     message: str = ""
     alarms: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     REFERENCES = 4
     SHUFFLED_CONTROL = 5
     RIG = 6
+    ANIMAL = 7
 
 
 def rng_for(

@@ -15,6 +15,7 @@ from controller.config.tables import DisplayTable, ScoringTable, SessionConfig
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import EvolutionThread
 from controller.optimizers.base import Population
+from sessions.committed import trial_table
 from sessions.open_block import AskedGeneration, FinishedPart, PlannedRow, PresentedRow
 from sessions.reader import LogReader
 from sessions.records import (
@@ -192,6 +193,7 @@ def _without_responses(part: FinishedPart, reason: str) -> FinishedPart:
         spikes=_no_spikes(),
         clock=part.clock,
         cut_off=True,
+        trials=part.trials,
     )
 
 
@@ -226,6 +228,7 @@ def _earlier_parts(
         spikes=_no_spikes(),
         clock=ClockFit(_NAN, _NAN, _NAN, 0),
         cut_off=True,
+        trials=trial_table(interrupted.trials),
     )
     return (*interrupted.finished, cut_off)
 

@@ -24,14 +24,15 @@ SLACK_S = 15.0
 class Screen:
     """Sends images and trials to the stimulus process and collects its reports."""
 
-    def __init__(self, link: Link, display: DisplayTable) -> None:
+    def __init__(self, link: Link, display: DisplayTable, spot_waits_s: float) -> None:
         self.busy_s = 0.0
         """Working time that the stimulus process reported; the caller sets it back."""
         self._link = link
         self._display = display
+        self._spot_waits_s = spot_waits_s
         self._loads_under_way = 0
         self._sha256s: dict[int, str] = {}
-        self._on_presented: Callable[[m.Presented], None] | None = None
+        self._on_report: Callable[[m.Presented | m.TrialEnded], None] | None = None
 
     async def start_loading(
         self,
@@ -75,19 +76,22 @@ class Screen:
         part: int,
         planned: Sequence[Planned],
         tail_frames: int,
-        on_presented: Callable[[m.Presented], None],
+        on_report: Callable[[m.Presented | m.TrialEnded], None],
     ) -> None:
-        """Show one part of a block; every report goes to `on_presented` as it comes."""
+        """Show one part of a block; every report goes to `on_report` as it comes.
+
+        While nobody looks at the fixation spot, that is reported again and again.
+        """
         trials = self._trials(planned)
-        self._on_presented = on_presented
+        self._on_report = on_report
         await self._link.send(
             m.PresentBlock(block=block, part=part, trials=trials, tail_frames=tail_frames)
         )
         patience_s = self._longest_trial_s(tail_frames) + SLACK_S
         while True:
             report = await self._receive(patience_s)
-            if isinstance(report, m.Presented):
-                on_presented(report)
+            if isinstance(report, m.Presented | m.TrialEnded):
+                on_report(report)
             elif isinstance(report, m.BlockPresented):
                 self.busy_s += report.busy_s
                 return
@@ -103,8 +107,8 @@ class Screen:
         if state != "aborting":
             await self._link.send(m.AbortBlock())
         while not isinstance(report := await self._receive(SLACK_S), m.BlockAborted):
-            if isinstance(report, m.Presented) and self._on_presented is not None:
-                self._on_presented(report)
+            if isinstance(report, m.Presented | m.TrialEnded) and self._on_report is not None:
+                self._on_report(report)
         self._loads_under_way = 0
 
     async def _receive(self, patience_s: float) -> m.Message:
@@ -149,4 +153,4 @@ class Screen:
             + display.inter_trial_frames
             + tail_frames
         )
-        return frames / display.refresh_hz
+        return self._spot_waits_s + frames / display.refresh_hz

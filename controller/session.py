@@ -30,14 +30,19 @@ from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
 from sessions.analysis.responses import ScoringRule, score_references, score_thread
-from sessions.committed import join_parts
-from sessions.open_block import AskedGeneration, FinishedPart, OpenedBlock, RenderedImages
+from sessions.committed import join_parts, join_trials, trial_table
+from sessions.open_block import (
+    AskedGeneration,
+    FinishedPart,
+    OpenedBlock,
+    RenderedImages,
+    TrialRow,
+)
 from sessions.records import (
     NO_COUNT,
     GenerationRecord,
     PresentationTable,
     SessionStart,
-    SpikeTable,
     ThreadGeneration,
 )
 
@@ -102,6 +107,7 @@ async def run_session(session: Session, may_go_on: Callable[[], Awaitable[bool]]
     """
     session.progress.begin()
     session.progress.outcomes = session.presenter.outcomes
+    session.progress.trials = session.presenter.trials
     session.stopwatch.lap()
     while not is_complete(session) and await may_go_on():
         await run_generation(session)
@@ -137,9 +143,10 @@ async def run_generation(session: Session) -> None:
             session.logbook.fact(part)
     ahead = asyncio.gather(*(asyncio.to_thread(thread.work_ahead) for thread in session.threads))
     try:
-        presentations, spikes = await show(session, rendered, earlier)
+        parts = await show(session, rendered, earlier)
     finally:
         await ahead
+    presentations, spikes = join_parts(parts)
     generations = tuple(
         score_generation(session, thread, rendered[thread.thread_id], presentations)
         for thread in session.threads
@@ -158,6 +165,7 @@ async def run_generation(session: Session) -> None:
         spikes=spikes,
         clock=clock_fit(session.presenter.clock),
         timing=lap(session),
+        trials=join_trials(parts),
     )
     await commit(session, record)
     session.block += 1
@@ -271,7 +279,7 @@ def opened_block(
 
 async def show(
     session: Session, rendered: Mapping[int, Rendered], earlier: Sequence[FinishedPart]
-) -> tuple[PresentationTable, SpikeTable]:
+) -> list[FinishedPart]:
     """Show the images of all threads and the references, interleaved; return what was recorded.
 
     `earlier` are parts of this block that were shown before the session was cut off.
@@ -289,15 +297,15 @@ async def show(
     seed, block = session.config.session.seed, session.block
     rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=block)
 
-    def keep(part: int, shown: Sequence[Shown]) -> None:
-        parts.append(finish_part(session, part, shown))
+    def keep(part: int, shown: Sequence[Shown], trials: Sequence[TrialRow]) -> None:
+        parts.append(finish_part(session, part, shown, trials))
         session.logbook.part_ended(parts[-1])
         if _is_silent(parts[-1]) and not any(_was_heard(part) for part in parts):
             raise NothingHeard(block)
 
     with session.stopwatch.measure("present"):
         await session.presenter.present(block, waiting, rng, session.logbook.fact, keep, first_part)
-    return join_parts(parts)
+    return parts
 
 
 def _was_heard(part: FinishedPart) -> bool:
@@ -309,7 +317,9 @@ def _is_silent(part: FinishedPart) -> bool:
     return bool(np.isfinite(part.presentations.onset_rig_s).any()) and not _was_heard(part)
 
 
-def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> FinishedPart:
+def finish_part(
+    session: Session, part: int, shown: Sequence[Shown], trials: Sequence[TrialRow]
+) -> FinishedPart:
     """Return the rows of a part that is over, with the spikes since the part before."""
     recording = session.recorder.recording
     onsets = [row.onset_rig_s for row in shown if np.isfinite(row.onset_rig_s)]
@@ -320,7 +330,7 @@ def finish_part(session: Session, part: int, shown: Sequence[Shown]) -> Finished
     table = presentation_table(shown, spikes, session.unit_ids, session.rule)
     recording.drop_before(through_rig_s - KEEP_SPIKES_S)
     clock = clock_fit(session.presenter.clock)
-    return FinishedPart(session.block, part, table, spikes, clock)
+    return FinishedPart(session.block, part, table, spikes, clock, trials=trial_table(trials))
 
 
 def score_generation(

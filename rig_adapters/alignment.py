@@ -102,12 +102,14 @@ def broken_fixations(
     breaks_rig_s: Seconds,
     window_end_s: float,
     lead_in_s: float,
+    fail_all: bool,
 ) -> Seconds:
     """When the animal looked away from each presentation (p,): NaN where it did not.
 
     A trial lasts from `lead_in_s` before its first onset to `window_end_s` after its last one. A
     break within it fails every presentation of that trial whose window is not over by then: those
-    that were on or still to come. A break outside of all trials fails nothing.
+    that were on or still to come; with `fail_all`, the earlier ones too. A break outside of all
+    trials fails nothing.
 
     onset_rig_s: (p,) onsets, NaN where there is none.
     trial_ids: (p,)
@@ -122,7 +124,7 @@ def broken_fixations(
         begin = onset_rig_s[rows].min() - lead_in_s
         during = breaks_rig_s[(breaks_rig_s >= begin) & (breaks_rig_s < ends.max())]
         if during.size:
-            broken[rows[ends > during.min()]] = during.min()
+            broken[rows[fail_all | (ends > during.min())]] = during.min()
     return broken
 
 

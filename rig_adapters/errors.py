@@ -87,3 +87,7 @@ class WrongImage(RigError):
 
 class DisplayError(RigError):
     """The display cannot do what was asked of it."""
+
+
+class BehaviourError(RigError):
+    """The animal cannot be watched, or not rewarded."""

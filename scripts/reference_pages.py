@@ -27,7 +27,7 @@ from controller.config.optimizers import OPTIMIZER_TABLES, OptimizerBase
 from controller.states import TRANSITIONS
 from rig_adapters.errors import Reason
 from rig_adapters.sim.settings import SimRigSettings, UnitSettings
-from rig_adapters.wire import messages
+from rig_adapters.wire import animal, messages
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, MAX_FRAMES, MAX_HEADER_BYTES
 from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Script
 from rig_adapters.wire.messages import ArrayType, Message, Value
@@ -40,6 +40,13 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[subject]", tables.SubjectTable),
     ("[display]", tables.DisplayTable),
     ("[rig]", tables.RigTable),
+    ("[behaviour], kind always", animal.AlwaysSettings),
+    ("[behaviour], kind simulated", animal.SimulatedAnimalSettings),
+    ("[behaviour], kind eye_tracker", animal.EyeTrackerSettings),
+    ("[reward], kind none", animal.NoRewardSettings),
+    ("[reward], kind simulated", animal.SimulatedRewardSettings),
+    ("[reward], kind serial", animal.SerialRewardSettings),
+    ("[reward], kind parallel", animal.ParallelRewardSettings),
     ("[generators.NAME], kind gaussian", tables.GaussianTable),
     ("[generators.NAME], kind deepsim_fc6", tables.DeepSimFc6Table),
     ("[[threads]]", tables.ThreadTable),

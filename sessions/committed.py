@@ -21,6 +21,7 @@ from sessions.open_block import (
     OpenedBlock,
     RenderedImages,
     ScoredThread,
+    TrialRow,
 )
 from sessions.records import (
     GenerationRecord,
@@ -28,9 +29,11 @@ from sessions.records import (
     PresentationTable,
     SpikeTable,
     ThreadGeneration,
+    TrialTable,
+    no_trials,
 )
 
-RowsT = TypeVar("RowsT", PresentationTable, SpikeTable)
+RowsT = TypeVar("RowsT", PresentationTable, SpikeTable, TrialTable)
 
 
 def commit_of(record: GenerationRecord) -> CommittedBlock:
@@ -86,6 +89,7 @@ def generation_of(facts: Sequence[object]) -> GenerationRecord | None:
         spikes=spikes,
         clock=commit.clock,
         timing=commit.timing,
+        trials=join_trials(parts),
     )
 
 
@@ -101,6 +105,21 @@ def join_parts(parts: Sequence[FinishedPart]) -> tuple[PresentationTable, SpikeT
         _join(PresentationTable, [part.presentations for part in parts]),
         _join(SpikeTable, [part.spikes for part in parts]),
     )
+
+
+def trial_table(rows: Sequence[TrialRow]) -> TrialTable:
+    """Return the rows of a part's trials, in their order."""
+    columns: dict[str, Any] = {
+        item.name: np.array([getattr(row, item.name) for row in rows], column.dtype)
+        for item in fields(TrialTable)
+        for column in (getattr(no_trials(), item.name),)
+    }
+    return TrialTable(**columns)
+
+
+def join_trials(parts: Sequence[FinishedPart]) -> TrialTable:
+    """Return the trials of all parts of a block as one table."""
+    return _join(TrialTable, [part.trials for part in parts])
 
 
 FactT = TypeVar("FactT")

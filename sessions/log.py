@@ -243,6 +243,7 @@ class SessionLog:
         parts: Mapping[str, rows.Columns] = {
             "scores": rows.score_rows(record),
             "presentations": rows.presentation_rows(block, record.presentations),
+            "trials": rows.trial_rows(block, record.trials),
             "generations": rows.generation_rows(record),
             "spikes": {
                 "rig_time_s": spikes.rig_time_s,
@@ -283,13 +284,31 @@ class SessionLog:
         write_rows(file[COMMITS.path], COMMITS, committed, {"rows": row})
 
     def _add_columns(self, file: h5py.File) -> None:
-        """Give a log of an older version the columns that it lacks."""
+        """Give a log of an older version the tables and columns that it lacks."""
+        new = [table for table in self._tables if table.path not in file]
+        for table in new:
+            create_table(file, table, {})
+        if new:
+            self._count_more_tables(file)
         for table in self._tables:
             for column in table.columns:
                 added = (table.path, column.name) in ADDED_LATER
                 if added and column.name not in file[table.path]:
                     rows = file[table.path][table.columns[0].name].shape[0]
                     create_column(file[table.path], table, column, {}, rows)
+
+    def _count_more_tables(self, file: h5py.File) -> None:
+        """Count the rows of all tables from now on; those that are new had none until now."""
+        old = file[COMMITS.path]["rows"]
+        known, rows = [key.decode() for key in old.attrs["tables"]], old[:]
+        keys = [table_key(table) for table in self._tables]
+        counts = np.zeros((len(rows), len(keys)), dtype=np.int64)
+        for place, key in enumerate(known):
+            counts[:, keys.index(key)] = rows[:, place]
+        del file[COMMITS.path]
+        create_table(file, COMMITS, {"tables": len(keys)})
+        write_rows(file[COMMITS.path], COMMITS, 0, {"rows": counts})
+        file[COMMITS.path]["rows"].attrs["tables"] = np.array([key.encode() for key in keys])
 
     def _repair(self, file: h5py.File) -> None:
         committed = int(file.attrs["generations_committed"])

@@ -8,7 +8,7 @@ log they have served their purpose. Nothing here reads or writes files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sessions.records import (
     ClockFit,
@@ -21,6 +21,8 @@ from sessions.records import (
     ReferenceScores,
     SpikeTable,
     Texts,
+    TrialTable,
+    no_trials,
 )
 
 
@@ -98,6 +100,21 @@ class PresentedRow:
     marked_by: str = "none"
 
 
+@dataclass(frozen=True)
+class TrialRow:
+    """One time that a fixation spot came on, as the stimulus process reported it; NaN: never."""
+
+    trial_id: int
+    spot_on_host_s: float
+    acquired_host_s: float
+    broken_host_s: float
+    spot_off_host_s: float
+    completed: int
+    reward_pulses: int
+    reward_pulse_s: float
+    reward_ml: float
+
+
 @dataclass(frozen=True, eq=False)
 class ReceivedSpikes:
     """One batch from the rig, `[from_rig_s, through_rig_s)`, as it came.
@@ -130,6 +147,7 @@ class FinishedPart:
     spikes: SpikeTable
     clock: ClockFit
     cut_off: bool = False
+    trials: TrialTable = field(default_factory=no_trials)
 
 
 @dataclass(frozen=True, eq=False)

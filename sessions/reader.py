@@ -27,6 +27,7 @@ from sessions.records import (
     ThreadInfo,
     UnitInfo,
     Window,
+    no_trials,
 )
 from sessions.schema import ADDED_LATER, COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
 from sessions.storage import json_value, open_for_reading, read_column
@@ -130,6 +131,13 @@ class LogReader:
     def presentations(self) -> tables.PresentationRows:
         """Every presentation."""
         return self._table("presentations", tables.PresentationRows)
+
+    @cached_property
+    def trials(self) -> tables.TrialRows:
+        """Every time that a fixation spot came on; none in a log from before they were kept."""
+        if "trials" not in self._counts:
+            return tables.TrialRows(block=np.zeros(0, np.int64), **vars(no_trials()))
+        return self._table("trials", tables.TrialRows)
 
     @cached_property
     def spikes(self) -> tables.SpikeRows:

@@ -226,6 +226,35 @@ class PresentationTable:
 
 
 @dataclass(frozen=True, eq=False)
+class TrialTable:
+    """Every time a fixation spot came on within a block, in order: `t` rows.
+
+    A trial whose spot nobody looked at has a row for each time it came on. Times are those of the
+    host, NaN for what did not happen. `completed` is 1 where fixation was held to the end, else 0.
+    `reward_pulse_s` is how long its `reward_pulses` open the valve together.
+    """
+
+    trial_id: Ints
+    spot_on_host_s: Floats
+    acquired_host_s: Floats
+    broken_host_s: Floats
+    spot_off_host_s: Floats
+    completed: Ints
+    reward_pulses: Ints
+    reward_pulse_s: Floats
+    reward_ml: Floats
+
+    def __post_init__(self) -> None:
+        _same_rows(self)
+
+
+def no_trials() -> TrialTable:
+    """Return a table without rows."""
+    ids, times = np.zeros(0, np.int64), np.zeros(0)
+    return TrialTable(ids, times, times, times, times, ids, ids, times, times)
+
+
+@dataclass(frozen=True, eq=False)
 class SpikeTable:
     """All spikes heard during a block, once each, and the sync edges seen by the rig.
 
@@ -273,6 +302,7 @@ class GenerationRecord:
     spikes: SpikeTable
     clock: ClockFit
     timing: Mapping[str, float] = field(default_factory=dict)
+    trials: TrialTable = field(default_factory=no_trials)
 
 
 @dataclass(frozen=True)

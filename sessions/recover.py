@@ -24,6 +24,7 @@ from sessions.open_block import (
     OpenedBlock,
     PlannedPart,
     PresentedRow,
+    TrialRow,
 )
 from sessions.reader import LogReader, open_log
 from sessions.records import Event, GenerationRecord
@@ -41,6 +42,8 @@ class InterruptedBlock:
     finished: tuple[FinishedPart, ...]
     planned: PlannedPart | None
     presented: dict[int, PresentedRow]
+    trials: tuple[TrialRow, ...] = ()
+    """Of that part, what its trials came to by then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,4 +140,6 @@ def _interrupted(facts: list[Any]) -> InterruptedBlock | None:
         for fact in facts
         if isinstance(fact, PresentedRow) and fact.presentation_id in ids
     }
-    return InterruptedBlock(opened, finished, planned, presented)
+    trial_ids = {row.trial_id for row in planned.rows} if planned else set()
+    trials = tuple(f for f in facts if isinstance(f, TrialRow) and f.trial_id in trial_ids)
+    return InterruptedBlock(opened, finished, planned, presented, trials)

@@ -19,6 +19,7 @@ from sessions.records import (
     ReferenceScores,
     SpikeTable,
     ThreadGeneration,
+    TrialTable,
 )
 from sessions.storage import json_value
 
@@ -56,6 +57,7 @@ def read_record(reader: LogReader, block: int, *, with_pixels: bool = True) -> G
         spikes=read_spikes(reader, block),
         clock=_clock(reader, block),
         timing=_timing(reader, block),
+        trials=read_trials(reader, block),
     )
 
 
@@ -69,6 +71,13 @@ def read_presentations(reader: LogReader, block: int) -> PresentationTable:
         for name in ("sync", "marked_by", "outcome", "reason", "shown_sha256")
     }
     return PresentationTable(**{**columns, **texts})
+
+
+def read_trials(reader: LogReader, block: int) -> TrialTable:
+    """Read the trials of one block as they were committed."""
+    rows = reader.trials
+    chosen = rows.block == block
+    return TrialTable(**{f.name: getattr(rows, f.name)[chosen] for f in fields(TrialTable)})
 
 
 def read_spikes(reader: LogReader, block: int) -> SpikeTable:

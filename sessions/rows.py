@@ -25,6 +25,7 @@ from sessions.records import (
     ReferenceImages,
     ThreadGeneration,
     ThreadInfo,
+    TrialTable,
     UnitInfo,
 )
 from sessions.storage import Values
@@ -140,6 +141,13 @@ def presentation_rows(block: int, table: PresentationTable) -> Columns:
     """Columns of /presentations for one block."""
     columns: Columns = {item.name: getattr(table, item.name) for item in fields(table)}
     columns["block"] = np.full(len(table.presentation_id), block)
+    return columns
+
+
+def trial_rows(block: int, table: TrialTable) -> Columns:
+    """Columns of /trials for one block."""
+    columns: Columns = {item.name: getattr(table, item.name) for item in fields(table)}
+    columns["block"] = np.full(len(table.trial_id), block)
     return columns
 
 

@@ -177,6 +177,25 @@ PRESENTATIONS = Table(
     ),
 )
 
+TRIALS = Table(
+    "trials",
+    "One row for each time that a fixation spot came on, in order. A trial that nobody looked at "
+    "begins again under its id, so the id of a trial may have several rows.",
+    (
+        Column("trial_id", "<i8", "id", "Trial, as in /presentations."),
+        BLOCK,
+        Column("spot_on_host_s", "<f8", "s", "Flip that showed the spot, host clock."),
+        Column("acquired_host_s", "<f8", "s", "When fixation was acquired; NaN if never."),
+        Column("broken_host_s", "<f8", "s", "When the animal looked away; NaN if it did not."),
+        Column("spot_off_host_s", "<f8", "s", "Flip that took the spot away."),
+        Column("completed", "<i8", "", "1 when fixation was held to the end, else 0."),
+        Column("reward_pulses", "<i8", "", "Reward pulses that were ordered."),
+        Column("reward_pulse_s", "<f8", "s", "How long they open the valve, together."),
+        Column("reward_ml", "<f8", "ml", "What flows meanwhile, by the configured flow."),
+    ),
+    chunk_rows=256,
+)
+
 SPIKES = Table(
     "spikes",
     "Every spike heard during a block, once, sorted in time within its block.",
@@ -287,6 +306,9 @@ COMMITS = Table(
 ADDED_LATER = frozenset({("presentations", "reason"), ("presentations", "marked_by")})
 """Columns of text that older logs lack: they are read as empty, and added when one goes on."""
 
+TABLES_ADDED_LATER = frozenset({"trials"})
+"""Tables that older logs lack: they are read without rows, and added when one goes on."""
+
 FIXED_TABLES = (
     THREADS,
     UNITS,
@@ -298,6 +320,7 @@ FIXED_TABLES = (
     GENERATIONS,
     CLOCK,
     TIMING,
+    TRIALS,
 )
 """Tables of every log that grow by commits alone; /events and /commits are kept separately."""
 

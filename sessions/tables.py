@@ -85,6 +85,22 @@ class PresentationRows:
 
 
 @dataclass(frozen=True, eq=False)
+class TrialRows:
+    """/trials, columns `(t,)`, one row for each time that a fixation spot came on."""
+
+    trial_id: Ints
+    block: Ints
+    spot_on_host_s: Floats
+    acquired_host_s: Floats
+    broken_host_s: Floats
+    spot_off_host_s: Floats
+    completed: Ints
+    reward_pulses: Ints
+    reward_pulse_s: Floats
+    reward_ml: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class SpikeRows:
     """/spikes, columns `(k,)`."""
 

@@ -27,6 +27,7 @@ from rig_adapters.keys import KeysRefused, connecting_keys
 from rig_adapters.settings import RIG_SETTINGS, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.photodiode import touches_patch
+from rig_adapters.wire.animal import EyeTrackerSettings
 from rig_adapters.wire.messages import (
     ParallelTtl,
     PhotodiodePatch,
@@ -89,6 +90,28 @@ def _time_fits_display(config: SessionConfig) -> list[str]:
             '"virtual", but it is "real".'
         ]
     return []
+
+
+def _animal_lives_in_the_sessions_time(config: SessionConfig) -> list[str]:
+    found = []
+    if config.session.time == "virtual":
+        found = [
+            f'{key}.kind is "{kind}", which is real, so session.time must be "real", but it is '
+            '"virtual".'
+            for key, kind in (("behaviour", config.behaviour.kind), ("reward", config.reward.kind))
+            if kind in ("eye_tracker", "serial", "parallel")
+        ]
+    behaviour = config.behaviour
+    if isinstance(behaviour, EyeTrackerSettings) and not Path(behaviour.iohub_config).is_file():
+        found.append(f"behaviour.iohub_config: there is no file {behaviour.iohub_config}.")
+    return found
+
+
+def _reward_has_a_line_of_its_own(config: SessionConfig) -> list[str]:
+    ttl, device = ttl_of(config), getattr(config.reward, "device", None)
+    if ttl is None or device != ttl.device:
+        return []
+    return [f"reward.device and display.ttl are both {device}, but each needs a port of its own."]
 
 
 def _generators_are_known(config: SessionConfig) -> list[str]:
@@ -266,6 +289,8 @@ def _windows_fit_the_timing(config: SessionConfig) -> list[str]:
 _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _generators_are_known,
     _time_fits_display,
+    _animal_lives_in_the_sessions_time,
+    _reward_has_a_line_of_its_own,
     _images_are_on_the_screen,
     _images_are_clear_of_the_patch,
     _ttl_has_time_to_fall,

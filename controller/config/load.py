@@ -15,6 +15,7 @@ from controller.config import checks, monitors, problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import GeneratorTable, SessionConfig
 from controller.errors import ConfigError
+from rig_adapters.wire.animal import BehaviourSettings, RewardSettings
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SessionConfig:
@@ -116,6 +117,8 @@ def _union_at(parts: list[str]) -> Any:
     """Return the kinds of table that may stand at a key; None where there is only one."""
     if parts[:1] == ["threads"] and parts[2:3] == ["optimizer"]:
         return OptimizerTable
+    if parts in (["behaviour"], ["reward"]):
+        return BehaviourSettings if parts == ["behaviour"] else RewardSettings
     return GeneratorTable if len(parts) == 2 and parts[0] == "generators" else None
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from controller.config.base import Table
 from controller.config.optimizers import OptimizerTable
+from rig_adapters.wire.animal import BehaviourSettings, NoRewardSettings, RewardSettings
 
 Window = tuple[float, float]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -123,9 +124,13 @@ class DisplayTable(Table):
     fixation_diameter_deg: float = Field(default=0.2, gt=0, description="of the fixation spot")
     on_frames: int = Field(ge=1, description="frames for which an image is shown")
     off_frames: int = Field(ge=0, description="blank frames after an image")
-    presentations_per_trial: int = Field(ge=1, description="images shown in one trial")
-    fixation_frames: int = Field(ge=0, description="frames of fixation before the first image")
-    inter_trial_frames: int = Field(ge=0, description="blank frames between two trials")
+    presentations_per_trial: int = Field(
+        ge=1, description="images shown in one trial, within one fixation; 1 to 7 are usual"
+    )
+    fixation_frames: int = Field(
+        ge=1, description="frames from the fixation being acquired to the first image"
+    )
+    inter_trial_frames: int = Field(ge=1, description="blank frames between two trials")
     max_dropped_frames: int = Field(
         default=0,
         ge=0,
@@ -258,6 +263,10 @@ class ScoringTable(Table):
         description="with show_again: how often an image is tried in a block, the first time "
         "included, before it stays without a score",
     )
+    broken_trial: Literal["keep_completed", "fail_all"] = Field(
+        description="when the animal looks away: keep_completed, images whose windows were over by "
+        "then keep their response; fail_all, all images of the trial are shown again"
+    )
     interrupted_block: Literal["show_missing", "show_whole"] = Field(
         default="show_missing",
         description="when a session goes on in the middle of a block: show_missing, only what has "
@@ -321,6 +330,10 @@ class SessionConfig(Table):
     subject: SubjectTable
     display: DisplayTable
     rig: RigTable
+    behaviour: BehaviourSettings = Field(
+        description="who watches the animal's eyes: always (nobody), simulated, eye_tracker"
+    )
+    reward: RewardSettings = NoRewardSettings(kind="none")
     generators: dict[str, GeneratorTable] = Field(min_length=1)
     threads: tuple[ThreadTable, ...] = Field(min_length=1, max_length=16)
     references: ReferencesTable

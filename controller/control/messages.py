@@ -84,6 +84,8 @@ class PartStatus(Value):
     """Everything is shown, and the end of the last window is not recorded yet."""
     earlier_outcomes: dict[str, int]
     """How the presentations of the block's earlier parts ended, by outcome."""
+    unattended: int = 0
+    """Fixation spots that nobody has looked at, one after the other, until now."""
 
 
 class SessionStatus(Value):
@@ -107,6 +109,12 @@ class SessionStatus(Value):
     """What is being shown now; None between two blocks."""
     outcomes: dict[str, int]
     """How the presentations of the session ended, by outcome, as soon as a part is over."""
+    trials_begun: int = 0
+    """Trials in which the animal fixated."""
+    trials_completed: int = 0
+    """Trials in which it did so to the end."""
+    reward_ml: float = 0.0
+    """What it got for them."""
     threads: tuple[ThreadStatus, ...]
     message: str
     """The last thing that happened, as a sentence."""

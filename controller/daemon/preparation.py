@@ -208,7 +208,7 @@ async def _assemble(
     progress: Progress,
     recorder: Recorder | None = None,
 ) -> Session:
-    screen = Screen(processes.display, config.display)
+    screen = Screen(processes.display, config.display, config.behaviour.waits_s)
     references = start.references
     if len(references.image_ids):
         pixels = np.stack(references.images)

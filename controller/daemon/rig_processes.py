@@ -238,6 +238,9 @@ def display_of(
         light_endpoint=light,
         mirror_endpoint=mirror,
         clock_start_s=clock_start_s,
+        behaviour=config.behaviour,
+        reward=config.reward,
+        seed=seed_for(config.session.seed, Purpose.ANIMAL),
     )
 
 

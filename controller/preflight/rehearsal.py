@@ -33,6 +33,7 @@ from controller.screen import Screen
 from generators.base import Generator
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError
+from rig_adapters.wire.animal import AlwaysSettings, NoRewardSettings
 
 PRESENTATIONS = 20
 LOADED_AT_ONCE = 8
@@ -58,7 +59,16 @@ class Parts:
 
 
 async def preflight(config: SessionConfig, tell: Callable[[str], None]) -> Report:
-    """Look at everything; `tell` is told what is being done. Raises nothing that a rig can do."""
+    """Look at everything; `tell` is told what is being done. Raises nothing that a rig can do.
+
+    The images are shown to nobody, so nobody's fixation is waited for and nobody is rewarded.
+    """
+    config = config.model_copy(
+        update={
+            "behaviour": AlwaysSettings(kind="always"),
+            "reward": NoRewardSettings(kind="none"),
+        }
+    )
     folder = _existing(config.session.folder)
     try:
         tell("building generators and optimizers")
@@ -97,7 +107,7 @@ async def _rehearse(
         found += units
         if any(finding.state == "refuse" for finding in units):
             return found
-        screen = Screen(processes.display, config.display)
+        screen = Screen(processes.display, config.display, config.behaviour.waits_s)
         tell("uploading a block of images")
         found += await _upload(config, parts, screen)
         recorder = Recorder(processes.rig, _ignore, _ignore, _ignore)
@@ -172,7 +182,7 @@ async def _show(config: SessionConfig, parts: Parts, presenter: BlockPresenter) 
         waiting.append((ImageToShow(image_id, thread.thread_id, thread.placement), last))
     shown: list[Shown] = []
     rng = np.random.default_rng(config.session.seed)
-    await presenter.present(0, waiting, rng, _ignore, lambda _part, rows: shown.extend(rows))
+    await presenter.present(0, waiting, rng, _ignore, lambda _part, rows, _: shown.extend(rows))
     return shown
 
 

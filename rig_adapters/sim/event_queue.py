@@ -1,4 +1,4 @@
-"""Events that are known before their time has come: spikes, sync edges, broken fixations."""
+"""Events that are known before their time has come: spikes and sync edges."""
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +34,6 @@ class EventQueue:
     def drop_before(self, sample: int) -> None:
         """Forget all events before `sample`: it is too late to tell of them."""
         self.take_before(sample)
-
-    def advance_to(self, sample: int) -> None:
-        """Let what is still to come after `sample` happen at `sample`."""
-        self._merge()
-        self._samples = np.minimum(self._samples, sample)
 
     def _merge(self) -> None:
         if not self._new:

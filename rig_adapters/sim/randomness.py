@@ -14,7 +14,6 @@ class Purpose(IntEnum):
 
     EVOKED = 0
     SPONTANEOUS = 1
-    TRIAL = 2
     GAIN = 3
 
 

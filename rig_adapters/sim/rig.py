@@ -160,7 +160,7 @@ class SimulatedRig:
                 spike_rig_s=clock.seconds(recorded.spike_samples),
                 spike_unit_ids=recorded.spike_unit_ids,
                 sync_rig_s=clock.seconds(recorded.sync_samples),
-                fixation_broken_rig_s=clock.seconds(recorded.break_samples),
+                fixation_broken_rig_s=np.zeros(0),
                 clock_host_s=through_host_s,
                 clock_rig_s=float(clock.seconds(clock.sample(through_host_s))),
                 clock_uncertainty_s=1.0 / clock.sample_rate_hz,
@@ -182,7 +182,7 @@ def _configured(settings: SimRigSettings, simulation: Simulation) -> m.RigConfig
             )
             for neuron in simulation.neurons
         ),
-        capabilities=frozenset(("sync", "fixation")),
+        capabilities=frozenset(("sync",)),
         versions={"numpy": np.__version__},
     )
 

@@ -54,10 +54,9 @@ def _default_units() -> tuple[UnitSettings, ...]:
 class SimRigSettings(BaseModel):
     """The whole simulated rig. What is set to 0 does not happen.
 
-    `failed_trial_probability`: in how many trials the animal looks away (Ponce lab notes: 67 %
-    of the trials are correct). `gain_cv`, `gain_trend_per_min`: the response gain wanders with this
-    coefficient of variation and falls or rises by this share per minute (reference images in public
-    evolution data: 11 % from block to block, -5 % over a run of 20 min).
+    `gain_cv`, `gain_trend_per_min`: the response gain wanders with this coefficient of variation
+    and falls or rises by this share per minute (reference images in public evolution data: 11 %
+    from block to block, -5 % over a run of 20 min). Whether the animal looks is the behaviour's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -73,9 +72,6 @@ class SimRigSettings(BaseModel):
     )
     sample_rate_hz: float = Field(
         default=30_000.0, ge=1000, le=1e6, description="spike times are whole samples of this"
-    )
-    failed_trial_probability: float = Field(
-        default=0.33, ge=0, le=1, description="share of trials in which the animal looks away"
     )
     gain_cv: float = Field(
         default=0.11, ge=0, le=1, description="coefficient of variation of the response gain"

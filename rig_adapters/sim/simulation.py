@@ -1,4 +1,4 @@
-"""The simulated animal and its recording system: light in; spikes, sync edges and breaks out.
+"""The simulated neurons and their recording system: light in; spikes and sync edges out.
 
 No sockets and no clock of its own: time is what the caller says, and everything random has an
 address made of counters of what was seen. Batching and messages are left to `rig`.
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.sim.clock import SampleClock, Samples
-from rig_adapters.sim.conditions import Gaze, ResponseGain
+from rig_adapters.sim.conditions import ResponseGain
 from rig_adapters.sim.event_queue import EventQueue
 from rig_adapters.sim.neuron import build_neuron
 from rig_adapters.sim.oriented_energy import early_response
@@ -38,7 +38,7 @@ LONGEST_LEAP_S = 3600.0
 class Recorded:
     """All of `[from_sample, through_sample)`, each sorted by time.
 
-    spike_samples (k,), spike_unit_ids (k,), sync_samples (m,), break_samples (b,).
+    spike_samples (k,), spike_unit_ids (k,), sync_samples (m,).
     """
 
     from_sample: int
@@ -46,7 +46,6 @@ class Recorded:
     spike_samples: Samples
     spike_unit_ids: npt.NDArray[np.int32]
     sync_samples: Samples
-    break_samples: Samples
 
 
 class Simulation:
@@ -62,15 +61,12 @@ class Simulation:
         self._seed = seed
         self._pixels: dict[str, npt.NDArray[np.uint8]] = {}
         self._evoked_hz: dict[tuple[str, Placement], Rates] = {}
-        self._gaze = Gaze(settings.failed_trial_probability)
         self._gain = ResponseGain(settings.gain_cv, settings.gain_trend_per_min)
-        self._n_trials = 0
         self._n_onsets = 0
         self._through_sample = 0
         self._next_second = 0
         self._spikes = EventQueue()
         self._sync = EventQueue()
-        self._breaks = EventQueue()
 
     def see(self, light: Message) -> None:
         """Take in what the screen does.
@@ -94,7 +90,7 @@ class Simulation:
         """Begin a recording at `host_s`; return its first sample. What was before is dropped."""
         self._through_sample = self.clock.sample(host_s)
         self._next_second = self._second_of(self._through_sample)
-        for queue in (self._spikes, self._sync, self._breaks):
+        for queue in (self._spikes, self._sync):
             queue.drop_before(self._through_sample)
         return self._through_sample
 
@@ -114,7 +110,7 @@ class Simulation:
             self._fire_spontaneously(self._next_second)
             self._next_second += 1
         self._through_sample = through
-        for queue in (self._spikes, self._sync, self._breaks):
+        for queue in (self._spikes, self._sync):
             queue.drop_before(start)
         spikes, units = self._spikes.take_before(through)
         return Recorded(
@@ -123,7 +119,6 @@ class Simulation:
             spike_samples=spikes,
             spike_unit_ids=units,
             sync_samples=self._sync.take_before(through)[0],
-            break_samples=self._breaks.take_before(through)[0],
         )
 
     def evoked_hz(self, sha256: str, place: Placement) -> Rates:
@@ -148,16 +143,7 @@ class Simulation:
             raise RemoteProtocolError(
                 f"the screen's clock says {light.host_time_s:g} s: the display is at fault"
             )
-        if light.what == "fixation_on":
-            self._n_trials += 1
-            rng = rng_at(self._seed, Purpose.TRIAL, self._n_trials)
-            broken = self._gaze.begin(light.host_time_s, rng)
-            if broken is not None:
-                self._breaks.put(self.clock.samples([broken]), 0)
-        elif light.what == "fixation_off":
-            self._gaze.end(light.host_time_s)
-            self._breaks.advance_to(self.clock.sample(light.host_time_s))
-        elif light.what in ("patch_lit", "patch_dark"):
+        if light.what in ("patch_lit", "patch_dark"):
             self._edge(light.host_time_s)
         elif light.what == "image_on":
             if light.image_sha256 is None:
@@ -171,8 +157,6 @@ class Simulation:
         self._n_onsets += 1
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
-        if self._gaze.is_away(host_s):
-            return
         for neuron, rate_hz in zip(self.neurons, evoked_hz, strict=True):
             unit = neuron.settings
             rng = rng_at(self._seed, Purpose.EVOKED, self._n_onsets, unit.unit_id)

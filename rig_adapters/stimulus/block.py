@@ -1,7 +1,10 @@
 """Shows one block on a display, frame by frame, and reports each presentation when it is over.
 
-Once a flip it listens to the daemon; a command that comes in between stops the block. Everything
-slow is done before the first frame, and reports are sent right after a flip, never before one.
+A trial begins when the animal fixates; when it looks away, the next flip is blank, and what was
+left of the trial is not shown. A spot that nobody looks at goes off and comes again, for as long as
+it takes. Once a flip the block listens to the daemon; a command that comes in between stops it.
+Everything slow is done before the first frame, and reports are sent right after a flip, never
+before one.
 """
 
 import gc
@@ -10,20 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rig_adapters.errors import DisplayError
-from rig_adapters.stimulus.base import Display, Wire
+from rig_adapters.stimulus.base import BLANK, Display, Wire
+from rig_adapters.stimulus.behaviour.base import Behaviour
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
 from rig_adapters.stimulus.photodiode import touches_patch
+from rig_adapters.stimulus.reward.base import Reward
 from rig_adapters.stimulus.schedule import (
     BLANK_FRAME,
+    SPOT_FRAME,
     OnScreen,
     Segment,
+    held_segments,
+    pause_after,
     placed_image,
-    segments,
 )
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.stimulus.tally import Tally
+from rig_adapters.stimulus.trial import TrialWatch
 from rig_adapters.wire import messages as m
 
 
@@ -37,6 +45,8 @@ class Stage:
     images: LoadedImages
     geometry: m.ScreenGeometry
     marks: OnsetMarks
+    behaviour: Behaviour
+    reward: Reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,63 +81,116 @@ class _Showing:
         self._now: Segment = BLANK_FRAME
         self._since_s = 0.0
         self._last_s = 0.0
+        self._onset_s: float | None = None
         self._flips = 0
         self._presented = 0
+        self._watch: TrialWatch | None = None
 
     def run(self, block: m.PresentBlock) -> Outcome:
-        interruption = None
-        for segment in segments(block):
-            try:
-                interruption = self._show(segment)
-            except DisplayError:
-                self._report_cut_off()
-                raise
-            if interruption is not None:
-                self._blank_at_once()
-                break
+        try:
+            interruption = self._run(block)
+        except DisplayError:
+            self._report_cut_off()
+            raise
+        if interruption is not None:
+            self._blank_at_once()
         end_s = self._last_s + self._period_s
         self._stage.shine.dark_until(end_s)
         return Outcome(self._presented, end_s, interruption)
 
+    def _run(self, block: m.PresentBlock) -> m.Message | None:
+        for trial in block.trials:
+            command = self._present(trial)
+            if command is not None:
+                return command
+        return self._show(Segment(BLANK, self._frames_left(block.tail_frames)))
+
+    def _frames_left(self, tail_frames: int) -> int:
+        """Return how many blank frames are due at the end; one at least."""
+        if self._onset_s is None:
+            return 1
+        passed = round((self._last_s - self._onset_s) / self._period_s) + 1
+        return max(1, tail_frames - passed)
+
+    def _present(self, trial: m.PlannedTrial) -> m.Message | None:
+        """Show a trial, as often as it takes until somebody looks; return what interrupted it."""
+        while True:
+            command = self._wait_for_fixation(trial)
+            watch = self._watch
+            if command is not None or watch is None:
+                return command
+            for segment in held_segments(trial):
+                if not watch.is_held:
+                    break
+                command = self._show(segment)
+                if command is not None:
+                    return command
+            command = self._show(pause_after(trial))
+            if command is not None or watch.acquired_s is not None:
+                return command
+
+    def _wait_for_fixation(self, trial: m.PlannedTrial) -> m.Message | None:
+        """Show the spot until it is looked at, or for as long as that is waited for."""
+        command = self._show(SPOT_FRAME)
+        self._watch = TrialWatch(
+            trial, self._stage.behaviour, self._stage.reward, self._last_s, self._period_s
+        )
+        while command is None and self._watch.acquired_s is None:
+            if self._watch.is_unattended(self._last_s):
+                return None
+            command = self._show(SPOT_FRAME)
+        return command
+
     def _show(self, segment: Segment) -> m.Message | None:
+        """Show a segment to its end, or until the fixation is broken or a command comes."""
         shown = 0
-        scene = self._stage.marks.scene(segment.scene, onset=segment.on_screen is not None)
+        is_onset = segment.on_screen is not None
+        scene = self._stage.marks.scene(segment.scene, onset=is_onset)
         while shown < segment.frames:
-            flips_s = self._stage.display.show(scene, segment.frames - shown)
-            self._stage.marks.flipped(onset=segment.on_screen is not None and shown == 0)
-            if shown == 0:
+            # While the eyes are watched, what the next flip shows is not known before this one.
+            frames = 1 if self._watch is not None else segment.frames - shown
+            flips_s = self._stage.display.show(scene, frames)
+            self._stage.marks.flipped(onset=is_onset and shown == 0)
+            shown += len(flips_s)
+            if shown == len(flips_s):
                 self._changed(segment, flips_s[0])
                 flips_s = flips_s[1:]
-                shown = 1
             for flip_s in flips_s:
                 self._flipped(flip_s)
-            shown += len(flips_s)
             command = self._stage.wire.receive(0.0)
             if command is not None:
                 return command
+            if self._watch is not None:
+                self._watch.flipped(self._last_s)
+                if self._watch.broken_s is not None:
+                    return None
         return None
 
     def _blank_at_once(self) -> None:
-        # The presentation that this cuts short was not completed, so it is not reported.
         blank = self._stage.marks.scene(BLANK_FRAME.scene, onset=False)
         flip_s = self._stage.display.show(blank, 1)[0]
         self._stage.marks.flipped(onset=False)
-        self._flipped(flip_s)
-        self._stage.shine.changed(self._now, BLANK_FRAME, None, flip_s)
+        # The presentation that this cuts short was not completed, so it is not reported.
+        self._changed(BLANK_FRAME, flip_s, cut_short=True)
 
-    def _changed(self, segment: Segment, flip_s: float) -> None:
+    def _changed(self, segment: Segment, flip_s: float, *, cut_short: bool = False) -> None:
         """Close what was on the screen until the flip at `flip_s` and begin `segment`."""
-        before = self._now
+        before, flips = self._now, self._flips
         self._flipped(flip_s)
         dropped = self._tally.take()
         image = segment.scene.image
+        if image is not None:
+            self._onset_s = flip_s
         sha256 = self._stage.images.sha256(image.image_id) if image is not None else None
         self._stage.shine.changed(before, segment, sha256, flip_s)
         if segment.on_screen is not None and self._stage.marks.patch is not None:
             self._stage.shine.patch(self._stage.marks.lit, flip_s)
-        if before.on_screen is not None:
-            self._report(before.on_screen, before.frames + dropped, dropped, flip_s)
+        if before.on_screen is not None and not cut_short:
+            self._report(before.on_screen, flips + dropped, dropped, flip_s)
         self._now, self._since_s, self._flips = segment, flip_s, 1
+        if self._watch is not None and not segment.scene.fixation:
+            watch, self._watch = self._watch, None
+            self._stage.wire.send(watch.ended(flip_s, cut_short))
 
     def _flipped(self, flip_s: float) -> None:
         self._tally.flipped(flip_s)

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 
 from rig_adapters.errors import DisplayError
+from rig_adapters.stimulus.animal import make_behaviour, make_reward
 from rig_adapters.stimulus.base import Display, Wire
+from rig_adapters.stimulus.behaviour.base import Behaviour
 from rig_adapters.stimulus.block import Stage, show_block
 from rig_adapters.stimulus.images import LoadedImages
 from rig_adapters.stimulus.marks import OnsetMarks
@@ -21,11 +23,16 @@ IDLE_S = 0.5
 """How long an idle process waits before it looks whether its daemon is still there."""
 
 
-def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
+def run(
+    wire: Wire,
+    make_display: Callable[[str], Display],
+    watch: Callable[[m.ConfigureDisplay], Behaviour] = make_behaviour,
+) -> None:
     """Serve one daemon until it says `Shutdown`; `make_display` is given the configured kind.
 
-    Raises DisplayError where the screen does not do what was asked, and what `wire` raises; the
-    screen is given back in any case.
+    Raises DisplayError where the screen does not do what was asked, BehaviourError where the animal
+    cannot be watched or rewarded, and what `wire` raises; the screen is given back in any case, and
+    no valve stays open.
     """
     configure = _next_command(wire)
     if isinstance(configure, m.ConfigureDisplay):
@@ -34,7 +41,12 @@ def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
             stack.callback(shine.close)
             display = make_display(configure.kind)
             stack.callback(display.close)
-            wire.send(display.open(configure))
+            opened = display.open(configure)
+            behaviour = watch(configure)
+            stack.callback(behaviour.close)
+            reward = make_reward(configure.reward)
+            stack.callback(reward.close)
+            wire.send(opened)
             # What was imported stays for ever; looking through it once is enough.
             gc.collect()
             gc.freeze()
@@ -42,7 +54,10 @@ def run(wire: Wire, make_display: Callable[[str], Display]) -> None:
             line = open_trigger(configure.ttl)
             stack.callback(line.close)
             marks = OnsetMarks(configure.photodiode, line if configure.ttl else None)
-            _Presenter(Stage(wire, display, shine, images, configure.geometry, marks)).serve()
+            stage = Stage(
+                wire, display, shine, images, configure.geometry, marks, behaviour, reward
+            )
+            _Presenter(stage).serve()
     wire.send(m.ShutDown())
 
 

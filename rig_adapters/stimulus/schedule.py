@@ -1,12 +1,12 @@
-"""A block as a run of segments, each a scene and a number of frames. Pure; shows nothing."""
+"""A trial as a run of segments, each a scene and a number of frames. Pure; shows nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rig_adapters.stimulus.base import BLANK, PlacedImage, Scene
-from rig_adapters.wire.messages import PlannedPresentation, PlannedTrial, PresentBlock
+from rig_adapters.wire.messages import PlannedPresentation, PlannedTrial
 
-_SPOT = Scene(fixation=True, image=None)
+SPOT = Scene(fixation=True, image=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +27,7 @@ class Segment:
 
 
 BLANK_FRAME = Segment(BLANK, 1)
-
-
-def segments(block: PresentBlock) -> Iterator[Segment]:
-    """Yield the segments of `block` in order.
-
-    The last one is always blank: where the plan has no blank frame at its end, one is added, since
-    an image that is never taken away has no end that could be reported.
-    """
-    last = None
-    for segment in _planned(block):
-        if segment.frames > 0:
-            last = segment
-            yield segment
-    if last is None or last.scene != BLANK:
-        yield BLANK_FRAME
-
-
-def _planned(block: PresentBlock) -> Iterator[Segment]:
-    for trial in block.trials:
-        yield from _trial(trial)
-    yield Segment(BLANK, block.tail_frames)
+SPOT_FRAME = Segment(SPOT, 1)
 
 
 def placed_image(planned: PlannedPresentation) -> PlacedImage:
@@ -55,12 +35,27 @@ def placed_image(planned: PlannedPresentation) -> PlacedImage:
     return PlacedImage(planned.image_id, planned.x_deg, planned.y_deg, planned.size_deg)
 
 
-def _trial(trial: PlannedTrial) -> Iterator[Segment]:
-    yield Segment(_SPOT, trial.fixation_frames)
+def held_segments(trial: PlannedTrial) -> Iterator[Segment]:
+    """Yield what a trial shows while fixation is held.
+
+    The frame after which fixation was found acquired is the first of the lead-in, and not in here.
+    """
+    if trial.fixation_frames > 1:
+        yield Segment(SPOT, trial.fixation_frames - 1)
     for planned in trial.presentations:
         image = placed_image(planned)
         yield Segment(
             Scene(fixation=True, image=image), planned.on_frames, OnScreen(trial.trial_id, planned)
         )
-        yield Segment(_SPOT, planned.off_frames)
-    yield Segment(BLANK, trial.inter_trial_frames)
+        if planned.off_frames:
+            yield Segment(SPOT, planned.off_frames)
+
+
+def pause_after(trial: PlannedTrial) -> Segment:
+    """Return the blank frames between this trial and the next."""
+    return Segment(BLANK, trial.inter_trial_frames)
+
+
+def held_frames(trial: PlannedTrial) -> int:
+    """Return for how many frames fixation is to be held, from when it is acquired."""
+    return trial.fixation_frames + sum(p.on_frames + p.off_frames for p in trial.presentations)

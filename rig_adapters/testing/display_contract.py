@@ -101,7 +101,7 @@ class DisplayContract:
             (True, None, 2),
             (True, 12, 4),
             (True, None, 2),
-            (False, None, 4),
+            (False, None, 3),
         ]
 
     def test_flips_follow_one_another_and_bound_each_presentation(
@@ -122,7 +122,7 @@ class DisplayContract:
     def test_presentations_without_a_gap_are_each_reported(
         self, watched: WatchedDisplay, configure: m.ConfigureDisplay, rng: np.random.Generator
     ) -> None:
-        plan = block(trial(1, [11, 11, 12], off=0, fixation=0, between=0))
+        plan = block(trial(1, [11, 11, 12], off=0, fixation=1, between=1))
         daemon = RehearsedDaemon(configure, load([11, 12], rng), plan)
 
         run(daemon, lambda _kind: watched)
@@ -132,17 +132,17 @@ class DisplayContract:
         assert second.flip_off_host_s == third.flip_on_host_s
         assert watched.scenes[-1][0] == BLANK
 
-    def test_a_block_without_blank_frames_ends_blank(
+    def test_a_block_without_a_tail_ends_blank(
         self, watched: WatchedDisplay, configure: m.ConfigureDisplay, rng: np.random.Generator
     ) -> None:
         plan = m.PresentBlock(
-            block=0, part=0, trials=(trial(1, [11], off=0, between=0),), tail_frames=0
+            block=0, part=0, trials=(trial(1, [11], off=0, between=1),), tail_frames=0
         )
         daemon = RehearsedDaemon(configure, load([11], rng), plan)
 
         run(daemon, lambda _kind: watched)
 
-        assert watched.scenes[-1] == (BLANK, 1)
+        assert watched.scenes[-1] == (BLANK, 2)
         assert len(daemon.presented) == 1
 
     @pytest.mark.parametrize("polls", [1, 2, 3, 4])
@@ -383,7 +383,7 @@ class DisplayContract:
             ("image_off", first.flip_off_host_s, None, 0.0),
             ("image_on", second.flip_on_host_s, second.image_sha256, 2.0),
             ("image_off", second.flip_off_host_s, None, 0.0),
-            ("fixation_off", flips[-4], None, 0.0),
+            ("fixation_off", flips[-3], None, 0.0),
             ("dark_until", over.host_time_s, None, 0.0),
         ]
         assert isinstance(seen[8], ImagesForgotten)

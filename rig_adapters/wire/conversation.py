@@ -73,6 +73,7 @@ STIMULUS = Script(
         m.ImagesLoaded: "peer",
         m.PresentBlock: "daemon",
         m.Presented: "peer",
+        m.TrialEnded: "peer",
         m.BlockPresented: "peer",
         m.AbortBlock: "daemon",
         m.BlockAborted: "peer",
@@ -92,12 +93,14 @@ STIMULUS = Script(
         },
         "presenting": {
             m.Presented: "presenting",
+            m.TrialEnded: "presenting",
             m.BlockPresented: "ready",
             m.AbortBlock: "aborting",
         },
         # The abort may cross the end of the block on the wire.
         "aborting": {
             m.Presented: "aborting",
+            m.TrialEnded: "aborting",
             m.BlockPresented: "aborting",
             m.ImagesLoaded: "aborting",
             m.BlockAborted: "ready",

@@ -12,6 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rig_adapters.wire.animal import (
+    AlwaysSettings,
+    BehaviourSettings,
+    NoRewardSettings,
+    RewardSettings,
+)
+
 PROTOCOL_VERSION = 3
 """Raised whenever a message changes; both sides refuse another version."""
 
@@ -182,6 +189,12 @@ class ConfigureDisplay(Message):
     """Where an operator may watch it too, whom the display never waits for."""
     clock_start_s: float = Field(default=0.0, ge=0)
     """Where a virtual clock begins; in a session that goes on, after all that was shown before."""
+    behaviour: BehaviourSettings = AlwaysSettings(kind="always")
+    """Who watches the animal's eyes."""
+    reward: RewardSettings = NoRewardSettings(kind="none")
+    """What the animal gets for a trial."""
+    seed: int = Field(default=0, ge=0)
+    """For a simulated animal; a real one ignores it."""
 
 
 class DisplayConfigured(Message):
@@ -251,12 +264,13 @@ class PlannedPresentation(Value):
 
 
 class PlannedTrial(Value):
-    """Fixation spot on, a lead-in, the presentations, fixation spot off, the pause after it."""
+    """Spot on until it is looked at, a lead-in, the presentations, spot off, the pause after it."""
 
     trial_id: int
     presentations: tuple[PlannedPresentation, ...]
-    fixation_frames: int = Field(ge=0)
-    inter_trial_frames: int = Field(ge=0)
+    fixation_frames: int = Field(ge=1)
+    """From the first flip after fixation was acquired, included, to the first image."""
+    inter_trial_frames: int = Field(ge=1)
 
 
 class PresentBlock(Message):
@@ -266,7 +280,8 @@ class PresentBlock(Message):
     part: int
     trials: tuple[PlannedTrial, ...]
     tail_frames: int = Field(ge=0)
-    """Blank frames after the last trial, so that its last response can be recorded."""
+    """How many frames there are at least from the last onset to the end of the part, so that the
+    response can be recorded also where the animal looked away; one blank frame in any case."""
 
 
 class Presented(Message):
@@ -281,6 +296,28 @@ class Presented(Message):
     frames_shown: int
     dropped_frames: int
     marked_by: MarkedBy = "none"
+
+
+class TrialEnded(Message):
+    """The fixation spot went off; what the animal did while it was on, and what it got for it.
+
+    A trial whose spot nobody looked at begins again under its id, so an id may come several times;
+    once with `acquired_host_s`, unless the block is aborted.
+    """
+
+    trial_id: int
+    spot_on_host_s: float
+    acquired_host_s: float | None
+    """None: nobody looked, and nothing was shown."""
+    broken_host_s: float | None
+    """When the animal looked away; the next flip was blank, and the rest is not shown."""
+    spot_off_host_s: float
+    completed: bool
+    """Fixation was held to the end, and everything of the trial was shown."""
+    reward_pulses: int
+    reward_pulse_s: float
+    """For how long they open the valve, together."""
+    reward_ml: float
 
 
 class BlockPresented(Message):

@@ -142,7 +142,7 @@ class Stage:
             waiting,
             np.random.default_rng(seed),
             self.facts.append,
-            lambda _part, rows: shown.extend(rows),
+            lambda _part, rows, _trials: shown.extend(rows),
         )
         return shown
 
@@ -248,7 +248,7 @@ async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> A
     batches: list[m.SpikesRecorded] = []
     steps: list[float] = []
     recorder = Recorder(rig_link, gaps.append, steps.append, batches.append)
-    screen = Screen(display_link, config.display)
+    screen = Screen(display_link, config.display, config.behaviour.waits_s)
     progress: list[tuple[int, int, PartStatus]] = []
     presenter = BlockPresenter(
         config,

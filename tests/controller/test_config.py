@@ -102,8 +102,8 @@ WRONG = {
         'rig.endpoint must be "local" or "tcp://HOST:PORT", but it is \'tcp://127.0.0.1:*\'.'
     ),
     "rig.adapter=plexon": "rig.adapter must be 'sim', but it is 'plexon'.",
-    "rig.settings.failed_trial_probability=1.5": (
-        "rig.settings.failed_trial_probability must be less than or equal to 1, but it is 1.5."
+    "behaviour.correct_probability=1.5": (
+        "behaviour.correct_probability must be less than or equal to 1, but it is 1.5."
     ),
     "stopping.max_generations=soon": (
         "stopping.max_generations must be a valid integer, but it is 'soon'."

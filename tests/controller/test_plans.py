@@ -172,6 +172,7 @@ def test_the_numbers_of_the_purposes_are_never_changed() -> None:
         "REFERENCES": 4,
         "SHUFFLED_CONTROL": 5,
         "RIG": 6,
+        "ANIMAL": 7,
     }
 
 

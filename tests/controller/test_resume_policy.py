@@ -30,6 +30,7 @@ SHA256 = "a" * 64
 
 def scoring(**changes: object) -> ScoringTable:
     values = {"without_response": "show_again", "max_attempts": 3, **changes}
+    values = {"broken_trial": "keep_completed", **values}
     return ScoringTable(response_window_s=(0.05, 0.2), baseline_window_s="none", **values)
 
 

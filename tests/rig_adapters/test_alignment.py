@@ -109,16 +109,21 @@ def test_a_window_is_complete_only_once_it_was_recorded_to_its_end() -> None:
     assert complete.tolist() == [False, True, True, False]
 
 
-def fail(breaks: list[float]) -> list[bool]:
+def fail(breaks: list[float], fail_all: bool = False) -> list[bool]:
     # Two trials of three; rows are not in order of time.
     onsets = np.array([2.0, 1.0, 1.2, 1.4, 2.2, 2.4])
     trials = np.array([8, 7, 7, 7, 8, 8])
-    broken = broken_fixations(onsets, trials, np.array(breaks), window_end_s=0.2, lead_in_s=0.3)
+    broken = broken_fixations(onsets, trials, np.array(breaks), 0.2, 0.3, fail_all)
     return np.isfinite(broken).tolist()
 
 
 def test_a_break_fails_what_was_on_and_what_was_still_to_come_in_its_trial() -> None:
     assert fail([1.3]) == [False, False, True, True, False, False]
+
+
+def test_where_a_break_fails_all_it_fails_what_was_over_too() -> None:
+    assert fail([1.3], fail_all=True) == [False, True, True, True, False, False]
+    assert fail([1.65], fail_all=True) == [False] * 6
 
 
 def test_a_break_before_the_first_image_fails_the_whole_trial() -> None:
@@ -131,7 +136,7 @@ def test_a_break_between_trials_fails_nothing() -> None:
 
 def test_a_break_at_the_end_of_a_window_leaves_that_window_valid() -> None:
     onsets, trials = np.array([1.0, 1.25]), np.array([7, 7])
-    broken = broken_fixations(onsets, trials, np.array([1.25]), 0.25, 0.3)
+    broken = broken_fixations(onsets, trials, np.array([1.25]), 0.25, 0.3, False)
     np.testing.assert_array_equal(broken, [np.nan, 1.25])
 
 

@@ -29,7 +29,7 @@ SURVIVED = (
     "sequence_reset",
     "dropped_frames",
 )
-STEADY = (*VIRTUAL, "rig.settings.failed_trial_probability=0")
+STEADY = (*VIRTUAL, "behaviour.kind=always")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .conftest import PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
-STEADY = (*VIRTUAL, "rig.settings.failed_trial_probability=0", "stopping.max_generations=2")
+STEADY = (*VIRTUAL, "behaviour.kind=always", "stopping.max_generations=2")
 
 
 def outlived(lab: Lab, fault: str) -> tuple[str, LogReader]:
@@ -58,7 +58,7 @@ WINDOW = (
     "generators.embedded.code_dim=256",
     "threads.0.optimizer.population_size=6",
     "references.count=2",
-    "rig.settings.failed_trial_probability=0",
+    "behaviour.kind=always",
     "scoring.max_attempts=20",
     "display.max_dropped_frames=1",
 )

@@ -70,7 +70,7 @@ def test_a_session_goes_on_after_a_kill_with_the_codes_it_would_have_shown(lab: 
 
 
 def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
-    folder = cut_off(lab, *FOUR, "rig.settings.failed_trial_probability=0.3", at="2:0:100")
+    folder = cut_off(lab, *FOUR, "behaviour.correct_probability=0.7", at="2:0:100")
 
     assert lab.neuroloop("resume", str(folder)).returncode == 0
     shown = lab.the_log().presentations
@@ -83,7 +83,7 @@ def test_what_had_its_response_is_not_shown_again(lab: Lab) -> None:
 
 
 def test_with_show_whole_a_block_that_was_cut_off_is_shown_anew_as_a_whole(lab: Lab) -> None:
-    whole = ("scoring.interrupted_block=show_whole", "rig.settings.failed_trial_probability=0.3")
+    whole = ("scoring.interrupted_block=show_whole", "behaviour.correct_probability=0.7")
     folder = cut_off(lab, *FOUR, *whole, at="1:1:5")
 
     assert lab.neuroloop("resume", str(folder)).returncode == 0

@@ -123,7 +123,7 @@ def test_a_wrong_config_starts_nothing_and_makes_nothing(lab: Lab) -> None:
 
 
 def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=0.6")
+    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0.4")
 
     outcomes = set(log.presentations.outcome)
     assert outcomes == {"completed", "failed_trial"}
@@ -132,7 +132,7 @@ def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(la
 
 
 def test_a_session_where_every_trial_fails_goes_on_without_scores(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=1", "scoring.max_attempts=2")
+    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0", "scoring.max_attempts=2")
 
     assert log.generations_committed == 3
     mine = log.scores.n_valid == 0
@@ -145,7 +145,7 @@ def test_with_close_incomplete_nothing_is_shown_again_and_codes_without_response
 ) -> None:
     log = lab.run(
         *VIRTUAL,
-        "rig.settings.failed_trial_probability=0.6",
+        "behaviour.correct_probability=0.4",
         "scoring.without_response=close_incomplete",
         "scoring.max_attempts=1",
     )
@@ -162,7 +162,7 @@ def test_with_close_incomplete_nothing_is_shown_again_and_codes_without_response
 
 
 def test_every_presentation_that_did_not_complete_says_why_in_the_log(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "rig.settings.failed_trial_probability=0.6")
+    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0.4")
 
     shown = log.presentations
     completed = shown.outcome == "completed"

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from rig_adapters.sim.clock import SampleClock
-from rig_adapters.sim.conditions import GAIN_MEMORY_S, Gaze, ResponseGain
+from rig_adapters.sim.conditions import GAIN_MEMORY_S, ResponseGain
 from rig_adapters.sim.event_queue import EventQueue
 from rig_adapters.sim.randomness import Purpose, rng_at
 from rig_adapters.sim.response import RESPONSE_S, evoked_spikes_s, spontaneous_spikes_s
@@ -41,34 +41,6 @@ def test_a_response_has_a_latency_a_transient_a_sustained_part_and_an_end() -> N
 def test_no_rate_gives_no_spikes() -> None:
     assert evoked_spikes_s(0.0, 0.05, np.random.default_rng(0)).size == 0
     assert spontaneous_spikes_s(0.0, 1.0, np.random.default_rng(0)).size == 0
-
-
-def test_two_thirds_of_the_trials_are_correct_and_breaks_are_uniform_within_the_trial() -> None:
-    gaze, breaks, n = Gaze(0.33), [], 3000
-    gaze.begin(0.0, rng_at(1, Purpose.TRIAL, 0))
-    gaze.end(2.0)
-    for trial in range(n):
-        broken = gaze.begin(10.0 * trial, rng_at(1, Purpose.TRIAL, trial + 1))
-        if broken is not None:
-            breaks.append(broken - 10.0 * trial)
-        gaze.end(10.0 * trial + 2.0)
-    assert 1e-4 < stats.binom.cdf(len(breaks), n, 0.33) < 1 - 1e-4
-    assert stats.kstest(breaks, "uniform", args=(0, 2)).pvalue > 1e-4
-
-
-def test_the_animal_is_away_from_the_break_to_the_end_of_the_trial() -> None:
-    gaze = Gaze(1.0)
-    broken = gaze.begin(5.0, np.random.default_rng(0))
-    assert broken is not None
-    assert not gaze.is_away(broken - 1e-6)
-    assert gaze.is_away(broken)
-    gaze.end(9.0)
-    assert not gaze.is_away(9.5)
-
-
-def test_an_animal_that_never_fails_never_looks_away() -> None:
-    gaze = Gaze(0.0)
-    assert all(gaze.begin(t, rng_at(0, Purpose.TRIAL, t)) is None for t in range(200))
 
 
 def test_the_gain_has_the_spread_that_was_asked_for_and_forgets() -> None:
@@ -126,7 +98,7 @@ def test_unit_ids_follow_from_channel_and_unit() -> None:
         ({"units": []}, "units"),
         ({"units": [{"channel": 1, "seed": 1}, {"channel": 1, "seed": 2}]}, "same channel"),
         ({"units": [{"channel": 1, "seed": 1, "max_rate_hz": 5}]}, "below max_rate_hz"),
-        ({"failed_trial_probability": 1.5}, "failed_trial_probability"),
+        ({"gain_cv": 1.5}, "gain_cv"),
         ({"gain": 3}, "gain"),
     ],
 )

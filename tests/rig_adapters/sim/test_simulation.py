@@ -13,7 +13,7 @@ from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChange
 
 TrialLight = Callable[[float, list[str]], list[LightChanged]]
 SHAS = ["1" * 64, "2" * 64]
-CALM = {"failed_trial_probability": 0.0, "gain_cv": 0.0, "gain_trend_per_min": 0.0}
+CALM = {"gain_cv": 0.0, "gain_trend_per_min": 0.0}
 UNITS = (
     UnitSettings(channel=1, seed=1),
     UnitSettings(channel=2, unit=3, seed=2, rf_center_deg=(1.0, 0.0)),
@@ -50,7 +50,7 @@ def watch(simulated: Simulation, light: list[LightChanged], take_every: int) -> 
 
 
 def columns(parts: list[Recorded]) -> list[list[int]]:
-    names = ("spike_samples", "spike_unit_ids", "sync_samples", "break_samples")
+    names = ("spike_samples", "spike_unit_ids", "sync_samples")
     return [np.concatenate([getattr(p, name) for p in parts]).tolist() for name in names]
 
 
@@ -60,7 +60,6 @@ def test_the_same_light_gives_the_same_spikes_however_often_it_is_read(
     light = session(trial_light, 12)
     results = [columns(watch(simulation(), light, every)) for every in (1, 3, 7, 1000)]
     assert len(results[0][0]) > 200
-    assert results[0][3]
     assert all(result == results[0] for result in results)
 
 
@@ -85,7 +84,7 @@ def test_parts_join_without_gap_and_hold_only_their_own_time(trial_light: TrialL
     for before, after in itertools.pairwise(parts):
         assert before.through_sample == after.from_sample
     for part in parts:
-        for samples in (part.spike_samples, part.sync_samples, part.break_samples):
+        for samples in (part.spike_samples, part.sync_samples):
             assert (samples >= part.from_sample).all()
             assert (samples < part.through_sample).all()
             assert (np.diff(samples) >= 0).all()
@@ -108,7 +107,7 @@ def test_every_change_of_the_patch_is_one_edge_on_the_rigs_clock(trial_light: Tr
 def test_the_preferred_image_drives_its_unit_after_the_latency(trial_light: TrialLight) -> None:
     simulated = simulation(**CALM)
     parts = watch(simulated, trial_light(1.0, [SHAS[0]]), 100)
-    samples, ids, edges, _ = columns(parts)
+    samples, ids, edges = columns(parts)
     onset = edges[0] / 30_000
     times = np.array([s for s, unit in zip(samples, ids, strict=True) if unit == 101]) / 30_000
     response = ((times >= onset + 0.05) & (times < onset + 0.2)).sum()
@@ -118,43 +117,12 @@ def test_the_preferred_image_drives_its_unit_after_the_latency(trial_light: Tria
     assert before < 7
 
 
-def test_an_animal_that_looks_away_sees_no_more_images_of_its_trial(
-    trial_light: TrialLight,
-) -> None:
-    unit = UnitSettings(channel=1, seed=1, spontaneous_hz=0.0)
-    changes = CALM | {"failed_trial_probability": 1.0}
-    light = session(trial_light, 30)
-    samples, _, edges, breaks = columns(watch(simulation(units=[unit], **changes), light, 100))
-    assert len(breaks) == 30
-    onsets, spikes = np.array(edges).reshape(30, 3), np.array(samples)
-    for broken, trial in zip(breaks, onsets, strict=True):
-        last_seen = trial[trial < broken].max(initial=broken)
-        late = spikes[(spikes > last_seen + 0.22 * 30_001) & (spikes < trial[-1] + 30_000)]
-        assert late.size == 0
-    assert spikes.size > 0
-
-
-def test_breaks_lie_within_their_trials_even_when_trials_become_shorter(
-    trial_light: TrialLight,
-) -> None:
-    light = trial_light(1.0, SHAS * 5)
-    for begin_s in range(10, 60, 5):
-        light += trial_light(float(begin_s), SHAS[:1])
-    simulated = simulation(**(CALM | {"failed_trial_probability": 1.0}))
-    breaks = np.array(columns(watch(simulated, light, 3))[3])
-    begins = [change.host_time_s for change in light if change.what == "fixation_on"]
-    ends = [change.host_time_s for change in light if change.what == "fixation_off"]
-    assert len(breaks) == len(begins)
-    assert (breaks >= simulated.clock.samples(begins)).all()
-    assert (breaks <= simulated.clock.samples(ends)).all()
-
-
 def test_a_unit_never_fires_faster_than_its_cap(trial_light: TrialLight) -> None:
     unit = UnitSettings(channel=1, seed=1, max_rate_hz=40.0, spontaneous_hz=1.0)
     simulated = simulation(units=[unit], **(CALM | {"gain_trend_per_min": 1.0}))
     n = 300
     light = [change for k in range(n) for change in trial_light(1.0 + 2.0 * k, [SHAS[0]])]
-    samples, _, edges, _ = columns(watch(simulated, light, 9))
+    samples, _, edges = columns(watch(simulated, light, 9))
     spikes, onsets = np.array(samples) / 30_000, np.array(edges) / 30_000
     begin, end = np.searchsorted(spikes, onsets + 0.05), np.searchsorted(spikes, onsets + 0.2)
     expected = 40.0 * 0.15 * n

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from rig_adapters.errors import DisplayError
-from rig_adapters.stimulus.base import Scene
+from rig_adapters.stimulus.base import BLANK, Scene
 from rig_adapters.stimulus.presenter import run
 from rig_adapters.stimulus.readback import readback_image
-from rig_adapters.stimulus.schedule import segments
 from rig_adapters.stimulus.virtual_display import VirtualDisplay
 from rig_adapters.testing.rehearsed_daemon import RehearsedDaemon, block, load, trial
+from rig_adapters.testing.watched_display import WatchedDisplay
 from rig_adapters.wire import messages as m
 
 GEOMETRY = m.ScreenGeometry(size_px=(320, 240), width_cm=16.0, distance_cm=57.0, refresh_hz=60.0)
@@ -81,13 +81,13 @@ def test_a_display_that_fails_in_a_presentation_has_what_it_did_not_show_reporte
 
 
 def test_a_pause_between_parts_is_no_dropped_frame() -> None:
-    # The first part takes 11 flips.
-    display = StumblingDisplay({12: 500})
+    # The first part takes 10 flips.
+    display = StumblingDisplay({11: 500})
     daemon = RehearsedDaemon(
         CONFIGURE,
         load([1], np.random.default_rng(1)),
         block(trial(1, [1])),
-        block(trial(2, [1], fixation=0), part=1),
+        block(trial(2, [1], fixation=1), part=1),
     )
 
     run(daemon, lambda _kind: display)
@@ -142,11 +142,12 @@ def test_images_without_three_channels_are_refused() -> None:
 
 
 def test_an_empty_block_is_one_blank_frame() -> None:
+    watched = WatchedDisplay(VirtualDisplay())
     empty = m.PresentBlock(block=0, part=0, trials=(), tail_frames=0)
 
-    assert [(s.scene.fixation, s.scene.image, s.frames) for s in segments(empty)] == [
-        (False, None, 1)
-    ]
+    run(RehearsedDaemon(CONFIGURE, empty), lambda _kind: watched)
+
+    assert watched.scenes == [(BLANK, 1)]
 
 
 def test_the_readback_image_has_every_level_and_no_symmetry() -> None:

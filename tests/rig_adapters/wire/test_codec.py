@@ -47,10 +47,10 @@ def values_for(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[
             return hnp.arrays(mark.dtype, shapes)
         if getattr(mark, "pattern", None):
             return st.text("0123456789abcdef", min_size=64, max_size=64)
-        if annotation is float and getattr(mark, "le", None) is not None:
-            return st.floats(min(1.0, mark.le / 2), mark.le)
         if annotation is str and getattr(mark, "min_length", None):
             return texts.filter(bool)
+        if annotation in (int, float) and (hasattr(mark, "le") or hasattr(mark, "lt")):
+            return within(annotation, metadata)
     if annotation is float:
         return numbers
     if annotation is int:
@@ -62,6 +62,19 @@ def values_for(annotation: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return instances(annotation)
     return generic(annotation)
+
+
+def within(kind: type, limits: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    found = {
+        name: value
+        for limit in limits
+        for name in ("ge", "gt", "le", "lt")
+        if (value := getattr(limit, name, None)) is not None
+    }
+    low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+    if kind is int:
+        return st.integers(low, high)
+    return st.floats(float(low), float(high), exclude_min="gt" in found, exclude_max="lt" in found)
 
 
 def generic(annotation: Any) -> st.SearchStrategy[Any]:

@@ -1,0 +1,1 @@
+"""Who watches the animal: whether it fixates, trial by trial, on the clock of the screen."""

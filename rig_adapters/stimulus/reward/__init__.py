@@ -1,0 +1,1 @@
+"""What the animal gets for a trial: pulses that open a valve."""
