@@ -9,7 +9,11 @@ from controller.optimizers.posterior.posterior_ascent import (
     PosteriorAscent,
     PosteriorAscentOptions,
 )
-from controller.testing.optimizer_contract import LearningOptimizerContract, OptimizerFactory
+from controller.testing.optimizer_contract import (
+    LearningOptimizerContract,
+    OptimizerFactory,
+    WorksAheadContract,
+)
 from controller.testing.optimizer_runs import advance, distance_score, initial_codes, rng_of
 
 
@@ -20,7 +24,7 @@ def metric_of(code_dim: int) -> Basis:
     return checked_basis(rows, 2.0 ** -np.arange(code_dim // 2))
 
 
-class TestPosteriorAscent(LearningOptimizerContract):
+class TestPosteriorAscent(LearningOptimizerContract, WorksAheadContract):
     @pytest.fixture(params=["no metric", "small memory", "metric"])
     def make_optimizer(self, request: pytest.FixtureRequest) -> OptimizerFactory:
         def make(codes: Codes, direction: Direction) -> PosteriorAscent:
@@ -72,18 +76,6 @@ def test_at_the_end_nothing_explores() -> None:
     assert optimizer.summary()["sigma"] > 3.0
     advance(optimizer, 1)
     assert optimizer.summary()["sigma"] == options.sigma
-
-
-def test_working_ahead_changes_no_code() -> None:
-    hasty, early = (PosteriorAscent(initial_codes(20)) for _ in range(2))
-    for generation in range(4):
-        shown = [one.ask(rng_of(generation), 0) for one in (hasty, early)]
-        early.prepare(rng_of(generation + 1))
-        for one, codes in zip((hasty, early), shown, strict=True):
-            scores = distance_score(codes.codes)
-            one.tell(codes.ids, codes.codes, scores, np.ones(len(scores), np.int64))
-
-    np.testing.assert_array_equal(hasty.ask(rng_of(9), 0).codes, early.ask(rng_of(9), 0).codes)
 
 
 def test_repeats_count_for_more_than_single_presentations() -> None:

@@ -182,7 +182,7 @@ class PosteriorAscent:
     def prepare(self, rng: np.random.Generator) -> None:  # noqa: ARG002 - the next codes come easily
         """Work ahead while the codes of the last `ask` are shown; see `WorksAhead.prepare`."""
         if self._shown is not None and self._search is not None:
-            self._ahead = self._work_ahead(self._search, self._shown)
+            self._ahead = self._work_ahead(self._search, self._shown, self.generation)
 
     def tell(self, ids: Ids, codes: Codes, scores: Floats, n_valid: Ids) -> None:
         """Remember the scores, learn, and move the centre; see `Optimizer.tell`."""
@@ -195,7 +195,8 @@ class PosteriorAscent:
             self._search = self._first_search(told)
         else:
             if ahead is None or not np.array_equal(ahead.codes, told.codes):
-                ahead = self._work_ahead(before, told.codes)
+                # The tell that is under way counts already; working ahead comes before it.
+                ahead = self._work_ahead(before, told.codes, self.generation - 1)
             self._search = self._next_search(ahead, told)
         self._guard.moved(None if before is None else before.centre, self._search.centre)
 
@@ -272,8 +273,11 @@ class PosteriorAscent:
         lesson = first_lesson(self._responses(self._memory), products, settings)
         return self._climb(lesson, points, len(rates), settings)
 
-    def _work_ahead(self, search: _Search, codes: Codes) -> _Ahead:
-        """Choose settings and prepare the regression of codes (m, code_dim) without scores."""
+    def _work_ahead(self, search: _Search, codes: Codes, generation: int) -> _Ahead:
+        """Choose settings and prepare the regression of codes (m, code_dim) without scores.
+
+        generation: tells before the one that will bring the scores.
+        """
         memory, views = self._memory, self._views
         points = memory.points.and_then(views.points(codes), views.points(search.centre[None]))
         responses = self._responses(memory)
@@ -281,7 +285,7 @@ class PosteriorAscent:
         few = memory.take(rows).points
         settings = choose(
             search.settings,
-            self.generation,
+            generation,
             views.exponents,
             responses.take(rows),
             lambda exponent: views.products(few, exponent),
