@@ -92,7 +92,7 @@ def test_parts_join_without_gap_and_hold_only_their_own_time(trial_light: TrialL
 
 def test_without_a_patch_there_is_nothing_for_a_photodiode_to_see(trial_light: TrialLight) -> None:
     light = [c for c in trial_light(1.0, SHAS, 0.5) if not c.what.startswith("patch")]
-    samples, _, edges, _ = columns(watch(simulation(), light, 4))
+    samples, _, edges = columns(watch(simulation(), light, 4))
     assert samples
     assert edges == []
 
