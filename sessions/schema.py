@@ -306,9 +306,6 @@ COMMITS = Table(
 ADDED_LATER = frozenset({("presentations", "reason"), ("presentations", "marked_by")})
 """Columns of text that older logs lack: they are read as empty, and added when one goes on."""
 
-TABLES_ADDED_LATER = frozenset({"trials"})
-"""Tables that older logs lack: they are read without rows, and added when one goes on."""
-
 FIXED_TABLES = (
     THREADS,
     UNITS,
