@@ -219,9 +219,15 @@ def test_in_a_real_window_the_screen_stays_grey_while_the_rig_is_gone(
 
     display = parse_config(template(), QUICK).display
     width, height = display.screen_size_px
-    picture = np.asarray(ImageGrab.grab(xdisplay=screen))
-    assert (picture[:height, :width] == display.background_grey).all()
+    picture = np.array(ImageGrab.grab(xdisplay=screen))
     assert not (picture[height:] == display.background_grey).any()
+    # Only the photodiode's patch stays as the last onset left it.
+    assert display.photodiode is not None
+    side = display.photodiode.size_px
+    patch = picture[height - side : height, width - side : width]
+    assert len(np.unique(patch)) == 1
+    patch[:] = display.background_grey
+    assert (picture[:height, :width] == display.background_grey).all()
     assert lab.children() == {STIMULUS: stimulus}
     lab.command(Resume())
     lab.wait_until_held("1:0:3")
