@@ -78,6 +78,17 @@ def test_at_the_end_nothing_explores() -> None:
     assert optimizer.summary()["sigma"] == options.sigma
 
 
+def test_the_first_search_learns_from_every_code_also_from_more_than_it_remembers() -> None:
+    codes = initial_codes(40)
+    centres = []
+    for n_remembered in (10, 1000):
+        optimizer = PosteriorAscent(codes, PosteriorAscentOptions(n_remembered=n_remembered))
+        advance(optimizer, 1)
+        centres.append(optimizer.state_dict()["centre"])
+
+    np.testing.assert_array_equal(*centres)
+
+
 def test_repeats_count_for_more_than_single_presentations() -> None:
     # Two codes disagree with all others; only what was shown often is believed.
     codes = initial_codes(40)

@@ -266,11 +266,11 @@ class PosteriorAscent:
         points = self._views.points(np.concatenate([told.codes[heard], mean_code[np.newaxis]]))
         rates = np.full(int(heard.sum()), told.scores[heard].mean())
         trust = told.n_valid[heard].astype(np.float64)
-        self._memory = self._memory.and_then(
-            self._news(told, points.coordinates[:-1], trust, rates), self._options.n_remembered
-        )
+        news = self._news(told, points.coordinates[:-1], trust, rates)
         products = settings.saturation * self._views.products(points, settings.exponent)
-        lesson = first_lesson(self._responses(self._memory), products, settings)
+        # From all of them: what is remembered is less where there are very many first codes.
+        lesson = first_lesson(self._responses(news), products, settings)
+        self._memory = self._memory.and_then(news, self._options.n_remembered)
         return self._climb(lesson, points, len(rates), settings)
 
     def _work_ahead(self, search: _Search, codes: Codes, generation: int) -> _Ahead:
