@@ -10,9 +10,9 @@ none of the light. For another watcher, the light is opened anew.
 import zmq
 
 from rig_adapters.endpoints import EndpointRefused, local
-from rig_adapters.errors import RemoteProtocolError, RigTimeout
-from rig_adapters.refusals import Refusals
-from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
+from rig_adapters.errors import RigTimeout
+from rig_adapters.watching import Watcher
+from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.light import LIGHT_MESSAGES, LightChanged
 from rig_adapters.wire.messages import Message
 
@@ -67,38 +67,20 @@ class LightSource:
             self.lost += 1
 
 
-class LightWatcher:
-    """The simulated rig's end; connects to `endpoint`."""
+class LightWatcher(Watcher):
+    """The simulated rig's end; connects to `endpoint`.
+
+    What came and was no light is not seen, so it ends as "not heard"; `any_more` says whether to
+    ask again where `receive` gave None.
+    """
 
     def __init__(self, endpoint: str) -> None:
-        endpoint = _on_this_machine(endpoint)
-        self.refusals = Refusals("light")
-        """What came and was no light: not seen, so it ends as "not heard"."""
-        self._codec = Codec(LIGHT_MESSAGES)
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PAIR)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.RCVHWM, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
-        self._socket.connect(endpoint)
+        super().__init__(_on_this_machine(endpoint), zmq.PAIR, "light", most_waiting=0)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
         """For a `zmq.Poller` that waits for several sockets at once; only `receive` reads it."""
         return self._socket
-
-    def receive(self, timeout_ms: int) -> Message | None:
-        """Return the next message, or None after `timeout_ms` without one.
-
-        None also where what came was no light; `any_more` says whether to ask again.
-        """
-        if not self._socket.poll(timeout_ms):
-            return None
-        try:
-            return self._codec.decode(self._socket.recv_multipart())
-        except RemoteProtocolError as error:
-            self.refusals.add(error)
-            return None
 
     def any_more(self) -> bool:
         """Whether something has come that was not received yet."""
@@ -106,8 +88,7 @@ class LightWatcher:
 
     def close(self) -> None:
         """Stop watching, and write what was refused."""
-        self._socket.close()
-        self._context.term()
+        super().close()
         self.refusals.write_total()
 
 

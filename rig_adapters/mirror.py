@@ -11,9 +11,8 @@ import numpy.typing as npt
 import zmq
 
 from rig_adapters.endpoints import EndpointRefused, local
-from rig_adapters.errors import RemoteProtocolError
-from rig_adapters.refusals import Refusals
-from rig_adapters.wire.codec import MAX_ARRAY_BYTES, Codec
+from rig_adapters.watching import Watcher
+from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.light import LIGHT_MESSAGES, ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import Message
 
@@ -84,35 +83,11 @@ class MirrorSource:
         self._socket.send_multipart(self._codec.encode(message), zmq.NOBLOCK, copy=True)
 
 
-class MirrorWatcher:
+class MirrorWatcher(Watcher):
     """The mirror's end; connects to `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
-        endpoint = _on_this_machine(endpoint)
-        self.refusals = Refusals("mirror")
-        self._codec = Codec(LIGHT_MESSAGES)
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.SUB)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.RCVHWM, MOST_WAITING)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
-        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
-        self._socket.connect(endpoint)
-
-    def receive(self, timeout_ms: int) -> Message | None:
-        """Return the next message; None after `timeout_ms` without one, or for what was none."""
-        if not self._socket.poll(timeout_ms):
-            return None
-        try:
-            return self._codec.decode(self._socket.recv_multipart())
-        except RemoteProtocolError as error:
-            self.refusals.add(error)
-            return None
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._socket.close()
-        self._context.term()
+        super().__init__(_on_this_machine(endpoint), zmq.SUB, "mirror", MOST_WAITING)
 
 
 def _on_this_machine(endpoint: str) -> str:
