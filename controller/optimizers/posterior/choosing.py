@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.optimizers.posterior.kernel import Features
 from controller.optimizers.posterior.regression import Responses, Settings, evidence
@@ -26,7 +27,7 @@ _N_FIRST = 5
 """Generations in which every setting is chosen anew."""
 
 
-def rows_for_evidence(n: int, most: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def rows_for_evidence(n: int, most: int) -> NDArray[np.int64]:
     """Return rows, spread evenly over all n, that settings are chosen by."""
     return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 

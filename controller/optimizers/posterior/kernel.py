@@ -9,11 +9,10 @@ eq. 13); of its pictures, a neuron is taken to be a smooth function. So
 
 in coordinates where one unit is as much contrast in every direction. A large length l makes the
 neuron linear in the picture, a small one selective for one picture. Everything follows from inner
-products, so no coordinates are needed here. What is left out: which coordinates those are (`View`,
-from a metric), and learning l.
+products, so no coordinates are needed here. What is left out: which coordinates those are
+(`views`), and learning l.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -22,18 +21,6 @@ from numpy.typing import NDArray
 Features: TypeAlias = NDArray[np.float64]
 _LARGEST_COSINE = 1 - 1e-12
 """Keeps slopes finite."""
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """Coordinates that a code is seen in.
-
-    rows: (k, d) orthonormal directions, or None for all directions of the code alike.
-    weights: (k,), how much contrast one unit along each makes; (1,) without rows.
-    """
-
-    rows: Features | None
-    weights: Features
 
 
 def sizes(squares: Features) -> Features:

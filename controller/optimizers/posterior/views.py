@@ -11,10 +11,22 @@ from numpy.typing import NDArray
 from controller.optimizers.base import Codes, Floats
 from controller.optimizers.basis import Basis
 from controller.optimizers.options import refusal
-from controller.optimizers.posterior.kernel import Features, View
+from controller.optimizers.posterior.kernel import Features
 
 EXPONENTS = (0.0, 1.0)
 _SMALLEST_EIGENVALUE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Coordinates that a code is seen in.
+
+    rows: (k, d) orthonormal directions, or None for all directions of the code alike.
+    weights: (k,), how much contrast one unit along each makes; (1,) without rows.
+    """
+
+    rows: Features | None
+    weights: Features
 
 
 @dataclass(frozen=True, eq=False)

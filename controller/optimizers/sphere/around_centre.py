@@ -32,22 +32,22 @@ class AroundCentreOptions(Protocol):
     @property
     def population_size(self) -> int: ...  # noqa: D102 - said there
     @property
-    def n_parents(self) -> int | None: ...  # noqa: D102
+    def n_parents(self) -> int | None: ...  # noqa: D102 - said there
     @property
-    def schedule(self) -> ScheduleKind: ...  # noqa: D102
+    def schedule(self) -> ScheduleKind: ...  # noqa: D102 - said there
     @property
-    def first_angle_deg(self) -> float: ...  # noqa: D102
+    def first_angle_deg(self) -> float: ...  # noqa: D102 - said there
     @property
-    def last_angle_deg(self) -> float: ...  # noqa: D102
+    def last_angle_deg(self) -> float: ...  # noqa: D102 - said there
     @property
-    def schedule_length(self) -> int: ...  # noqa: D102
+    def schedule_length(self) -> int: ...  # noqa: D102 - said there
     @property
-    def after_schedule(self) -> AfterSchedule: ...  # noqa: D102
+    def after_schedule(self) -> AfterSchedule: ...  # noqa: D102 - said there
     @property
-    def weights(self) -> Weights: ...  # noqa: D102
+    def weights(self) -> Weights: ...  # noqa: D102 - said there
     @property
-    def rank_centre(self) -> bool: ...  # noqa: D102
-    def expected_step_deg(self, angle_deg: float) -> float: ...  # noqa: D102
+    def rank_centre(self) -> bool: ...  # noqa: D102 - said there
+    def expected_step_deg(self, angle_deg: float) -> float: ...  # noqa: D102 - said there
 
 
 def parents_of(options: AroundCentreOptions) -> int:

@@ -210,11 +210,11 @@ def misbehave_as_daemon(fault: str) -> None:
 
 def hold_the_display(faults: list[str]) -> None:
     from rig_adapters.listener import Listener
-    from rig_adapters.wire.messages import PresentBlock, Presented
+    from rig_adapters.wire.messages import PresentBlock
 
-    receive, send = Listener.receive, Listener.send
+    receive = Listener.receive
     places = {fault.removeprefix(HELD_AT): fault for fault in faults}
-    here = {"part": "", "shown": 0}
+    here: dict[str, Any] = {"part": "", "shown": 0}
 
     def receive_or_stay(self: Any, timeout_s: float) -> Any:
         fault = places.pop(f"{here['part']}:{here['shown']}", None)
@@ -229,22 +229,33 @@ def hold_the_display(faults: list[str]) -> None:
             here.update(part=f"{message.block}:{message.part}", shown=0)
         return message
 
+    Listener.receive = receive_or_stay  # type: ignore[method-assign]
+    count_what_was_shown(here)
+
+
+def count_what_was_shown(here: dict[str, Any]) -> None:
+    """Have every report of a presentation that goes out counted in `here`, under "shown"."""
+    from rig_adapters.listener import Listener
+    from rig_adapters.wire.messages import Presented
+
+    send = Listener.send
+
     def send_and_count(self: Any, message: Any) -> None:
         send(self, message)
         if isinstance(message, Presented):
-            here["shown"] += 1  # type: ignore[operator]
+            here["shown"] += 1
 
-    Listener.receive, Listener.send = receive_or_stay, send_and_count  # type: ignore[method-assign]
+    Listener.send = send_and_count  # type: ignore[method-assign]
 
 
 def disturb_the_window(faults: list[str]) -> None:
     from rig_adapters.listener import Listener
     from rig_adapters.stimulus.psychopy_display import PsychoPyDisplay
-    from rig_adapters.wire.messages import PresentBlock, Presented
+    from rig_adapters.wire.messages import PresentBlock
 
-    receive, send, show = Listener.receive, Listener.send, PsychoPyDisplay.show
+    receive, show = Listener.receive, PsychoPyDisplay.show
     places = {fault.partition("=")[2]: fault for fault in faults}
-    here = {"part": "", "shown": 0}
+    here: dict[str, Any] = {"part": "", "shown": 0}
     last: dict[str, Any] = {"scene": None}
 
     def receive_and_note(self: Any, timeout_s: float) -> Any:
@@ -252,11 +263,6 @@ def disturb_the_window(faults: list[str]) -> None:
         if isinstance(message, PresentBlock):
             here.update(part=f"{message.block}:{message.part}", shown=0)
         return message
-
-    def send_and_count(self: Any, message: Any) -> None:
-        send(self, message)
-        if isinstance(message, Presented):
-            here["shown"] += 1  # type: ignore[operator]
 
     def show_disturbed(self: Any, scene: Any, frames: int) -> Any:
         within = scene.image is not None and scene is last["scene"]
@@ -267,7 +273,8 @@ def disturb_the_window(faults: list[str]) -> None:
             disturb(fault, self)
         return show(self, scene, frames)
 
-    Listener.receive, Listener.send = receive_and_note, send_and_count  # type: ignore[method-assign]
+    Listener.receive = receive_and_note  # type: ignore[method-assign]
+    count_what_was_shown(here)
     PsychoPyDisplay.show = show_disturbed  # type: ignore[method-assign]
 
 
