@@ -36,8 +36,6 @@ from generators.procedural import natural_references
 REFERENCE_SEED = 2022
 """The embedded references are the same pictures in every session, so that sessions compare."""
 
-RIG_MODULES = {"sim": "rig_adapters.sim"}
-"""The module of each rig adapter's process."""
 STIMULUS_MODULE = "rig_adapters.stimulus"
 
 

@@ -8,8 +8,6 @@ of a subspace; what only running can tell is pre-flight's business.
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
@@ -24,7 +22,7 @@ from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.wrappers.norm_limits import refuse_crossed_norms
 from rig_adapters import endpoints
 from rig_adapters.keys import KeysRefused, connecting_keys
-from rig_adapters.settings import RIG_SETTINGS, settings_problems
+from rig_adapters.registry import adapters, settings_problems
 from rig_adapters.stimulus.geometry import off_screen
 from rig_adapters.stimulus.photodiode import touches_patch
 from rig_adapters.wire.animal import EyeTrackerSettings
@@ -175,11 +173,36 @@ def _ttl_has_time_to_fall(config: SessionConfig) -> list[str]:
 
 
 def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
-    error = settings_problems(config.rig.adapter, config.rig.settings)
+    adapter = adapters().get(config.rig.adapter)
+    if adapter is None:
+        known = " or ".join(repr(name) for name in sorted(adapters()))
+        return [f"rig.adapter must be {known}, but it is {config.rig.adapter!r}."]
+    error = settings_problems(adapter, config.rig.settings)
     if error is None:
         return []
-    model: type[BaseModel] = RIG_SETTINGS[config.rig.adapter]
-    return problems.sentences(error, model, prefix=("rig", "settings"))
+    return problems.sentences(error, adapter.settings, prefix=("rig", "settings"))
+
+
+def _rig_goes_with_time_and_screen(config: SessionConfig) -> list[str]:
+    rig = config.rig
+    if rig.adapter not in adapters():
+        return []
+    watches, found = adapters()[rig.adapter].watches_light, []
+    if config.session.time == "virtual" and not watches:
+        found.append(
+            f'session.time = "virtual" needs simulated neurons, but rig.adapter is {rig.adapter}: '
+            'use "real".'
+        )
+    if rig.light is not None and watches:
+        found.append(
+            f"rig.light is for emulators of recording systems; the adapter {rig.adapter} watches "
+            "the screen by itself: leave it out."
+        )
+    if rig.light is not None and endpoints.local(rig.light) is None:
+        found.append(
+            f'rig.light must be "ipc:///PATH" or "tcp://127.0.0.1:PORT", but it is {rig.light!r}.'
+        )
+    return found
 
 
 def _rig_can_be_reached(config: SessionConfig) -> list[str]:
@@ -296,6 +319,7 @@ _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _ttl_has_time_to_fall,
     _weights_exist,
     _rig_settings_are_valid,
+    _rig_goes_with_time_and_screen,
     _rig_can_be_reached,
     _references_exist,
     _windows_fit_the_timing,

@@ -156,7 +156,7 @@ class DisplayTable(Table):
 class RigTable(Table):
     """The recording system, and how long to wait for it."""
 
-    adapter: Literal["sim"] = Field(description="which rig adapter; sim: simulated neurons")
+    adapter: str = Field(description="which rig adapter; sim: simulated neurons")
     endpoint: str = Field(
         default="local",
         description='local: started here for the session; or "tcp://HOST:PORT", where an adapter '
@@ -174,6 +174,11 @@ class RigTable(Table):
     )
     heartbeat_s: float = Field(
         default=1.0, gt=0.05, le=30, description="a process silent for 3 of these is lost"
+    )
+    light: str | None = Field(
+        default=None,
+        description="for rehearsals: where an emulator of the recording system watches the screen "
+        '(neuroloop rig emulate --light), for example "ipc:///tmp/light"',
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="the adapter's own settings")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import zmq.asyncio
 
-from controller.assembly import RIG_MODULES, STIMULUS_MODULE
+from controller.assembly import STIMULUS_MODULE
 from controller.config.checks import geometry_of, patch_of, ttl_of
 from controller.config.tables import DisplayTable, SessionConfig
 from controller.processes import GRACE_S, ChildProcess
@@ -25,6 +25,7 @@ from rig_adapters.errors import PeerFaulted, PeerLost, RigError, RigTimeout
 from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link, MessageT
 from rig_adapters.refusals import Refusals
+from rig_adapters.registry import adapter_named
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import RIG, STIMULUS, Script
 
@@ -57,6 +58,7 @@ class RigProcesses:
     def __init__(self, context: zmq.asyncio.Context, config: SessionConfig, runtime: Path) -> None:
         self._context = context
         self._config = config
+        self._adapter = adapter_named(config.rig.adapter)
         self._runtime = runtime
         self._peers: dict[str, Peer] = {}
         self._former_refusals: tuple[Refusals, ...] = ()
@@ -98,13 +100,14 @@ class RigProcesses:
 
         One that is open already, since only the other was replaced, stays as it is.
         """
-        light = endpoint(self._runtime, "light") if self._config.rig.adapter == "sim" else None
+        own = endpoint(self._runtime, "light") if self._adapter.watches_light else None
+        light = own or self._config.rig.light
         display, rig = self._peers[DISPLAY_NAME], self._peers[RIG_NAME]
-        if display.configured and not rig.configured and light is not None:
+        if display.configured and not rig.configured and own is not None:
             await display.link.send(m.RenewLight())
             await _answer(display, m.LightRenewed, RENEWAL_DEADLINE_S)
         opening = [self._open_display(going_on, light)] if not display.configured else []
-        opening += [self._open_rig(going_on, light)] if not rig.configured else []
+        opening += [self._open_rig(going_on, own)] if not rig.configured else []
         await asyncio.gather(*opening)
         if self._display_is is None or self._rig_is is None:
             raise RuntimeError("the processes at the rig were not configured")
@@ -148,7 +151,7 @@ class RigProcesses:
             return
         script, module, log_name = {
             DISPLAY_NAME: (STIMULUS, STIMULUS_MODULE, "stimulus.log"),
-            RIG_NAME: (RIG, RIG_MODULES[self._config.rig.adapter], "rig.log"),
+            RIG_NAME: (RIG, self._adapter.module, "rig.log"),
         }[name]
         where = endpoint(self._runtime, name)
         silence_limit_s = 3 * heartbeat.interval_s + 5.0

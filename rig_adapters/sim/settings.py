@@ -3,8 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rig_adapters.errors import RigError
-
-UNITS_PER_CHANNEL = 100
+from rig_adapters.units import MOST_CHANNELS, UNITS_PER_CHANNEL, unit_id_of
 
 
 class SimSettingsError(RigError):
@@ -20,7 +19,7 @@ class UnitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    channel: int = Field(ge=0, le=1_000_000, description="number of the electrode")
+    channel: int = Field(ge=0, le=MOST_CHANNELS, description="number of the electrode")
     unit: int = Field(
         default=1, ge=0, lt=UNITS_PER_CHANNEL, description="number of the unit on its channel"
     )
@@ -38,7 +37,7 @@ class UnitSettings(BaseModel):
     @property
     def unit_id(self) -> int:
         """Identity on the wire: `channel * 100 + unit`, so 1302 is unit 2 of channel 13."""
-        return self.channel * UNITS_PER_CHANNEL + self.unit
+        return unit_id_of(self.channel, self.unit)
 
     @model_validator(mode="after")
     def _room_above_spontaneous(self) -> "UnitSettings":

@@ -99,8 +99,12 @@ class Simulation:
 
         Raises RemoteProtocolError where that is longer than `LONGEST_LEAP_S`.
         """
+        return self.take_samples(self.clock.sample(through_host_s))
+
+    def take_samples(self, through_sample: int) -> Recorded:
+        """Return what was recorded since the last call, to `through_sample`, like `take`."""
         start = self._through_sample
-        through = max(start, self.clock.sample(through_host_s))
+        through = max(start, through_sample)
         leap_s = (through - start) / self.clock.sample_rate_hz
         if leap_s > LONGEST_LEAP_S:
             raise RemoteProtocolError(

@@ -12,10 +12,13 @@ from controller.config.optimizers import OPTIMIZER_TABLES
 from controller.config.tables import SessionConfig
 from controller.errors import ConfigError
 from controller.optimizers.registry import KINDS
+from rig_adapters.registry import adapters
 from rig_adapters.testing.acquaintance import acquainted
 
 GENETIC = "threads.0.optimizer.kind=genetic"
 FC6 = 'generators.fc6={kind="deepsim_fc6", weights="no/such/file.pt"}'
+
+ADAPTERS = " or ".join(repr(name) for name in sorted(adapters()))
 
 WRONG = {
     "display.on_frame=6": "display.on_frame is not a known key; did you mean display.on_frames?",
@@ -101,7 +104,7 @@ WRONG = {
     "rig.endpoint=tcp://127.0.0.1:*": (
         'rig.endpoint must be "local" or "tcp://HOST:PORT", but it is \'tcp://127.0.0.1:*\'.'
     ),
-    "rig.adapter=plexon": "rig.adapter must be 'sim', but it is 'plexon'.",
+    "rig.adapter=plexon": f"rig.adapter must be {ADAPTERS}, but it is 'plexon'.",
     "behaviour.correct_probability=1.5": (
         "behaviour.correct_probability must be less than or equal to 1, but it is 1.5."
     ),

@@ -1,0 +1,1 @@
+"""What the adapters of recording systems share: each is a `Source`, served by `process`."""

@@ -1,0 +1,100 @@
+"""What an emulator says that it sent, for those who check an adapter: one JSON object in a line.
+
+Everything is in samples as the vendor's protocol counts them, so that an adapter's times can be
+compared without any clock. `lost` says of which samples something was withheld on purpose.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rig_adapters.sim.simulation import Recorded
+
+
+class TruthWriter:
+    """Writes as it happens, to `path`; nothing at all without one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None if path is None else path.open("w", encoding="utf-8", buffering=1)
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Say what was in one block."""
+        self._write(
+            {
+                "from": recorded.from_sample,
+                "through": recorded.through_sample,
+                "spikes": recorded.spike_samples.tolist(),
+                "units": recorded.spike_unit_ids.tolist(),
+                "edges": recorded.sync_samples.tolist(),
+            }
+        )
+
+    def lost(self, from_sample: int, through_sample: int, why: str) -> None:
+        """Say that something of these samples was withheld or came to harm."""
+        self._write({"lost": [from_sample, through_sample], "why": why})
+
+    def event(self, what: str, **about: Any) -> None:
+        """Say what else was done, such as a restart."""
+        self._write({"event": what, **about})
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(line) + "\n")
+
+
+@dataclass
+class Truth:
+    """What an emulator said. `spikes` (k, 2): sample and unit, sorted; `edges` (m,) sorted."""
+
+    spikes: np.ndarray[Any, np.dtype[np.int64]]
+    edges: np.ndarray[Any, np.dtype[np.int64]]
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    from_sample: int = 0
+    through_sample: int = 0
+
+    def counts(
+        self, unit_ids: Iterable[int], from_samples: Iterable[int], n_samples: int
+    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Count the spikes of each unit in `[from, from + n_samples)`: (p, u)."""
+        starts = list(from_samples)
+        columns = []
+        for unit_id in unit_ids:
+            times = self.spikes[self.spikes[:, 1] == unit_id, 0]
+            ends = np.searchsorted(times, [start + n_samples for start in starts])
+            columns.append(ends - np.searchsorted(times, starts))
+        return np.stack(columns, axis=1) if columns else np.zeros((len(starts), 0), np.int64)
+
+    def is_harmed(self, from_sample: int, through_sample: int) -> bool:
+        """Whether anything of these samples was withheld."""
+        return any(start < through_sample and end > from_sample for start, end in self.lost)
+
+
+def read_truth(path: Path) -> Truth:
+    """Read what an emulator wrote; a last line that is not whole is left out."""
+    spikes, edges, lost, events = [], [], [], []
+    through, start = 0, None
+    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not text.endswith("\n"):
+            break
+        line = json.loads(text)
+        if "spikes" in line:
+            spikes += list(zip(line["spikes"], line["units"], strict=True))
+            edges += line["edges"]
+            start = line["from"] if start is None else start
+            through = line["through"]
+        elif "lost" in line:
+            lost.append((line["lost"][0], line["lost"][1]))
+        else:
+            events.append(line)
+    table = np.array(sorted(spikes), np.int64).reshape(-1, 2)
+    return Truth(table, np.array(sorted(edges), np.int64), lost, events, start or 0, through)

@@ -1,0 +1,79 @@
+"""Which rig adapters there are: those that come with neuroloop, and those that others installed.
+
+A package of another lab makes its adapter known by an entry point in its own pyproject.toml:
+
+    [project.entry-points."neuroloop.rig_adapters"]
+    my_recorder = "mylab.my_recorder:ADAPTER"
+
+Nothing is started here; settings are looked at, so that a config can be checked before anything is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from rig_adapters.errors import RigError
+from rig_adapters.sim.settings import SimRigSettings
+
+ENTRY_POINTS = "neuroloop.rig_adapters"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is known of an adapter before it runs.
+
+    module: what `python -m` starts.
+    settings: the model of its table `[rig.settings]`; the adapter validates it once more.
+    records: in a few words, what it records from.
+    watches_light: it is simulated and looks at the session's screen; so it can also be virtual.
+    """
+
+    module: str
+    settings: type[BaseModel]
+    records: str
+    watches_light: bool = False
+
+
+class UnknownAdapter(RigError):
+    """A name that no adapter has."""
+
+
+_OWN: Mapping[str, Adapter] = {
+    "sim": Adapter("rig_adapters.sim", SimRigSettings, "simulated neurons", watches_light=True),
+}
+
+
+@cache
+def adapters() -> Mapping[str, Adapter]:
+    """Return every adapter by its name; those that come with neuroloop cannot be replaced."""
+    found: dict[str, Adapter] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        loaded = point.load()
+        if not isinstance(loaded, Adapter):
+            raise UnknownAdapter(
+                f"the entry point {point.name} = {point.value} of {ENTRY_POINTS} is no Adapter: "
+                "its package is at fault; correct or uninstall it"
+            )
+        found[point.name] = loaded
+    return {**found, **_OWN}
+
+
+def adapter_named(name: str) -> Adapter:
+    """Return the adapter of that name. Raises UnknownAdapter where there is none."""
+    known = adapters()
+    if name not in known:
+        raise UnknownAdapter(f"no adapter is called {name!r}; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
+def settings_problems(adapter: Adapter, settings: Mapping[str, Any]) -> ValidationError | None:
+    """Return what is wrong with an adapter's settings; None where nothing is."""
+    try:
+        adapter.settings.model_validate(settings)
+    except ValidationError as error:
+        return error
+    return None
