@@ -178,7 +178,7 @@ class RigTable(Table):
     light: str | None = Field(
         default=None,
         description="for rehearsals: where an emulator of the recording system watches the screen "
-        '(neuroloop rig emulate --light), for example "ipc:///tmp/light"',
+        '(neuroloop rig emulate --light), for example "tcp://127.0.0.1:5600"',
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="the adapter's own settings")
 
