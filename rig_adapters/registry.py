@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rig_adapters.errors import RigError
+from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
 
 ENTRY_POINTS = "neuroloop.rig_adapters"
@@ -44,6 +45,9 @@ class UnknownAdapter(RigError):
 
 _OWN: Mapping[str, Adapter] = {
     "sim": Adapter("rig_adapters.sim", SimRigSettings, "simulated neurons", watches_light=True),
+    "relay": Adapter(
+        "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
+    ),
 }
 
 

@@ -3,8 +3,15 @@
 So 1302 is unit 2 of channel 13, and unit 0 of a channel is what no sorter has claimed.
 """
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
 UNITS_PER_CHANNEL = 100
 MOST_CHANNELS = 1_000_000
+
+OneOrMany = TypeVar("OneOrMany", int, npt.NDArray[np.int32])
 
 
 def unit_id_of(channel: int, unit: int) -> int:
@@ -17,6 +24,6 @@ def unit_id_of(channel: int, unit: int) -> int:
     return channel * UNITS_PER_CHANNEL + unit
 
 
-def channel_of(unit_id: int) -> int:
-    """Return the channel of a unit."""
+def channel_of(unit_id: OneOrMany) -> OneOrMany:
+    """Return the channel of a unit, or of each of (k,)."""
     return unit_id // UNITS_PER_CHANNEL

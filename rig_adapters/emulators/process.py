@@ -26,7 +26,9 @@ from rig_adapters.emulators.world import SteadySettings, SteadyWorld, WatchedWor
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded
 
-EMULATORS: Mapping[str, str] = {}
+EMULATORS: Mapping[str, str] = {
+    "relay": "rig_adapters.emulators.relay",
+}
 """Where each emulator is; its module has a function `emulate(Stage) -> Emulator`."""
 
 LONGEST_SLEEP_S = 0.005
@@ -177,14 +179,15 @@ def main() -> int:
     """Run the emulator that the command line names."""
     parser = argparse.ArgumentParser(description="A recording system that is not there.")
     parser.add_argument("kind", choices=sorted(EMULATORS))
-    parser.add_argument("--file", type=Path, help="TOML file of settings")
+    parser.add_argument("--file", type=Path, help="TOML or JSON file of settings")
     parser.add_argument("--light", help="where the display of a session shines (rig.light)")
     parser.add_argument("--truth", type=Path, help="write there what was sent, one JSON in a line")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    table = {}
+    table: dict[str, Any] = {}
     if arguments.file is not None:
-        table = tomllib.loads(arguments.file.read_text(encoding="utf-8"))
+        text = arguments.file.read_text(encoding="utf-8")
+        table = json.loads(text) if arguments.file.suffix == ".json" else tomllib.loads(text)
     file = EmulatorFile.model_validate(table)
     run(arguments.kind, file, arguments.light, arguments.truth, arguments.seed)
     return 0

@@ -1,0 +1,29 @@
+"""The relay adapter as a real process, with the relay that users copy as another."""
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from rig_adapters.testing.recorder_contract import RecorderContract
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.system
+class TestRelay(RecorderContract):
+    module = "rig_adapters.relay"
+    emulator = "relay"
+    bad_settings: ClassVar[dict[str, Any]] = {"listen_at": "tcp://*:5570"}
+
+    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:
+        return {"connect_to": f"ipc://{tmp_path / 'relay'}"}
+
+    def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
+        return {"listen_at": addresses["connects_to"], "patience_s": 3.0}
