@@ -197,7 +197,10 @@ class RigProcesses:
                 clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
-        self._rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        # An adapter cannot know that its recording system is an emulator; who lights it does.
+        emulated = config.rig.light is not None
+        self._rig_is = rig_is.model_copy(update={"simulated": rig_is.simulated or emulated})
         peer.link.watch()
         peer.configured = True
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rig_adapters.sim.simulation import Recorded
 
@@ -55,24 +56,27 @@ class TruthWriter:
 class Truth:
     """What an emulator said. `spikes` (k, 2): sample and unit, sorted; `edges` (m,) sorted."""
 
-    spikes: np.ndarray[Any, np.dtype[np.int64]]
-    edges: np.ndarray[Any, np.dtype[np.int64]]
+    spikes: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
     lost: list[tuple[int, int]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     from_sample: int = 0
     through_sample: int = 0
 
     def counts(
-        self, unit_ids: Iterable[int], from_samples: Iterable[int], n_samples: int
-    ) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Count the spikes of each unit in `[from, from + n_samples)`: (p, u)."""
-        starts = list(from_samples)
+        self,
+        unit_ids: Iterable[int],
+        onsets_rig_s: npt.NDArray[np.float64],
+        window_s: tuple[float, float],
+        sample_rate_hz: float,
+    ) -> npt.NDArray[np.int64]:
+        """Count the spikes of each unit in a window from each onset (p,), half-open: (p, u)."""
+        first, last = onsets_rig_s + window_s[0], onsets_rig_s + window_s[1]
         columns = []
         for unit_id in unit_ids:
-            times = self.spikes[self.spikes[:, 1] == unit_id, 0]
-            ends = np.searchsorted(times, [start + n_samples for start in starts])
-            columns.append(ends - np.searchsorted(times, starts))
-        return np.stack(columns, axis=1) if columns else np.zeros((len(starts), 0), np.int64)
+            times_s = self.spikes[self.spikes[:, 1] == unit_id, 0] / sample_rate_hz
+            columns.append(np.searchsorted(times_s, last) - np.searchsorted(times_s, first))
+        return np.stack(columns, axis=1)
 
     def is_harmed(self, from_sample: int, through_sample: int) -> bool:
         """Whether anything of these samples was withheld."""

@@ -41,12 +41,12 @@ class Relay:
         }
         self.socket: Any = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(
-            zmq.IMMEDIATE, 1
-        )  # nothing is kept for a neuroloop that is not there
+        # Nothing is kept for a neuroloop that is not there.
+        self.socket.setsockopt(zmq.IMMEDIATE, 1)
         if keys:
-            self.socket.curve_publickey, self.socket.curve_secretkey = keys[0], keys[1]
-            self.socket.curve_serverkey = keys[2]
+            self.socket.setsockopt(zmq.CURVE_PUBLICKEY, keys[0])
+            self.socket.setsockopt(zmq.CURVE_SECRETKEY, keys[1])
+            self.socket.setsockopt(zmq.CURVE_SERVERKEY, keys[2])
         self.socket.connect(address)
         self.say(self.hello)
 

@@ -1,6 +1,5 @@
 """The relay adapter as a real process, with the relay that users copy as another."""
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,12 +7,6 @@ from typing import Any, ClassVar
 import pytest
 
 from rig_adapters.testing.recorder_contract import RecorderContract
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.system
