@@ -26,6 +26,7 @@ import numpy as np
 from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus.base import BLANK, ImagePixels, PlacedImage, Scene
 from rig_adapters.stimulus.canvas import Canvas, Texture
+from rig_adapters.stimulus.cover import CoverWatch
 from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import Box, framebuffer_box, off_screen, pixels_at, placement
 from rig_adapters.stimulus.painting import Painter, disc
@@ -63,6 +64,7 @@ class PsychoPyDisplay:
         self._window: Any = None
         self._underlay: Texture | None = None
         self._hidden = False
+        self._cover: CoverWatch | None = None
         self._blank: SoftwareBlank | None = None
         self._waited_for_flips_s = 0.0
         self._flipped_s = 0.0
@@ -91,6 +93,9 @@ class PsychoPyDisplay:
         )
         if not refresh.waits_for_vertical_blank:
             self._blank = SoftwareBlank(configure.geometry.refresh_hz)
+        if isinstance(x_window := getattr(self._window.winHandle.canvas, "x_window", None), int):
+            # Only now: until it has come to the front, a window may be covered.
+            self._cover = self._screen.watch(x_window)
         return DisplayConfigured(
             label=refresh.label,
             waits_for_vertical_blank=refresh.waits_for_vertical_blank,
@@ -148,11 +153,7 @@ class PsychoPyDisplay:
             began_s = time.monotonic()
             self._flip()
             self._waited_for_flips_s += time.monotonic() - began_s
-        if self._hidden:
-            raise DisplayError(
-                "the window is not on the screen any more: it was hidden, minimised or moved to "
-                "another desktop; leave it alone while a session runs"
-            )
+        self._check_seen()
         return (self._flipped_s,)
 
     def read_back(self, scene: Scene) -> ImagePixels:
@@ -177,7 +178,7 @@ class PsychoPyDisplay:
         """Close the window and let go of the screen."""
         self._ready.clear()
         self._images.clear()
-        self._underlay = None
+        self._underlay = self._cover = None
         if self._window is not None:
             logger.info("the graphics card held %d textures", self._canvas.n_textures)
             self._window.close()
@@ -235,6 +236,19 @@ class PsychoPyDisplay:
         if ready is None:
             raise DisplayError(f"image {placed.image_id} was never uploaded")
         return ready
+
+    def _check_seen(self) -> None:
+        """Raise DisplayError where the window, or a part of it, is not seen any more."""
+        if self._hidden:
+            raise DisplayError(
+                "the window is not on the screen any more: it was hidden, minimised or moved to "
+                "another desktop; leave it alone while a session runs"
+            )
+        if self._cover is not None and self._cover.was_covered():
+            raise DisplayError(
+                "the window was covered, by another one or by the edge of the desktop; close or "
+                "move what lies over it, and leave it alone while a session runs"
+            )
 
     def _note_hidden(self) -> None:
         self._hidden = True

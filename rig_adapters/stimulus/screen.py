@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rig_adapters.errors import DisplayError
 from rig_adapters.peer_process import end_with_parent
+from rig_adapters.stimulus.cover import CoverWatch
 from rig_adapters.stimulus.desktop import (
     Levels,
     Monitor,
@@ -61,6 +62,10 @@ class Screen:
         """The monitor that the window opens on, as it describes itself."""
         return self._connection.monitor if self._connection is not None else Monitor("", None)
 
+    def watch(self, window: int) -> CoverWatch | None:
+        """Watch from now on whether anything covers an X window; None where nobody tells."""
+        return None if self._connection is None else self._connection.watch(window)
+
     def close(self) -> None:
         """Let go of the screen, and end it if it was ours. No window may be open any more."""
         # Xlib ends the process when it talks to a server that is gone.
@@ -101,7 +106,7 @@ _IO_ERROR_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class _Connection:
-    """An idle connection: a virtual screen ends when its last connection does, so hold one."""
+    """A connection of our own: a virtual screen ends when its last one does, so hold one."""
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
@@ -118,6 +123,9 @@ class _Connection:
     @property
     def monitor(self) -> Monitor:
         return first_monitor(self._library, self._handle)
+
+    def watch(self, window: int) -> CoverWatch:
+        return CoverWatch(self._library, self._handle, window)
 
     def close(self) -> None:
         self._library.XCloseDisplay(ctypes.c_void_p(self._handle))

@@ -1,5 +1,6 @@
 """A real PsychoPy window keeps the contract, and shows the very pixels that were logged."""
 
+import contextlib
 import ctypes
 import os
 from collections.abc import Iterator
@@ -285,6 +286,54 @@ def test_a_driver_that_changes_pixels_is_noticed(monkeypatch: pytest.MonkeyPatch
         assert display.open(CONFIGURE).pixels_exact is False
     finally:
         display.close()
+
+
+@pytest.mark.usefixtures("screen")
+@pytest.mark.parametrize("corner", [(0, 0), (310, 230)])
+def test_a_window_that_is_covered_is_noticed_at_the_next_flip(corner: tuple[int, int]) -> None:
+    display = PsychoPyDisplay()
+    try:
+        display.open(CONFIGURE)
+        for _ in range(5):
+            display.show(BLANK, 1)
+        with covering_window(corner):
+            pass
+        # It is gone again, but was there.
+        with pytest.raises(DisplayError, match="the window was covered"):
+            display.show(BLANK, 1)
+    finally:
+        display.close()
+
+
+@pytest.mark.usefixtures("screen")
+def test_a_window_beside_it_covers_nothing() -> None:
+    display = PsychoPyDisplay()
+    try:
+        display.open(CONFIGURE)
+        with covering_window((330, 250)):
+            times_s = [display.show(BLANK, 1)[0] for _ in range(5)]
+    finally:
+        display.close()
+
+    assert len(times_s) == 5
+
+
+@contextlib.contextmanager
+def covering_window(corner: tuple[int, int]) -> Iterator[None]:
+    """Lay a window of 20 x 20 pixels over all others, as another program does."""
+    library = ctypes.CDLL("libX11.so.6")
+    for function in (library.XOpenDisplay, library.XDefaultRootWindow, library.XCreateSimpleWindow):
+        function.restype = ctypes.c_void_p
+    display = ctypes.c_void_p(library.XOpenDisplay(os.environ["DISPLAY"].encode()))
+    root = ctypes.c_ulong(library.XDefaultRootWindow(display))
+    nothing = ctypes.c_ulong(0)
+    made = library.XCreateSimpleWindow(display, root, *corner, 20, 20, 0, nothing, nothing)
+    library.XMapRaised(display, ctypes.c_ulong(made))
+    library.XSync(display, 0)
+    try:
+        yield
+    finally:
+        library.XCloseDisplay(display)
 
 
 @pytest.mark.usefixtures("screen")
