@@ -1,29 +1,32 @@
 """How well this machine's screen keeps time, and what a frame costs beside raw PsychoPy.
 
 Opens the window of a session and shows blocks in it as the stimulus process does: jitter of flips,
-dropped frames, the gap between two blocks. Then, in turns and in the same window, the work that is
-done for the same images within the frame loop, by neuroloop and by PsychoPy as its users write it
-(one `ImageStim`, `setImage` for each image, with a decoded picture or with a file): until the
-graphics card has finished, by the clock, and of the CPU, which other programs hardly change. A
-virtual screen is drawn by the CPU, its flips too.
+dropped frames, the gap between two blocks. Then, in turns and in the same window, what is done for
+the same images within the frame loop, until the graphics card has finished: by neuroloop, whose
+blocks run without waiting for a refresh, garbage collection off as in a session, its reports on
+their way through a real socket; and by PsychoPy as its users write it (one `ImageStim`, `setImage`
+for each image, with a decoded picture or with a file). By the clock, and of the CPU, which other
+programs change less. A virtual screen is drawn by the CPU, its flips too.
 
-    .venv/bin/python benchmarks/stimulus.py [--images 200] [--image-px 256] [--full-screen]
+    .venv/bin/python benchmarks/stimulus.py [--images 2000] [--image-px 256] [--full-screen]
 """
 
 import argparse
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import zmq
 
+from rig_adapters.listener import Listener
 from rig_adapters.stimulus.base import PlacedImage, Scene
 from rig_adapters.stimulus.behaviour.always import AlwaysFixating
 from rig_adapters.stimulus.block import Stage, show_block
@@ -35,44 +38,98 @@ from rig_adapters.stimulus.reward.simulated import NoReward
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.testing.rehearsed_daemon import load
 from rig_adapters.wire import messages as m
+from rig_adapters.wire.codec import Codec
+from rig_adapters.wire.conversation import STIMULUS
 
 Figures = npt.NDArray[np.float64]
+Item = TypeVar("Item")
 
 SIZE_DEG = 4.0
 ON_FRAMES, OFF_FRAMES = 6, 3
-PER_TRIAL = 5
-PER_TURN = 20
+PER_TRIAL, PER_BLOCK = 5, 50
 WAYS = ("neuroloop", "setImage(picture)", "setImage(file)")
 BLOCKS = 3
+SILENCE_LIMIT_S = 600.0
 
 
-class Listener:
-    """Stands where the daemon's connection is: says nothing and keeps reports."""
+class Daemon:
+    """The other end of a real socket: gives commands at once, and takes reports after a block."""
 
-    def __init__(self) -> None:
-        self.presented: list[m.Presented] = []
+    def __init__(self, folder: str) -> None:
+        self.wire = Listener(f"ipc://{folder}/display", STIMULUS, SILENCE_LIMIT_S)
+        self._codec = Codec(STIMULUS.vocabulary)
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(self.wire.endpoint)
 
-    def receive(self, timeout_s: float) -> None:
-        """Say nothing."""
+    def say(self, command: m.Message) -> None:
+        """Have the stimulus process's end receive `command`."""
+        self._socket.send_multipart(self._codec.encode(command))
+        while self.wire.receive(1.0) is None:
+            continue
 
-    def send(self, message: m.Message) -> None:
-        """Keep a report."""
-        if isinstance(message, m.Presented):
-            self.presented.append(message)
+    def heard(self) -> list[m.Presented]:
+        """Return what was reported of presentations since the last time."""
+        reports = []
+        while self._socket.poll(100):
+            message = self._codec.decode(self._socket.recv_multipart())
+            reports += [message] if isinstance(message, m.Presented) else []
+        return reports
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._socket.close()
+        self._context.term()
+        self.wire.close()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What one frame took, each `(2,)`: by the clock, and of the CPU, in ms."""
+
+    image: PlacedImage | None
+    loop_ms: Figures
+    """All between the flip before and the drawing."""
+    draw_ms: Figures
+    flip_ms: Figures
 
 
 class TimedDisplay(PsychoPyDisplay):
-    """Keeps the time of each flip."""
+    """Keeps the time of each flip, or, where it is `hurried`, of all that a frame takes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.flips_s: list[float] = []
+        self.hurried = False
+        self.frames: list[Frame] = []
+        self._flipped_ms: Figures | None = None
 
     def show(self, scene: Scene, frames: int) -> Sequence[float]:
-        """Show a frame and note its flip."""
-        flips_s = super().show(scene, frames)
-        self.flips_s.extend(flips_s)
-        return flips_s
+        """Show a frame and note its flip; where hurried, without waiting for a refresh."""
+        if not self.hurried:
+            flips_s = super().show(scene, frames)
+            self.flips_s.extend(flips_s)
+            return flips_s
+        called_ms = now_ms()
+        self._draw(scene)
+        drawn_ms = finished_ms()
+        self._flip()
+        flipped_ms = finished_ms()
+        if self._flipped_ms is not None:
+            steps_ms = np.diff([self._flipped_ms, called_ms, drawn_ms, flipped_ms], axis=0)
+            self.frames.append(Frame(scene.image, *steps_ms))
+        self._flipped_ms = flipped_ms
+        self._check_seen()
+        return (self._flipped_s,)
+
+    def presentations(self) -> Iterator[list[Frame]]:
+        """Yield the frames of each presentation since the last time, on and off."""
+        frames, self.frames, self._flipped_ms = self.frames, [], None
+        for index in range(1, len(frames)):
+            image = frames[index].image
+            if image is not None and image != frames[index - 1].image:
+                yield frames[index : index + ON_FRAMES + OFF_FRAMES]
 
     @property
     def window(self) -> Any:
@@ -83,17 +140,11 @@ class TimedDisplay(PsychoPyDisplay):
         """Return how many pixels an image takes."""
         return placement(self._geometry, 0.0, 0.0, SIZE_DEG).size_px[0]
 
-    def frames(self, image_id: int) -> list[Callable[[], object]]:
-        """Return what is done before each flip of a presentation."""
-        on = partial(self._draw, Scene(fixation=True, image=placed(image_id)))
-        off = partial(self._draw, Scene(fixation=True, image=None))
-        return [on] * ON_FRAMES + [off] * OFF_FRAMES
-
 
 def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=200, help="images for each figure")
+    parser.add_argument("--images", type=int, default=2000, help="images for each figure")
     parser.add_argument("--image-px", type=int, default=256, help="height and width of an image")
     parser.add_argument("--screen-px", type=int, nargs=2, default=(1280, 720))
     parser.add_argument("--refresh-hz", type=float, default=60.0)
@@ -112,62 +163,79 @@ def main() -> None:
         fixation=m.FixationSpot(diameter_deg=0.2),
         light_endpoint=None,
     )
-    display = TimedDisplay()
-    try:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        display = TimedDisplay()
+        stack.callback(display.close)
         facts = display.open(configure)
         print(f"{facts.label} ({facts.versions['graphics']})")
         timing = "" if facts.waits_for_vertical_blank else "  [no timing]"
         print(f"vertical blank blocks: {'yes' if facts.waits_for_vertical_blank else 'no'}{timing}")
-        report_blocks(display, configure, chosen.image_px, timing)
-        report_work(display, chosen.images, chosen.image_px, timing)
-    finally:
-        display.close()
-
-
-def placed(image_id: int) -> PlacedImage:
-    """Return an image in the middle of the screen."""
-    return PlacedImage(image_id, 0.0, 0.0, SIZE_DEG)
+        daemon = Daemon(folder)
+        stack.callback(daemon.close)
+        daemon.say(configure)
+        daemon.wire.send(facts)
+        shine = Shine(None)
+        images = LoadedImages(display, shine)
+        marks, animal = OnsetMarks(None, None), AlwaysFixating()
+        stage = Stage(
+            daemon.wire, display, shine, images, configure.geometry, marks, animal, NoReward()
+        )
+        report_blocks(stage, daemon, display, chosen.image_px, timing)
+        report_work(stage, daemon, display, Path(folder), chosen, timing)
 
 
 def report_blocks(
-    display: TimedDisplay, configure: m.ConfigureDisplay, image_px: int, timing: str
+    stage: Stage, daemon: Daemon, display: TimedDisplay, image_px: int, timing: str
 ) -> None:
-    """Print jitter, dropped frames and gaps of some blocks of 50 presentations."""
-    wire, shine = Listener(), Shine(None)
-    images = LoadedImages(display, shine)
-    marks, animal = OnsetMarks(None, None), AlwaysFixating()
-    stage = Stage(wire, display, shine, images, configure.geometry, marks, animal, NoReward())
+    """Print jitter, dropped frames and gaps of some blocks."""
     intervals_s: list[float] = []
     gaps_s: list[float] = []
+    presented: list[m.Presented] = []
     for number in range(BLOCKS):
-        command = load(range(50), np.random.default_rng(number), side_px=image_px)
+        command = load_of(number, image_px)
         began_s = time.monotonic()
-        images.load(
-            command.model_copy(update={"places": (m.Place(x_deg=0, y_deg=0, size_deg=SIZE_DEG),)})
-        )
+        stage.images.load(command)
         display.flips_s.clear()
-        images.block_begins()
-        show_block(stage, block_of(number))
+        presented += shown(stage, daemon, number)
         gaps_s.append(display.flips_s[0] - began_s)
         intervals_s += [after - before for before, after in pairwise(display.flips_s)]
-    period_s = 1 / configure.geometry.refresh_hz
+    period_s = 1 / stage.geometry.refresh_hz
     errors_ms = 1e3 * np.abs(np.array(intervals_s) - period_s)
-    dropped = sum(report.dropped_frames for report in wire.presented)
-    late = sum(report.dropped_frames > 0 for report in wire.presented)
+    dropped = sum(report.dropped_frames for report in presented)
+    late = sum(report.dropped_frames > 0 for report in presented)
     print(
         f"flip intervals of {len(intervals_s)} frames: standard deviation "
         f"{1e3 * np.std(intervals_s):.3f} ms, off by {np.median(errors_ms):.3f} ms (median), "
         f"{np.percentile(errors_ms, 99):.3f} ms (p99){timing}"
     )
-    print(f"dropped frames: {dropped}, in {late} of {len(wire.presented)} presentations{timing}")
+    print(f"dropped frames: {dropped}, in {late} of {len(presented)} presentations{timing}")
     print(
-        f"gap between blocks, to paint and upload 50 images and flip: "
+        f"gap between blocks, to paint and upload {PER_BLOCK} images and flip: "
         f"{1e3 * np.median(gaps_s):.0f} ms (median), {1e3 * max(gaps_s):.0f} ms (longest){timing}"
     )
 
 
+def load_of(number: int, image_px: int) -> m.LoadImages:
+    """Return the command to load the images of a block."""
+    command = load(range(PER_BLOCK), np.random.default_rng(number), side_px=image_px)
+    place = m.Place(x_deg=0, y_deg=0, size_deg=SIZE_DEG)
+    return command.model_copy(update={"places": (place,)})
+
+
+def shown(stage: Stage, daemon: Daemon, number: int) -> list[m.Presented]:
+    """Show the images that are loaded as a block; return what was reported."""
+    block = block_of(number)
+    daemon.say(block)
+    stage.images.block_begins()
+    outcome = show_block(stage, block)
+    over = m.BlockPresented(block=number, part=0, host_time_s=outcome.end_s, busy_s=0.0)
+    daemon.wire.send(over)
+    return daemon.heard()
+
+
 def block_of(number: int) -> m.PresentBlock:
-    """Return a block of fifty presentations."""
+    """Return a block that shows each image once."""
     trials = tuple(
         m.PlannedTrial(
             trial_id=trial_id,
@@ -186,67 +254,87 @@ def block_of(number: int) -> m.PresentBlock:
             fixation_frames=6,
             inter_trial_frames=3,
         )
-        for trial_id in range(50 // PER_TRIAL)
+        for trial_id in range(PER_BLOCK // PER_TRIAL)
     )
     return m.PresentBlock(block=number, part=0, trials=trials, tail_frames=6)
 
 
-def report_work(display: TimedDisplay, n_images: int, image_px: int, timing: str) -> None:
+def report_work(
+    stage: Stage,
+    daemon: Daemon,
+    display: TimedDisplay,
+    folder: Path,
+    chosen: argparse.Namespace,
+    timing: str,
+) -> None:
     """Print what the frame of an onset, and a whole presentation, cost each way."""
     raw = RawPsychoPy(display.window, display.width_px())
-    work: dict[str, list[Spent]] = {way: [] for way in WAYS}
-    rng = np.random.default_rng(1)
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{number}.png" for number in range(PER_TURN)]
-        for _ in range(n_images // PER_TURN):
-            images = rng.integers(0, 256, (PER_TURN, image_px, image_px, 3), dtype=np.uint8)
-            pictures = [PIL.Image.fromarray(image) for image in images]
-            for number, (picture, file) in enumerate(zip(pictures, files, strict=True)):
-                picture.save(file, compress_level=1)
-                display.upload(number, images[number])
-                display.prepare(placed(number))
-            for number in range(PER_TURN):
-                work[WAYS[0]].append(spent_on(display.frames(number), display.window))
-            for picture in pictures:
-                work[WAYS[1]].append(spent_on(raw.frames(picture), display.window))
-            for file in files:
-                work[WAYS[2]].append(spent_on(raw.frames(str(file)), display.window))
-    flips = np.concatenate([spent.flip_ms for spents in work.values() for spent in spents])
+    work: dict[str, list[list[Frame]]] = {way: [] for way in WAYS}
+    files = [folder / f"{index}.png" for index in range(PER_BLOCK)]
+    display.hurried = True
+    # The first time counts for nobody.
+    for number in range(1 + -(-chosen.images // PER_BLOCK)):
+        if number == 1:
+            work = {way: [] for way in WAYS}
+        command = load_of(number, chosen.image_px)
+        pictures = [PIL.Image.fromarray(image) for image in command.images]
+        for picture, file in zip(pictures, files, strict=True):
+            picture.save(file, compress_level=1)
+        stage.images.load(command)
+        shown(stage, daemon, number)
+        work[WAYS[0]] += display.presentations()
+        work[WAYS[1]] += [spent_on(raw.frames(picture), display.window) for picture in pictures]
+        work[WAYS[2]] += [spent_on(raw.frames(str(file)), display.window) for file in files]
+    flips = np.array([frame.flip_ms for one in work.values() for each in one for frame in each])
     print(f"a flip, whoever makes it: {told(flips[:, 0])}, CPU {told(flips[:, 1])}{timing}")
-    found = {way: [spent.draw_ms[0] for spent in work[way]] for way in WAYS}
-    compare("the frame of an onset, without its flip", found, timing)
-    found = {way: [spent.draw_ms[0] + spent.flip_ms[0] for spent in work[way]] for way in WAYS}
-    compare("the frame of an onset, with its flip", found, timing)
-    found = {way: [spent.draw_ms.sum(axis=0) for spent in work[way]] for way in WAYS}
-    compare(f"all {ON_FRAMES + OFF_FRAMES} frames of a presentation, without flips", found, timing)
+    onsets = {way: [frames[0] for frames in work[way]] for way in WAYS}
+    compare("upload and drawing at an onset", onsets, lambda one: one.draw_ms, timing)
+    compare(
+        "all between the flip before an onset and its own",
+        onsets,
+        lambda one: one.loop_ms + one.draw_ms,
+        timing,
+    )
+    compare(
+        "the same, and the flip",
+        onsets,
+        lambda one: one.loop_ms + one.draw_ms + one.flip_ms,
+        timing,
+    )
+    compare(
+        f"all {ON_FRAMES + OFF_FRAMES} frames of a presentation, without flips",
+        work,
+        lambda frames: np.sum([one.loop_ms + one.draw_ms for one in frames], axis=0),
+        timing,
+    )
 
 
-@dataclass(frozen=True)
-class Spent:
-    """What each frame of a presentation took, `(frames, 2)`: by the clock, and of the CPU."""
-
-    draw_ms: Figures
-    flip_ms: Figures
-
-
-def spent_on(frames: Sequence[Callable[[], object]], window: Any) -> Spent:
+def spent_on(frames: Sequence[Callable[[], object]], window: Any) -> list[Frame]:
     """Draw and flip each frame; return what it took."""
-    from pyglet.gl import glFinish
-
-    moments = [now_ms()]
+    spent = []
+    before_ms = finished_ms()
     for draw in frames:
         draw()
-        glFinish()
-        moments.append(now_ms())
+        drawn_ms = finished_ms()
         window.flip()
-        moments.append(now_ms())
-    steps = np.diff(np.array(moments), axis=0)
-    return Spent(steps[0::2], steps[1::2])
+        flipped_ms = finished_ms()
+        nothing = np.zeros(2)
+        spent.append(Frame(None, nothing, drawn_ms - before_ms, flipped_ms - drawn_ms))
+        before_ms = flipped_ms
+    return spent
 
 
-def now_ms() -> tuple[float, float]:
+def now_ms() -> Figures:
     """Return the clock and the CPU time of this process, its graphics driver included."""
-    return 1e3 * time.perf_counter(), 1e3 * time.process_time()
+    return 1e3 * np.array([time.perf_counter(), time.process_time()])
+
+
+def finished_ms() -> Figures:
+    """Return the same when the graphics card has finished; clearing belongs to the flip before."""
+    from pyglet.gl import glFinish
+
+    glFinish()
+    return now_ms()
 
 
 class RawPsychoPy:
@@ -273,15 +361,17 @@ def told(values: Figures) -> str:
     return f"{np.median(values):.2f} ms ({np.percentile(values, 99):.2f})"
 
 
-def compare(what: str, found: dict[str, list[Figures]], timing: str) -> None:
+def compare(
+    what: str, found: dict[str, list[Item]], figure: Callable[[Item], Figures], timing: str
+) -> None:
     """Print median and p99 each way, and how many times neuroloop's they are."""
-    print(f"{what}: median (p99){timing}")
-    ours = np.percentile(np.array(found[WAYS[0]]), (50, 99), axis=0)
+    values = {way: np.array([figure(item) for item in items]) for way, items in found.items()}
+    print(f"{what}: median (p99) of {len(found[WAYS[0]])}{timing}")
+    ours = np.percentile(values[WAYS[0]], (50, 99), axis=0)
     for way in WAYS:
-        values = np.array(found[way])
-        ratio = np.percentile(values, (50, 99), axis=0) / ours
+        ratio = np.percentile(values[way], (50, 99), axis=0) / ours
         times = [f"{median:5.1f} x ({p99:5.1f} x)" for median, p99 in ratio.T]
-        clock, cpu = told(values[:, 0]), told(values[:, 1])
+        clock, cpu = told(values[way][:, 0]), told(values[way][:, 1])
         print(f"  {way:<18} {clock:>19} {times[0]}    CPU {cpu:>19} {times[1]}")
 
 

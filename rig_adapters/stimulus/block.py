@@ -8,7 +8,7 @@ before one.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -99,8 +99,10 @@ class _Showing:
         return Outcome(self._presented, end_s, interruption)
 
     def _run(self, block: m.PresentBlock) -> m.Message | None:
-        for trial in block.trials:
-            command = self._present(trial)
+        # Made before the first frame, so that nothing but drawing comes between two flips.
+        trials = [(trial, tuple(held_segments(trial))) for trial in block.trials]
+        for trial, held in trials:
+            command = self._present(trial, held)
             if command is not None:
                 return command
         return self._show(Segment(BLANK, self._frames_left(block.tail_frames)))
@@ -112,14 +114,14 @@ class _Showing:
         passed = round((self._last_s - self._onset_s) / self._period_s) + 1
         return max(1, tail_frames - passed)
 
-    def _present(self, trial: m.PlannedTrial) -> m.Message | None:
+    def _present(self, trial: m.PlannedTrial, held: Sequence[Segment]) -> m.Message | None:
         """Show a trial, as often as it takes until somebody looks; return what interrupted it."""
         while True:
             command = self._wait_for_fixation(trial)
             watch = self._watch
             if command is not None or watch is None:
                 return command
-            for segment in held_segments(trial):
+            for segment in held:
                 if not watch.is_held:
                     break
                 command = self._show(segment)

@@ -36,7 +36,7 @@ class OnsetMarks:
         """Return `planned` with the patch as it has to be; an onset changes it."""
         if onset and self.patch is not None:
             self.lit = not self.lit
-        return replace(planned, patch_lit=self.lit)
+        return planned if planned.patch_lit == self.lit else replace(planned, patch_lit=self.lit)
 
     def flipped(self, *, onset: bool) -> None:
         """Set the line right after a flip, which was an onset or not.
