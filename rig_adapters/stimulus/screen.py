@@ -31,6 +31,7 @@ from rig_adapters.stimulus.desktop import (
 logger = logging.getLogger(__name__)
 
 START_DEADLINE_S = 15.0
+START_TRIES = 3
 END_DEADLINE_S = 5.0
 
 
@@ -92,14 +93,23 @@ def open_screen(size_px: tuple[int, int]) -> Screen:
         return Screen(connection, None)
     if name:
         logger.warning("there is no screen %s (DISPLAY); a virtual one is started", name)
-    server, name = _start_xvfb(size_px)
-    connection = _connect(name)
-    if connection is None:
-        _end(server)
-        raise DisplayError(f"the virtual screen {name} that was started takes no connections")
+    server, name, connection = _start_and_connect(size_px)
     os.environ["DISPLAY"] = name
     connection.when_lost(lambda: _bury(server, name))
     return Screen(connection, server)
+
+
+def _start_and_connect(
+    size_px: tuple[int, int],
+) -> "tuple[subprocess.Popen[bytes], str, _Connection]":
+    for _ in range(START_TRIES):
+        server, name = _start_xvfb(size_px)
+        connection = _connect(name)
+        if connection is not None:
+            return server, name, connection
+        # Another server that had this number, and was just ending, has taken its socket along.
+        _end(server)
+    raise DisplayError(f"the virtual screen {name} that was started takes no connections")
 
 
 _IO_ERROR_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
