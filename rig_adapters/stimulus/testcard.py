@@ -21,7 +21,6 @@ from rig_adapters.peer_process import end_with_parent
 from rig_adapters.stimulus.base import Scene
 from rig_adapters.stimulus.card import Place, paint_card
 from rig_adapters.stimulus.marks import OnsetMarks
-from rig_adapters.stimulus.painting import Painter
 from rig_adapters.stimulus.psychopy_display import PsychoPyDisplay
 from rig_adapters.wire.messages import ConfigureDisplay
 
@@ -66,10 +65,15 @@ def main() -> int:
 def _show(display: PsychoPyDisplay, order: CardOrder) -> None:
     configure = order.configure
     opened = display.open(configure)
-    # The card's greys are levels of the framebuffer; a session's background is a value.
-    grey = Painter(configure.appearance, configure.background_grey).level(configure.background_grey)
-    card = paint_card(configure.geometry, grey, opened.monitor, list(order.places))
-    display.lay_under(card)
+    display.lay_under(
+        paint_card(
+            configure.geometry,
+            configure.appearance.gamma,
+            configure.background_grey,
+            opened.monitor,
+            order.places,
+        )
+    )
     sys.stdout.write(json.dumps({"label": opened.label, "monitor": opened.monitor}) + "\n")
     sys.stdout.flush()
     marks = OnsetMarks(configure.photodiode, None)

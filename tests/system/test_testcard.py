@@ -30,7 +30,7 @@ def test_the_saved_card_is_the_painted_one_with_the_spot_and_the_lit_patch(lab: 
     config = parse_config(template())
     geometry, patch = geometry_of(config), patch_of(config)
     assert patch is not None
-    expected = paint_card(geometry, 128, "screen", [Place("CMA-ES", 0.0, 0.0, 4.0)])
+    expected = paint_card(geometry, None, 128, "screen", [Place("CMA-ES", 0.0, 0.0, 4.0)])
     expected[patch_box(geometry, patch).slices] = 255
     with PIL.Image.open(lab.folder / "card.png") as picture:
         saved = np.asarray(picture)

@@ -5,7 +5,8 @@ import pytest
 
 from rig_adapters.stimulus.card import Place, circle_deg, paint_card, ramp_box
 from rig_adapters.stimulus.geometry import framebuffer_box, pixels_at, placement
-from rig_adapters.wire.messages import ScreenGeometry
+from rig_adapters.stimulus.painting import Painter
+from rig_adapters.wire.messages import Appearance, ScreenGeometry
 
 GREY = 128
 
@@ -18,7 +19,7 @@ def geometry(width_px: int, height_px: int) -> ScreenGeometry:
 
 @pytest.mark.parametrize("size_px", [(1280, 720), (1920, 1080), (1024, 768), (320, 240)])
 def test_the_ramp_shows_every_level_in_equally_many_columns(size_px: tuple[int, int]) -> None:
-    pixels = paint_card(geometry(*size_px), GREY, "DP-1", [])
+    pixels = paint_card(geometry(*size_px), None, GREY, "DP-1", [])
 
     ramp = pixels[ramp_box(size_px)]
     assert pixels.shape == (size_px[1], size_px[0], 3)
@@ -30,9 +31,29 @@ def test_the_ramp_shows_every_level_in_equally_many_columns(size_px: tuple[int, 
     assert (ramp == ramp[..., :1]).all()
 
 
+def test_the_ramp_and_the_background_follow_the_gamma_of_the_images() -> None:
+    size_px, values = (1280, 720), np.repeat(np.arange(256, dtype=np.uint8), 4)[np.newaxis]
+    pixels = paint_card(geometry(*size_px), 2.2, GREY, "DP-1", [])
+
+    painter = Painter(Appearance(gamma=2.2), GREY)
+    image = np.repeat(values[..., np.newaxis], 3, axis=2).repeat(2, axis=0)
+    shown = painter.paint(image, (1024, 2))
+    np.testing.assert_array_equal(pixels[ramp_box(size_px)][:2], shown)
+    assert len(np.unique(shown)) < 256
+    assert set(pixels[200, 200]) == {round(255 * (GREY / 255) ** (1 / 2.2))}
+
+
+def test_the_card_says_which_gamma_its_ramp_has() -> None:
+    screen = geometry(1280, 720)
+    cards = [paint_card(screen, gamma, 0, "DP-1", []) for gamma in (1.8, 2.2)]
+
+    words = slice(0, 200), slice(0, 640)
+    assert (cards[0][words] != cards[1][words]).any()
+
+
 def test_the_circle_is_as_many_degrees_and_as_round_as_it_says() -> None:
     screen = geometry(1280, 720)
-    pixels = paint_card(screen, GREY, "DP-1", [])
+    pixels = paint_card(screen, None, GREY, "DP-1", [])
 
     radius_px = pixels_at(screen, circle_deg(screen))
     for turn in np.linspace(0.1, 1.4, 20):
@@ -43,7 +64,7 @@ def test_the_circle_is_as_many_degrees_and_as_round_as_it_says() -> None:
 
 def test_ticks_of_the_ruler_are_where_the_degrees_are() -> None:
     screen = geometry(1280, 720)
-    pixels = paint_card(screen, GREY, "DP-1", [])
+    pixels = paint_card(screen, None, GREY, "DP-1", [])
 
     above = pixels[360 - 4, :, 0]
     ticks = np.flatnonzero(above != GREY)
@@ -52,9 +73,20 @@ def test_ticks_of_the_ruler_are_where_the_degrees_are() -> None:
         assert np.abs(ticks - expected).min() <= 1.0
 
 
+@pytest.mark.parametrize("grey", [0, 40, 100, 159, 160, 200, 255])
+def test_all_that_is_drawn_stands_out_from_any_background(grey: int) -> None:
+    screen = geometry(1280, 720)
+    pixels = paint_card(screen, None, grey, "DP-1", [Place("V4", -6.0, 5.0, 4.0)]).astype(int)
+
+    rows, columns = framebuffer_box(screen, placement(screen, -6.0, 5.0, 4.0)).slices
+    edge_of_place, frame, ruler = pixels[rows, columns][0], pixels[0], pixels[360, 30:600]
+    for drawn in (edge_of_place, frame, ruler):
+        assert np.abs(np.median(drawn) - grey) >= 40
+
+
 def test_places_of_threads_are_outlined_to_the_pixel() -> None:
     screen = geometry(1280, 720)
-    pixels = paint_card(screen, GREY, "DP-1", [Place("V4", -6.0, 5.0, 4.0)])
+    pixels = paint_card(screen, None, GREY, "DP-1", [Place("V4", -6.0, 5.0, 4.0)])
 
     rows, columns = framebuffer_box(screen, placement(screen, -6.0, 5.0, 4.0)).slices
     outline = pixels[rows, columns]
@@ -64,14 +96,14 @@ def test_places_of_threads_are_outlined_to_the_pixel() -> None:
 
 
 def test_the_outermost_pixels_are_drawn() -> None:
-    pixels = paint_card(geometry(1280, 720), GREY, "DP-1", [])
+    pixels = paint_card(geometry(1280, 720), None, GREY, "DP-1", [])
 
     for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
         assert (edge == 255).mean() > 0.99
 
 
 def test_lines_of_single_pixels_alternate() -> None:
-    pixels = paint_card(geometry(1280, 720), GREY, "DP-1", [])
+    pixels = paint_card(geometry(1280, 720), None, GREY, "DP-1", [])
 
     assert (pixels[72:132, 922:982:2] == 0).all()
     assert (pixels[72:132, 923:982:2] == 255).all()
