@@ -8,7 +8,7 @@ and rows of the log are in `controller.recording`.
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from controller.screen import Screen
 from controller.trials import PartReports, TrialCounts
 from rig_adapters.alignment import broken_fixations, completeness
 from rig_adapters.clocks import ClockMap
-from rig_adapters.errors import RemoteProtocolError, WrongImage
+from rig_adapters.errors import WrongImage
 from rig_adapters.wire.messages import Presented, TrialEnded
 from sessions.open_block import TrialRow
 from sessions.records import CLOCK_STEPPED
@@ -156,43 +156,27 @@ class BlockPresenter:
         on_fact: Callable[[object], None],
         before: Counter[str],
     ) -> tuple[list[Shown], list[TrialEnded]]:
-        reports = PartReports({}, [])
-        waiting_for = {row.presentation_id: row for row in planned}
-        trial_ids = {row.trial_id for row in planned}
-        broken, steps = self._recorder.n_breaks, self._recorder.n_steps
-        last = planned[0]
+        reports = PartReports(planned)
+        breaks, steps = self._recorder.n_breaks, self._recorder.n_steps
 
         def tell(*, all_shown: bool = False) -> None:
-            status = self._part_status(part, planned, last, reports, before)
-            broken_by_rig = self._recorder.n_breaks - broken
-            more = {"fixations_broken": reports.broken + broken_by_rig}
-            status = status.model_copy(update={**more, "waiting_for_spikes": all_shown})
+            broken_by_rig = self._recorder.n_breaks - breaks
+            status = self._part_status(part, planned, reports, before, broken_by_rig, all_shown)
             self._on_progress(len(reports.presented), len(planned), status)
 
         def take(report: Presented | TrialEnded) -> None:
-            nonlocal last
             if isinstance(report, TrialEnded):
-                _refuse_unknown_trial(report, trial_ids)
-                reports.trials.append(report)
+                reports.take_trial(report)
                 self.trials.add(report)
                 on_fact(trial_row(report))
-                tell()
-                return
-            row = waiting_for.pop(report.presentation_id, None)
-            if row is None or row.image.image_id != report.image_id:
-                raise RemoteProtocolError(
-                    f"the stimulus process reported presentation {report.presentation_id} of image "
-                    f"{report.image_id}, which was not asked for now: it is at fault"
-                )
-            last = row
-            reports.presented[report.presentation_id] = report
-            on_fact(presented_row(report))
-            self._refuse_wrong_image(report)
+            else:
+                reports.take_presented(report)
+                on_fact(presented_row(report))
+                self._refuse_wrong_image(report)
             tell()
 
         tell()
         await self._screen.present(block, part, planned, self._tail_frames(), take)
-        last = planned[-1]
         tell(all_shown=True)
         flips = np.array([_flip_on(reports.presented.get(row.presentation_id)) for row in planned])
         failed = self._failed_by_trial(planned, reports)
@@ -201,12 +185,11 @@ class BlockPresenter:
 
     def _failed_by_trial(self, planned: list[Planned], reports: PartReports) -> list[str]:
         """Return why its trial fails each presentation, "" where it does not."""
-        trials = {trial.trial_id: trial for trial in reports.trials}
         fail_all = self._config.scoring.broken_trial == "fail_all"
         return [
             failed_by_trial(
                 reports.presented.get(row.presentation_id),
-                trials.get(row.trial_id),
+                reports.begun.get(row.trial_id),
                 self.window_span_s[1],
                 fail_all,
             )
@@ -227,11 +210,13 @@ class BlockPresenter:
         self,
         part: int,
         planned: list[Planned],
-        last: Planned,
         reports: PartReports,
         before: Counter[str],
+        broken_by_rig: int,
+        all_shown: bool,
     ) -> PartStatus:
         limit = self._config.display.max_dropped_frames
+        last = planned[-1] if all_shown else reports.last
         return PartStatus(
             part=part,
             images=len({row.image.image_id for row in planned}),
@@ -239,8 +224,8 @@ class BlockPresenter:
             attempt=last.attempt + 1,
             max_attempts=self._config.scoring.attempts,
             late=sum(report.dropped_frames > limit for report in reports.presented.values()),
-            fixations_broken=0,
-            waiting_for_spikes=False,
+            fixations_broken=reports.broken + broken_by_rig,
+            waiting_for_spikes=all_shown,
             unattended=reports.unattended,
             earlier_outcomes=dict(before),
         )
@@ -282,7 +267,7 @@ class BlockPresenter:
             self._shown(
                 row,
                 part,
-                reports.presented.get(row.presentation_id),
+                reports,
                 float(aligned.onset_rig_s[index]),
                 aligned.sync[index],
                 bool(heard[index]),
@@ -295,15 +280,17 @@ class BlockPresenter:
         self,
         planned: Planned,
         part: int,
-        report: Presented | None,
+        reports: PartReports,
         onset_rig_s: float,
         sync: str,
         heard: bool,
         failed: str,
     ) -> Shown:
         display = self._config.display
+        report = reports.presented.get(planned.presentation_id)
+        trial = reports.begun.get(planned.trial_id)
         unheard = "" if heard else self._why_unheard(onset_rig_s)
-        ended = ending(report, display, failed, unheard)
+        ended = ending(report, trial, display, failed, unheard)
         return Shown(
             planned=planned,
             part=part,
@@ -322,14 +309,6 @@ class BlockPresenter:
         if math.isnan(onset_rig_s):
             return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
         return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)
-
-
-def _refuse_unknown_trial(report: TrialEnded, trial_ids: Set[int]) -> None:
-    if report.trial_id not in trial_ids:
-        raise RemoteProtocolError(
-            f"the stimulus process reported trial {report.trial_id}, which was not asked for now: "
-            "it is at fault"
-        )
 
 
 def _told(ended: Counter[str], again: int) -> str:

@@ -20,10 +20,17 @@ class Ending:
     reason: str
 
 
-def ending(report: Presented | None, display: DisplayTable, failed: str, unheard: str) -> Ending:
+def ending(
+    report: Presented | None,
+    trial: TrialEnded | None,
+    display: DisplayTable,
+    failed: str,
+    unheard: str,
+) -> Ending:
     """Return how a presentation ended.
 
     report: of the stimulus process, None without one.
+    trial: how its trial ended, None where nothing was reported of one that began.
     display: how long it was to be shown, and how many frames may be dropped.
     failed: why its trial failed it, "" where it did not.
     unheard: why its windows were not recorded, "" where they were.
@@ -42,12 +49,15 @@ def ending(report: Presented | None, display: DisplayTable, failed: str, unheard
     if failed:
         return Ending("failed_trial", failed)
     shown_s = report.flip_off_host_s - report.flip_on_host_s
-    if shown_s < (display.on_frames - 0.5) / display.refresh_hz:
+    due_s = display.on_frames / display.refresh_hz
+    if trial is not None and trial.broken_host_s is not None:
+        # What is on when the animal looks away goes off at once, on purpose.
+        due_s = min(due_s, trial.broken_host_s - report.flip_on_host_s)
+    if shown_s < due_s - 0.5 / display.refresh_hz:
         return Ending(
             "late",
-            f"it was on the screen for {1e3 * shown_s:.1f} ms instead of "
-            f"{1e3 * display.on_frames / display.refresh_hz:.1f} ms: flips did not wait for the "
-            "vertical blank, as happens where a window is covered",
+            f"it was on the screen for {1e3 * shown_s:.1f} ms instead of {1e3 * due_s:.1f} ms: "
+            "flips did not wait for the vertical blank, as happens where a window is covered",
         )
     return Ending("not_heard", unheard) if unheard else Ending("completed", "")
 
@@ -58,12 +68,14 @@ def failed_by_trial(
     """Return why its trial fails a presentation, "" where it does not.
 
     report: of the stimulus process, None where it was not shown.
-    trial: how its trial ended, None where nothing was reported of it.
+    trial: how its trial ended, None where nothing was reported of one that began.
     window_end_s: until when it has to be looked at, from its onset.
     fail_all: whether a broken trial fails what was over by then, too.
     """
     if trial is None or trial.broken_host_s is None:
-        return ""
+        # Nobody knows whether the animal looked at what was shown.
+        unknown = report is not None and (trial is None or not trial.completed)
+        return "the stimulus process did not report how its trial ended" if unknown else ""
     over = report is not None and report.flip_on_host_s + window_end_s <= trial.broken_host_s
     if over and not fail_all:
         return ""

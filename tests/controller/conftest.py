@@ -151,9 +151,7 @@ class Stage:
         while True:
             command = await self.display.hear()
             if isinstance(command, m.LoadImages):
-                ids = command.image_ids.tolist()
-                self.sha256s.update(zip(ids, command.sha256s, strict=True))
-                await self.display.say(m.ImagesLoaded(image_ids=command.image_ids))
+                await self._load(command)
             elif isinstance(command, m.AbortBlock):
                 await self.display.say(m.BlockAborted(presented=0))
             elif isinstance(command, m.PresentBlock):
@@ -169,10 +167,15 @@ class Stage:
             elif isinstance(command, m.StopRecording):
                 await self.rig.say(m.RecordingStopped(last_sequence=self._sequence - 1))
 
+    async def _load(self, command: m.LoadImages) -> None:
+        self.sha256s.update(zip(command.image_ids.tolist(), command.sha256s, strict=True))
+        await self.display.say(m.ImagesLoaded(image_ids=command.image_ids))
+
     async def _show(self, block: m.PresentBlock) -> None:
         self.blocks.append(block)
         batches = []
         for trial in block.trials:
+            spot_on_s = self._frame / REFRESH_HZ
             self._frame += trial.fixation_frames
             onsets: dict[float, int] = {}
             for planned in trial.presentations:
@@ -180,6 +183,7 @@ class Stage:
                 if self.mishaps.shown(block.part, planned):
                     onsets[report.flip_on_host_s] = planned.image_id
                     await self.display.say(self.mishaps.reported(report))
+            await self.display.say(self._held(trial.trial_id, spot_on_s))
             self._frame += trial.inter_trial_frames
             batches.append(self._batch(onsets))
         self._frame += block.tail_frames
@@ -208,6 +212,20 @@ class Stage:
             dropped_frames=dropped,
         )
 
+    def _held(self, trial_id: int, spot_on_s: float) -> m.TrialEnded:
+        """Report a trial whose fixation was held from the first frame to the last."""
+        return m.TrialEnded(
+            trial_id=trial_id,
+            spot_on_host_s=spot_on_s,
+            acquired_host_s=spot_on_s,
+            broken_host_s=None,
+            spot_off_host_s=self._frame / REFRESH_HZ,
+            completed=True,
+            reward_pulses=0,
+            reward_pulse_s=0.0,
+            reward_ml=0.0,
+        )
+
     def _batch(self, image_at: dict[float, int]) -> m.SpikesRecorded:
         """Record all until now: `image_id` spikes at one moment after each onset."""
         start_s, self._through_host_s = self._through_host_s, self._frame / REFRESH_HZ
@@ -233,9 +251,14 @@ class Stage:
         )
 
 
+StageT = TypeVar("StageT", bound=Stage)
+
+
 @asynccontextmanager
-async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> AsyncIterator[Stage]:
-    """Set the stage: both conversations are configured, and the rig records."""
+async def open_stage(
+    folder: Path, config: SessionConfig, mishaps: Mishaps, make: Callable[..., StageT]
+) -> AsyncIterator[StageT]:
+    """Set the stage that `make` makes: both conversations are configured, and the rig records."""
     context = zmq.asyncio.Context()
     peers, links = [], []
     for table in (STIMULUS, RIG):
@@ -257,7 +280,7 @@ async def open_stage(folder: Path, config: SessionConfig, mishaps: Mishaps) -> A
         mishaps.sync,
         lambda done, planned, part: progress.append((done, planned, part)),
     )
-    stage = Stage(
+    stage = make(
         config, mishaps, display, rig, display_link, rig_link, recorder, screen, presenter, gaps
     )
     stage.progress = progress
@@ -286,7 +309,8 @@ def play(tmp_path: Path) -> Callable[..., Any]:
 
     def run(scene: Scene[T], *overrides: str, **wrong: Any) -> T:
         async def whole() -> T:
-            async with open_stage(tmp_path, session_config(*overrides), Mishaps(**wrong)) as stage:
+            config, mishaps = session_config(*overrides), Mishaps(**wrong)
+            async with open_stage(tmp_path, config, mishaps, Stage) as stage:
                 return await scene(stage)
 
         return run_clean(whole())

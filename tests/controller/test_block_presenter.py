@@ -243,8 +243,8 @@ def test_progress_counts_the_presentations_of_the_open_part(play: Play) -> None:
         await seven(stage)
         return [(done, planned) for done, planned, _ in stage.progress]
 
-    # Once more when everything is shown and its spikes are waited for.
-    assert play(scene) == [*((done, 7) for done in range(8)), (7, 7)]
+    # Once more when a trial ends, and when everything is shown and its spikes are waited for.
+    assert play(scene) == [(done, 7) for done in (0, 1, 2, 3, 4, 5, 5, 6, 7, 7, 7)]
 
 
 def test_what_is_known_of_a_part_is_told_as_it_happens(play: Play) -> None:
@@ -263,7 +263,7 @@ def test_what_is_known_of_a_part_is_told_as_it_happens(play: Play) -> None:
     late_so_far = [part.late for part in first]
     assert (late_so_far[0], late_so_far[-1]) == (0, 2)
     assert late_so_far == sorted(late_so_far)
-    assert [part.waiting_for_spikes for part in first] == [False] * 8 + [True]
+    assert [part.waiting_for_spikes for part in first] == [False] * 10 + [True]
     again = [part for _, _, part in told if part.part == 1]
     assert {part.images for part in again} == {2}
     assert {part.attempt for part in again} == {2}
