@@ -67,7 +67,8 @@ def trouble_text(part: PartStatus) -> str:
     broken = part.fixations_broken
     fixations = "1 broken fixation" if broken == 1 else f"{broken} broken fixations"
     late = [f"{part.late} late"] if part.late else []
-    waits = [f"waits for the animal to look, {part.unattended} times in vain"]
+    times = "once" if part.unattended == 1 else f"{part.unattended} times"
+    waits = [f"waits for the animal to look, {times} in vain"]
     return ", ".join([*late, *([fixations] if broken else []), *(waits if part.unattended else [])])
 
 

@@ -38,6 +38,7 @@ from sessions.records import (
     SpikeTable,
     ThreadGeneration,
     ThreadInfo,
+    TrialTable,
     UnitInfo,
     image_sha256,
 )
@@ -155,6 +156,7 @@ def synthetic_record(
             CLOCK_OFFSET_S, CLOCK_DRIFT, 1e-6, shown.presentations.sync.count("photodiode")
         ),
         timing={"optimizer": 0.02, "render": 0.4, "display": 30.0, "log": 0.01, "total": 31.0},
+        trials=_trials(shown.presentations),
     )
 
 
@@ -177,7 +179,14 @@ def facts_of(record: GenerationRecord) -> tuple[OpenedBlock | RenderedImages | F
         for thread in record.threads
         if thread.images is not None
     ]
-    part = FinishedPart(record.block, 0, record.presentations, record.spikes, record.clock)
+    part = FinishedPart(
+        record.block,
+        0,
+        record.presentations,
+        record.spikes,
+        record.clock,
+        trials=record.trials,
+    )
     return (opened, *images, part)
 
 
@@ -300,6 +309,28 @@ def _show(
         baseline_counts=_counts(start, spikes, heard_onset_s, heard, start.baseline_window_s),
     )
     return _Shown(table, spikes)
+
+
+def _trials(shown: PresentationTable) -> TrialTable:
+    """Return what the animal did: it began each trial, and broke those that failed."""
+    ids = np.unique(shown.trial_id)
+    flips = [shown.flip_on_host_s[shown.trial_id == trial_id] for trial_id in ids]
+    outcomes = np.array(shown.outcome)
+    broken = np.array([(outcomes[shown.trial_id == i] == "failed_trial").any() for i in ids])
+    spot_on_s = np.array([np.nanmin(times) - 0.5 for times in flips])
+    spot_off_s = np.array([np.nanmax(times) + 0.25 for times in flips])
+    pulse_s = np.where(broken, 0.0, 0.1)
+    return TrialTable(
+        trial_id=ids,
+        spot_on_host_s=spot_on_s,
+        acquired_host_s=spot_on_s + 0.2,
+        broken_host_s=np.where(broken, spot_off_s - 0.01, np.nan),
+        spot_off_host_s=spot_off_s,
+        completed=(~broken).astype(np.int64),
+        reward_pulses=(~broken).astype(np.int64),
+        reward_pulse_s=pulse_s,
+        reward_ml=1.5 * pulse_s,
+    )
 
 
 def _outcomes(n: int, fail_rate: float, rng: np.random.Generator) -> Strings:

@@ -108,6 +108,18 @@ WRONG = {
     "behaviour.correct_probability=1.5": (
         "behaviour.correct_probability must be less than or equal to 1, but it is 1.5."
     ),
+    "behaviour.kind=nobody": (
+        "behaviour.kind is 'nobody', but it must be one of 'always', 'simulated', 'eye_tracker'."
+    ),
+    "behaviour.acquisition_timeout_s=0": (
+        "behaviour.acquisition_timeout_s must be greater than 0, but it is 0."
+    ),
+    "reward.completed_pulse_s=6.0": (
+        "reward.completed_pulse_s must be less than or equal to 5, but it is 6.0."
+    ),
+    "scoring.broken_trial=drop": (
+        "scoring.broken_trial must be 'keep_completed' or 'fail_all', but it is 'drop'."
+    ),
     "stopping.max_generations=soon": (
         "stopping.max_generations must be a valid integer, but it is 'soon'."
     ),
@@ -127,6 +139,14 @@ NEEDED = {
         "scoring.without_response is missing (what becomes of an image without a valid response: "
         "show_again, up to max_attempts tries in its block; close_incomplete, the block ends "
         "without its score); it has no default."
+    ),
+    "broken_trial": (
+        "scoring.broken_trial is missing (when the animal looks away: keep_completed, images whose "
+        "windows were over by then keep their response; fail_all, all images of the trial are "
+        "shown again); it has no default."
+    ),
+    "ml_per_s": (
+        "reward.ml_per_s is missing (what flows while it is open: measure it); it has no default."
     ),
     "max_attempts": (
         'scoring.max_attempts is missing, but with scoring.without_response = "show_again" it must '
@@ -343,3 +363,94 @@ def test_a_pin_that_no_port_has_is_refused_by_its_key() -> None:
     (problem,) = problems(template(), TTL.replace("pin=2", "pin=10"))
     assert problem.startswith("display.ttl.")
     assert "pin" in problem
+
+
+TRACKER = (
+    'behaviour={kind="eye_tracker", iohub_config="tracker.yaml", window_radius_deg=1.2, '
+    "acquisition_timeout_s=4.0, longest_blink_s=0.2}"
+)
+VALVE = 'reward={kind="serial", device="/dev/ttyUSB0", completed_pulse_s=0.1, ml_per_s=1.5}'
+VIRTUAL_TIME = ("session.time=virtual", "display.kind=virtual")
+
+
+def test_who_watches_the_animal_has_no_default() -> None:
+    text = re.sub(r"\[behaviour\].*?(?=\n\[reward\])", "", template(), flags=re.DOTALL)
+
+    (problem,) = problems(text)
+
+    assert problem.startswith("behaviour is missing (who watches the animal's eyes: always (nobo")
+
+
+def test_a_tracker_needs_its_file_and_real_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert problems(template(), TRACKER) == (
+        "behaviour.iohub_config: there is no file tracker.yaml.",
+    )
+    (tmp_path / "tracker.yaml").write_text("monitor_devices: []\n")
+    assert parse_config(template(), [TRACKER]).behaviour.kind == "eye_tracker"
+    assert problems(template(), TRACKER, *VIRTUAL_TIME) == (
+        'behaviour.kind is "eye_tracker", which is real, so session.time must be "real", but it is '
+        '"virtual".',
+    )
+
+
+def test_a_valve_needs_real_time_and_a_port_of_its_own() -> None:
+    assert problems(template(), VALVE, *VIRTUAL_TIME) == (
+        'reward.kind is "serial", which is real, so session.time must be "real", but it is '
+        '"virtual".',
+    )
+    ttl = 'display.ttl={kind="serial", device="/dev/ttyUSB0", line="rts"}'
+    assert problems(template(), VALVE, ttl) == (
+        "reward.device and display.ttl are both /dev/ttyUSB0, but each needs a port of its own.",
+    )
+    other = ttl.replace("USB0", "USB1")
+    assert parse_config(template(), [VALVE, other]).reward.kind == "serial"
+
+
+THREAD = """
+[[threads]]
+name = "{name}"
+generator = "embedded"
+driver_units = [101]
+position_deg = [{x_deg}, {y_deg}]
+size_deg = {size_deg}
+optimizer = {{ kind = "random", population_size = 8 }}
+"""
+
+
+def threads_at(*places: tuple[float, float, float]) -> str:
+    """Return the template with a thread more at each place, which is right, up, size."""
+    return template() + "".join(
+        THREAD.format(name=f"at {place}", x_deg=place[0], y_deg=place[1], size_deg=place[2])
+        for place in places
+    )
+
+
+def test_each_of_several_threads_that_leaves_the_screen_is_named() -> None:
+    text = threads_at((-4.0, 3.0, 2.0), (0.0, 16.0, 3.0), (5.0, -2.0, 4.0), (-28.0, 0.0, 2.0))
+
+    assert problems(text) == (
+        "threads.2.position_deg [0.0, 16.0] with size_deg 3 reaches beyond the screen of 60 cm at "
+        "57 cm.",
+        "threads.4.position_deg [-28.0, 0.0] with size_deg 2 reaches beyond the screen of 60 cm at "
+        "57 cm.",
+    )
+
+
+def test_each_of_several_threads_that_touches_the_patch_is_named() -> None:
+    patch = 'display.photodiode={size_px=120, corner="top_left"}'
+    text = threads_at((-24.0, 13.0, 4.0), (24.0, 13.0, 4.0), (-22.0, 11.0, 4.0))
+
+    assert problems(text, patch) == tuple(
+        f"threads.{index}.position_deg {place} with size_deg 4 touches the photodiode patch of 120 "
+        "pixels in the corner top_left: choose another corner, or make one of them smaller."
+        for index, place in ((1, [-24.0, 13.0]), (3, [-22.0, 11.0]))
+    )
+
+
+def test_threads_may_share_a_place_or_overlap_since_their_images_take_turns() -> None:
+    config = parse_config(threads_at((0.0, 0.0, 4.0), (1.0, 0.5, 4.0), (0.0, 0.0, 2.0)))
+
+    assert len(config.threads) == 4

@@ -263,6 +263,17 @@ def test_the_live_view_has_no_gain_over_references_that_are_silent_or_missing() 
     assert "–" in seen(STATUS.model_copy(update={"threads": (nothing,), "max_generations": None}))
 
 
+@pytest.mark.parametrize(("unattended", "times"), [(1, "once"), (12, "12 times")])
+def test_a_spot_that_nobody_looks_at_is_told_while_it_waits(unattended: int, times: str) -> None:
+    part = PART.model_copy(update={"late": 1, "unattended": unattended})
+    waiting = STATUS.model_copy(update={"part": part})
+    told = f"10 of 50 presentations shown; 1 late, waits for the animal to look, {times} in vain"
+
+    assert f"  generation 5: {told}" in status_lines(waiting)
+    assert told in seen(waiting)
+    assert "waits for the animal" not in seen(STATUS)
+
+
 def test_alarms_are_shown_with_what_to_do_while_the_session_waits() -> None:
     alarmed = STATUS.model_copy(update={"alarms": ("audit of block 3: no.",), "state": "paused"})
     wanted = "The session waits for you: neuroloop resume, or neuroloop stop."

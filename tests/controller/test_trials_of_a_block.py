@@ -608,3 +608,14 @@ def test_a_presentation_in_another_trial_than_planned_ends_the_block() -> None:
     plan = BROKEN_WHILE_A_LONG_IMAGE_IS_ON[0]
 
     played(plan, [], elsewhere, refused="presentation 0 of image 0 in trial 1, which was not asked")
+
+
+def test_the_spots_that_nobody_looked_at_are_counted_until_somebody_does() -> None:
+    plan = BROKEN_WHILE_A_LONG_IMAGE_IS_ON[0]
+
+    stage = played(plan, [Deeds(acquired_after=None)] * 3, as_it_comes)
+
+    told = [part.unattended for _, _, part in stage.progress]
+    assert told == [0, 1, 2, 3, 3, 0, 0]
+    assert [row.completed for _, trials in stage.ended for row in trials] == [0, 0, 0, 1]
+    assert [row.outcome for shown, _ in stage.ended for row in shown] == ["completed"]

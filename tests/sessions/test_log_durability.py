@@ -230,6 +230,41 @@ def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Pa
     assert len(after.reason) == len(after.outcome)
 
 
+def forget_trials(path: Path) -> None:
+    """Make a log what it would be if trials had not been kept yet."""
+    with h5py.File(path, "r+") as file:
+        rows = file["commits/rows"]
+        tables, counts, described = list(rows.attrs["tables"]), rows[:], dict(rows.attrs)
+        place = tables.index(b"trials")
+        described["tables"] = np.delete(tables, place)
+        del file["trials"], file["commits/rows"]
+        older = np.delete(counts, place, axis=1)
+        made = file.create_dataset("commits/rows", data=older, maxshape=(None, older.shape[1]))
+        made.attrs.update(described)
+
+
+def test_a_log_from_before_trials_were_kept_is_read_and_can_go_on(tmp_path: Path) -> None:
+    wanted = SyntheticSession(generations=2)
+    path = write_synthetic_log(tmp_path, wanted, end=None)
+    new = row_counts(path)
+    forget_trials(path)
+
+    before = open_log(path)
+    assert len(before.trials.trial_id) == 0
+    log = SessionLog.resume(path.parent, before.start)
+    assert row_counts(path) == {
+        name: 0 if name.startswith("trials/") else count for name, count in new.items()
+    }
+    record = synthetic_record(wanted, before.start, 2, np.random.default_rng(0))
+    log.commit_generation(record)
+
+    after = open_log(path)
+    assert set(after.trials.block) == {2}
+    assert after.trials.trial_id.tolist() == record.trials.trial_id.tolist()
+    assert set(after.presentations.block) == {0, 1, 2}
+    assert {finding.check for finding in run_checks(after)} == {"proper end"}
+
+
 def test_the_name_of_a_new_log_appears_on_a_complete_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
