@@ -10,6 +10,7 @@ from rig_adapters.errors import DisplayError
 
 TOLERANCE = 0.05
 """How far the measured refresh rate may be from the configured one, as a fraction."""
+NO_BLANK = "screen without vertical blank: no timing"
 _SPIN_S = 0.001
 
 
@@ -38,8 +39,11 @@ def judge_refresh(intervals_s: Sequence[float], nominal_hz: float, virtual: bool
         measured_hz = 1 / statistics.fmean(intervals_s)
         # Of a busy machine the mean says nothing: what does not wait is then slow, at no rate.
         if abs(measured_hz / nominal_hz - 1) > TOLERANCE:
-            return Refresh(False, None, "screen without vertical blank: no timing")
+            return Refresh(False, None, NO_BLANK)
     if abs(measured_hz / nominal_hz - 1) > TOLERANCE:
+        # What waits for a blank keeps a rate, whichever it is; a busy machine alone keeps none.
+        if not _keep_a_rate(intervals_s):
+            return Refresh(False, None, NO_BLANK)
         raise DisplayError(
             f"the screen refreshes at {measured_hz:.1f} Hz, but the config says "
             f"{nominal_hz:g} Hz; set the screen's mode or correct refresh_hz"
@@ -48,6 +52,12 @@ def judge_refresh(intervals_s: Sequence[float], nominal_hz: float, virtual: bool
     usual_s = sorted(intervals_s)[: max(1, round(0.95 * len(intervals_s)))]
     sd_s = statistics.pstdev(usual_s)
     return Refresh(True, measured_hz, f"screen at {measured_hz:.2f} Hz", sd_s)
+
+
+def _keep_a_rate(intervals_s: Sequence[float]) -> bool:
+    usual_s = statistics.median(intervals_s)
+    near = sum(abs(interval_s / usual_s - 1) <= TOLERANCE for interval_s in intervals_s)
+    return near >= len(intervals_s) / 2
 
 
 class SoftwareBlank:

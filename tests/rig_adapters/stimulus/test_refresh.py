@@ -38,6 +38,19 @@ def test_flips_that_do_not_wait_on_a_busy_machine_have_no_timing_either() -> Non
     assert refresh.label == "screen without vertical blank: no timing"
 
 
+def test_flips_that_keep_no_rate_have_no_timing_whatever_their_middle_is() -> None:
+    busy = [0.001 * (1 + n % 7) for n in range(60)]
+
+    refresh = judge_refresh(busy, 200.0, virtual=False)
+
+    assert refresh.label == "screen without vertical blank: no timing"
+
+
+def test_another_rate_is_refused_also_where_a_busy_machine_dropped_frames() -> None:
+    with pytest.raises(DisplayError, match=r"refreshes at 75\.0 Hz"):
+        judge_refresh([1 / 75] * 40 + [2 / 75, 3 / 75] * 10, 60.0, virtual=False)
+
+
 def test_a_driver_that_takes_flips_ahead_waits_all_the_same() -> None:
     refresh = judge_refresh([0.0001, 0.0001, 3 / 60 - 0.0002] * 20, 60.0, virtual=False)
 
