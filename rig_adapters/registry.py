@@ -30,12 +30,15 @@ class Adapter:
     module: what `python -m` starts.
     settings: the model of its table `[rig.settings]`; the adapter validates it once more.
     records: in a few words, what it records from.
+    scan: "module:function" that looks for such systems on this machine (see
+    `rig_adapters.scanning`); None where nothing can be looked for.
     watches_light: it is simulated and looks at the session's screen; so it can also be virtual.
     """
 
     module: str
     settings: type[BaseModel]
     records: str
+    scan: str | None = None
     watches_light: bool = False
 
 

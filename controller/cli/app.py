@@ -12,6 +12,7 @@ from controller.cli import (
     log_commands,
     mirror,
     preflight,
+    rig_commands,
     run,
     testcard,
 )
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 config_commands.add_to(app)
 preflight.add_to(app)
+rig_commands.add_to(app)
 testcard.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)

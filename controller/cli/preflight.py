@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -17,6 +18,7 @@ from controller.config.load import load_config
 from controller.config.tables import SessionConfig
 from controller.preflight.findings import Report
 
+ResultT = TypeVar("ResultT")
 _STYLES = {"pass": "green", "warn": "yellow", "refuse": "red"}
 
 
@@ -35,34 +37,42 @@ def preflight(
     """Open the screen and the rig as a session would, measure them, and say what to mend."""
     config = load_config(path, overrides or ())
     try:
-        found = asyncio.run(_until_interrupted(config))
+        found = asyncio.run(_rehearsed(config))
     except asyncio.CancelledError:
         complain("interrupted; the screen and the rig were closed")
         raise typer.Exit(Exit.ABORTED) from None
     if as_json:
         say_json({"checked_at": wall_time(), **found.as_json()})
     else:
-        _print(found)
+        print_report(found)
     raise typer.Exit(Exit.PROBLEMS if found.worst == "refuse" else Exit.DONE)
 
 
-async def _until_interrupted(config: SessionConfig) -> Report:
+async def _rehearsed(config: SessionConfig) -> Report:
     # It loads zmq, which validating and help need not.
     from controller.preflight import rehearsal
 
+    return await until_interrupted(
+        rehearsal.preflight(config, lambda doing: err.print(f"{doing}…", markup=False))
+    )
+
+
+async def until_interrupted(doing: Awaitable[ResultT]) -> ResultT:
+    """Return what comes of `doing`, which Ctrl-C or SIGTERM cancels."""
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _cancel, task)
-    return await rehearsal.preflight(config, lambda doing: err.print(f"{doing}…", markup=False))
+    return await doing
 
 
-def _cancel(task: "asyncio.Task[Report] | None") -> None:
+def _cancel(task: "asyncio.Task[object] | None") -> None:
     # Once only: a second Ctrl-C must not interrupt the closing.
     if task is not None and not task.cancelling():
         task.cancel()
 
 
-def _print(found: Report) -> None:
+def print_report(found: Report) -> None:
+    """Print a row for each finding, and whether all is well."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("", "what", "found", "what to do"):
         table.add_column(title, overflow="fold")

@@ -5,15 +5,12 @@ is logged. Whatever happens, also when it is cancelled, no process, socket or fi
 """
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import zmq.asyncio
 
 from controller import assembly
 from controller.block import BlockPresenter, Shown
@@ -26,6 +23,7 @@ from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import EvolutionThread, Placement
 from controller.preflight.findings import Finding, Report, report
 from controller.preflight.machine import block_seconds, machine_findings
+from controller.preflight.opened import opened, without_animal
 from controller.preflight.rig import rehearsal_findings, unit_findings
 from controller.preflight.screen import screen_findings
 from controller.recorder import Recorder
@@ -33,7 +31,6 @@ from controller.screen import Screen
 from generators.base import Generator
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError
-from rig_adapters.wire.animal import AlwaysSettings, NoRewardSettings
 
 PRESENTATIONS = 20
 LOADED_AT_ONCE = 8
@@ -63,12 +60,7 @@ async def preflight(config: SessionConfig, tell: Callable[[str], None]) -> Repor
 
     The images are shown to nobody, so nobody's fixation is waited for and nobody is rewarded.
     """
-    config = config.model_copy(
-        update={
-            "behaviour": AlwaysSettings(kind="always"),
-            "reward": NoRewardSettings(kind="none"),
-        }
-    )
+    config = without_animal(config)
     folder = _existing(config.session.folder)
     try:
         tell("building generators and optimizers")
@@ -78,15 +70,8 @@ async def preflight(config: SessionConfig, tell: Callable[[str], None]) -> Repor
     machine = await asyncio.to_thread(
         lambda: report(machine_findings(config, parts.threads, parts.generators, folder))
     )
-    where = os.environ.get("XDG_RUNTIME_DIR") or None
-    with tempfile.TemporaryDirectory(prefix="neuroloop-preflight-", dir=where) as runtime:
-        context = zmq.asyncio.Context()
-        processes = RigProcesses(context, config, Path(runtime))
-        try:
-            rehearsed = await _rehearse(config, parts, processes, Path(runtime), tell)
-        finally:
-            await processes.close()
-            context.destroy(linger=200)
+    async with opened(config) as there:
+        rehearsed = await _rehearse(config, parts, there.processes, there.folder, tell)
     return report(rehearsed, machine.findings)
 
 

@@ -18,11 +18,12 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rig_adapters.emulators.mischief import Mischief
 from rig_adapters.emulators.truth import TruthWriter
 from rig_adapters.emulators.world import SteadySettings, SteadyWorld, WatchedWorld, World
+from rig_adapters.errors import RigError
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded
 
@@ -88,6 +89,10 @@ class Emulator(Protocol):
         """Close all sockets."""
 
 
+class EmulatorRefused(RigError):
+    """An emulator cannot be what it is told to be."""
+
+
 class _Ended(BaseException):
     """A signal came; unwinds to the end of the process, through every `finally`."""
 
@@ -148,6 +153,24 @@ def shifted(block: Recorded, by: int) -> Recorded:
     )
 
 
+def read_file(path: Path | None) -> EmulatorFile:
+    """Read what an emulator is told, in TOML or JSON. Raises EmulatorRefused."""
+    if path is None:
+        return EmulatorFile()
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return EmulatorFile.model_validate(table)
+    except OSError as error:
+        raise EmulatorRefused(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise EmulatorRefused(f"{path}: {where}: {first['msg']}") from error
+    except ValueError as error:
+        raise EmulatorRefused(f"{path} is no TOML: {error}") from error
+
+
 def run(kind: str, file: EmulatorFile, light: str | None, truth: Path | None, seed: int) -> None:
     """Emulate until a signal comes; prints the addresses first."""
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -184,12 +207,7 @@ def main() -> int:
     parser.add_argument("--truth", type=Path, help="write there what was sent, one JSON in a line")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    table: dict[str, Any] = {}
-    if arguments.file is not None:
-        text = arguments.file.read_text(encoding="utf-8")
-        table = json.loads(text) if arguments.file.suffix == ".json" else tomllib.loads(text)
-    file = EmulatorFile.model_validate(table)
-    run(arguments.kind, file, arguments.light, arguments.truth, arguments.seed)
+    run(arguments.kind, read_file(arguments.file), arguments.light, arguments.truth, arguments.seed)
     return 0
 
 

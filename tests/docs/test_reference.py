@@ -37,7 +37,8 @@ def test_a_reference_page_is_what_the_code_says(printer: ModuleType, name: str) 
 
 def test_every_reference_page_is_printed(printer: ModuleType) -> None:
     pages = {page.name for page in (ROOT / "docs" / "reference").glob("*.md")}
-    assert pages == set(printer.PAGES)
+    # The protocol that others write programs for is no mirror of our code.
+    assert pages == {*printer.PAGES, "relay.md"}
 
 
 def test_the_page_on_choosing_an_optimizer_names_every_kind() -> None:

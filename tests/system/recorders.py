@@ -38,15 +38,21 @@ def rehearsed(
 ) -> tuple[LogReader, Truth]:
     """Run a session whose spikes come from `emulator`; return its log, and what was sent."""
     light = f"tcp://127.0.0.1:{free_port()}"
-    text = lab.config.read_text(encoding="utf-8")
-    head, _, rest = text.partition("[rig.settings]")
-    rest = rest[rest.index("\n[") :]
     with emulating(emulator, {"vendor": dict(vendor)}, lab.folder, light=light) as emulated:
-        table = _inline(settings(emulated.addresses))
-        head = head.replace('adapter = "sim"', f'adapter = "{adapter}"\nlight = "{light}"')
-        lab.config.write_text(f"{head.rstrip()}\nsettings = {table}\n{rest}", encoding="utf-8")
+        use_adapter(lab, adapter, settings(emulated.addresses), light)
         log = lab.run(*REHEARSAL, *overrides)
         return log, emulated.truth()
+
+
+def use_adapter(
+    lab: Lab, adapter: str, settings: Mapping[str, Any], light: str | None = None
+) -> None:
+    """Have the lab's session record with an adapter, told of `settings`."""
+    head, _, rest = lab.config.read_text(encoding="utf-8").partition("[rig.settings]")
+    named = f'adapter = "{adapter}"' + (f'\nlight = "{light}"' if light else "")
+    head = head.replace('adapter = "sim"', named).rstrip()
+    text = f"{head}\nsettings = {_inline(settings)}\n{rest[rest.index(chr(10) + '[') :]}"
+    lab.config.write_text(text, encoding="utf-8")
 
 
 def counts_are_those_that_were_sent(log: LogReader, truth: Truth) -> int:
