@@ -4,27 +4,35 @@ import gc
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
 
-SHARED_MEMORY = Path("/dev/shm")
+from .newcomers import NEWCOMERS, SHARED_MEMORY, Newcomer, all_there
+
 SETTLED_S = 5.0
 """How long a block may be nobody's, while another program makes or removes it."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _newcomers_are_watched() -> Iterator[None]:
+    NEWCOMERS.start()
+    yield
+    NEWCOMERS.stop()
+
+
 @pytest.fixture(autouse=True)
-def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+def leaves_nothing_behind(
+    request: pytest.FixtureRequest, _newcomers_are_watched: None
+) -> Iterator[None]:
     """Compare child processes and shared memory before and after the test."""
-    processes, blocks = _children(), _shared_memory()
+    processes, blocks = _children(), all_there(SHARED_MEMORY)
     yield
     if _leaked(request, processes):
         gc.collect()
     leaked = _leaked(request, processes)
     assert not leaked, f"processes left behind: {[_describe(pid) for pid in leaked]}"
-    assert not (left := _left_in(blocks)), f"shared memory left behind: {sorted(left)}"
+    assert not (left := _left_in(blocks)), f"shared memory left behind: {left}"
 
 
 def _leaked(request: pytest.FixtureRequest, before: set[int]) -> set[int]:
@@ -39,36 +47,19 @@ def _children() -> set[int]:
     return {child.pid for child in psutil.Process(os.getpid()).children(recursive=True)}
 
 
-def _shared_memory() -> dict[str, int]:
-    """The blocks there are: name → inode."""
-    if not SHARED_MEMORY.is_dir():
-        return {}
-    return {entry.name: entry.inode() for entry in os.scandir(SHARED_MEMORY)}
+def _left_in(before: set[Newcomer]) -> list[str]:
+    """The blocks that have come since, and that are not known to be another program's.
 
-
-def _left_in(before: dict[str, int]) -> set[str]:
-    """The blocks that have come since and that no other program on this machine is using."""
+    One whose maker was gone at once may be that of a test beside this one, which then fails too.
+    """
     deadline_s = time.monotonic() + SETTLED_S
-    while new := {n: inode for n, inode in _shared_memory().items() if n not in before}:
-        used = _used_by_others()
-        left = {name for name, inode in new.items() if inode not in used}
+    while new := all_there(SHARED_MEMORY) - before:
+        left = new - NEWCOMERS.of_others(new)
         # Another program may be just about to take, or to give back, what it has made.
         if not left or time.monotonic() > deadline_s:
-            return left
+            return sorted(block.path.name for block in left)
         time.sleep(0.1)
-    return set()
-
-
-def _used_by_others() -> set[int]:
-    """The inodes of blocks that processes other than this test's have mapped."""
-    ours = {os.getpid(), *_children()}
-    used = set()
-    for pid in set(psutil.pids()) - ours:
-        with suppress(OSError):
-            lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
-            # A semaphore is mapped by the name that it had while it was made, so names differ.
-            used |= {int(line.split()[4]) for line in lines if f" {SHARED_MEMORY}/" in line}
-    return used
+    return []
 
 
 def _is_xvfb(pid: int) -> bool:

@@ -23,9 +23,10 @@ from controller.errors import ControlError
 from rig_adapters.wire.messages import Message
 from sessions.reader import LogReader, open_log
 
+from ..newcomers import NEWCOMERS, X_SOCKETS, Newcomer, all_there, x_servers
+
 NEUROLOOP = str(Path(sys.executable).with_name("neuroloop"))
 MISBEHAVING = Path(__file__).with_name("misbehaving")
-X_SOCKETS = Path("/tmp/.X11-unix")
 ENVIRONMENT = dict(os.environ)
 """As the tests found it: a test that opens a virtual screen in this process sets DISPLAY."""
 VIRTUAL = (
@@ -272,7 +273,7 @@ def open_lab(folder: Path) -> Iterator[Lab]:
     """Open a lab, and see in the end that its sessions have left nothing behind."""
     # Socket paths must be short, and pytest's folders are long.
     runtime = Path(tempfile.mkdtemp(prefix="nl-"))
-    screens = _screens()
+    screens = all_there(X_SOCKETS)
     lab = Lab(folder, runtime)
     try:
         yield lab
@@ -306,20 +307,10 @@ def _sets(overrides: tuple[str, ...]) -> list[str]:
     return [word for override in overrides for word in ("--set", override)]
 
 
-def _screens() -> set[str]:
-    return {path.name for path in X_SOCKETS.iterdir()} if X_SOCKETS.is_dir() else set()
-
-
-def _left_behind(before: set[str]) -> set[str]:
-    """The sockets that have come since, and that no living X server of anybody's answers for."""
-    return {name for name in _screens() - before if not _is_served(name)}
-
-
-def _is_served(socket: str) -> bool:
-    try:
-        return psutil.pid_exists(int((X_SOCKETS.parent / f".{socket}-lock").read_text("utf-8")))
-    except (OSError, ValueError):
-        return False
+def _left_behind(before: set[Newcomer]) -> set[Newcomer]:
+    """Sockets that have come since, that are not of others, and that no X server holds."""
+    new = all_there(X_SOCKETS) - before
+    return {screen for screen in new - NEWCOMERS.of_others(new) if not x_servers(screen.path)}
 
 
 def _has_environment(process: psutil.Process, marker: str) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,25 @@ def no_display() -> Iterator[None]:
         yield
 
 
-def traces(name: str) -> list[Path]:
-    """Return the files that the X server `name` keeps while it runs."""
+def traces(name: str) -> set[tuple[Path, int, int]]:
+    """Return the files that the X server `name` keeps while it runs, with what tells them apart.
+
+    As soon as it has ended, a server of somebody else may take the same name.
+    """
     number = name.removeprefix(":")
-    files = [Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")]
-    return [file for file in files if file.exists()]
+    found = set()
+    for file in (Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")):
+        with suppress(FileNotFoundError):
+            there = file.lstat()
+            found.add((file, there.st_ino, there.st_mtime_ns))
+    return found
 
 
-def wait_until_gone(name: str) -> None:
+def wait_until_gone(name: str, before: set[tuple[Path, int, int]]) -> None:
     deadline_s = time.monotonic() + 60
-    while traces(name) and time.monotonic() < deadline_s:
+    while traces(name) & before and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    assert traces(name) == []
+    assert not traces(name) & before
 
 
 def test_without_a_screen_a_virtual_one_is_started_and_ended() -> None:
@@ -43,9 +51,10 @@ def test_without_a_screen_a_virtual_one_is_started_and_ended() -> None:
 
     name = os.environ["DISPLAY"]
     assert screen.virtual
-    assert traces(name) != []
+    kept = traces(name)
+    assert kept
     screen.close()
-    assert traces(name) == []
+    assert not traces(name) & kept
     assert "DISPLAY" not in os.environ
 
 
@@ -100,7 +109,8 @@ def test_a_virtual_screen_ends_with_a_killed_process() -> None:
     ) as process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
-        assert traces(name) != []
+        kept = traces(name)
+        assert kept
         process.send_signal(signal.SIGKILL)
 
-    wait_until_gone(name)
+    wait_until_gone(name, kept)
