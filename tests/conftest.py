@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,10 @@ import psutil
 import pytest
 
 from .newcomers import NEWCOMERS, SHARED_MEMORY, Newcomer, all_there
+
+# A shell that starts a run in the background has it ignore Ctrl-C, and with it all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SETTLED_S = 5.0
 """How long a block may be nobody's, while another program makes or removes it."""
