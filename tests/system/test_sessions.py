@@ -10,7 +10,7 @@ from controller.cli.config_commands import template
 from sessions.checks import run_checks
 from sessions.reader import LogReader
 
-from .conftest import VIRTUAL, Lab
+from .conftest import VIRTUAL, Lab, open_lab
 
 pytestmark = pytest.mark.system
 
@@ -24,6 +24,14 @@ size_deg = 4.0
 optimizer = { kind = "genetic" }
 
 [references]"""
+
+
+@pytest.fixture(scope="module")
+def broken_off(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
+    """A session of an animal that breaks most trials off, scored against a baseline."""
+    with open_lab(tmp_path_factory.mktemp("broken_off")) as lab:
+        baseline = "scoring.baseline_window_s=[0.0, 0.04]"
+        return lab.run(*VIRTUAL, "behaviour.correct_probability=0.4", baseline)
 
 
 def errors_in(log: LogReader) -> list[str]:
@@ -70,10 +78,8 @@ def test_two_threads_on_one_unit_are_told_apart_by_id_only(lab: Lab) -> None:
     assert all(np.any(np.diff(np.flatnonzero(block == thread)) > 1) for thread in (0, 1))
 
 
-def test_h5py_alone_recomputes_every_score_to_the_last_bit(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "scoring.baseline_window_s=[0.0, 0.04]")
-
-    with h5py.File(log.path, "r") as f:
+def test_h5py_alone_recomputes_every_score_to_the_last_bit(broken_off: LogReader) -> None:
+    with h5py.File(broken_off.path, "r") as f:
         (a, b), (c, e) = f.attrs["response_window_s"], f.attrs["baseline_window_s"]
         units = json.loads(f["threads/driver_unit_ids"].asstr()[0])
         p, s = f["presentations"], f["spikes"]
@@ -122,13 +128,13 @@ def test_a_wrong_config_starts_nothing_and_makes_nothing(lab: Lab) -> None:
     assert not (lab.folder / "runs").exists()
 
 
-def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0.4")
-
-    outcomes = set(log.presentations.outcome)
+def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(
+    broken_off: LogReader,
+) -> None:
+    outcomes = set(broken_off.presentations.outcome)
     assert outcomes == {"completed", "failed_trial"}
-    assert log.presentations.part.max() >= 1
-    assert errors_in(log) == []
+    assert broken_off.presentations.part.max() >= 1
+    assert errors_in(broken_off) == []
 
 
 def test_a_session_where_every_trial_fails_goes_on_without_scores(lab: Lab) -> None:
@@ -161,10 +167,10 @@ def test_with_close_incomplete_nothing_is_shown_again_and_codes_without_response
     assert errors_in(log) == []
 
 
-def test_every_presentation_that_did_not_complete_says_why_in_the_log(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0.4")
-
-    shown = log.presentations
+def test_every_presentation_that_did_not_complete_says_why_in_the_log(
+    broken_off: LogReader,
+) -> None:
+    shown = broken_off.presentations
     completed = shown.outcome == "completed"
     assert set(shown.reason[completed]) == {""}
     assert all("the fixation was broken at" in reason for reason in shown.reason[~completed])
