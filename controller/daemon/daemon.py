@@ -360,10 +360,12 @@ class Daemon:
                 event, what = _COMMANDS[type(command)]  # the codec lets no other command through
                 if self._interrupted and self.state is State.PAUSED and event is Event.RESUME:
                     event, what = Event.RETRY, "what was lost is started anew"
+                seen = len(self._progress.alarms)
                 await self.apply(event, "asked by the operator")
                 self._progress.message = "stopped by the operator" if event is Event.STOP else what
                 if event is Event.RESUME:
-                    self._progress.alarms.clear()
+                    # Another may have come while that was written to the log.
+                    del self._progress.alarms[:seen]
                 return c.CommandAccepted(what=what)
 
     def _status(self) -> c.SessionStatus:

@@ -218,6 +218,31 @@ def test_a_stop_is_the_reason_although_the_log_is_still_being_written() -> None:
     playing(scene)
 
 
+def test_an_alarm_that_comes_while_the_operator_resumes_is_not_forgotten_with_the_others() -> None:
+    async def scene() -> None:
+        daemon = daemon_in(State.RUNNING)
+        await daemon._audit_alarm("audit of block 1: seen")
+        work = go_on(daemon)
+        await soon()
+        written = asyncio.Event()
+
+        async def slow(_kind: str, _text: str) -> None:
+            await written.wait()
+
+        daemon._logbook.event = slow  # type: ignore[method-assign]  # a slow disk
+        resume = asyncio.create_task(daemon._handle(c.Resume()))
+        await soon()
+        another = asyncio.create_task(daemon._audit_alarm("audit of block 2: another"))
+        await soon()
+        written.set()
+        await asyncio.gather(resume, another)
+        assert daemon._progress.alarms == ["audit of block 2: another"]
+        assert daemon.state is State.PAUSING
+        await work
+
+    playing(scene)
+
+
 @pytest.mark.parametrize(("block_open", "status"), [(True, "abort"), (False, "success")])
 def test_a_session_stopped_while_it_cannot_go_on_is_complete_only_between_blocks(
     block_open: bool, status: str
