@@ -143,7 +143,8 @@ PRESENTATIONS = Table(
             "sync",
             "S16",
             "",
-            "Source of onset_rig_s: photodiode (any edge that the rig saw), clock or none.",
+            "Source of onset_rig_s: photodiode (an edge that the rig saw, of light or of a line, "
+            "as marked_by says), clock, none.",
         ),
         Column(
             "marked_by",
