@@ -31,21 +31,13 @@ class Shine:
 
     def uploaded(self, sha256s: Sequence[str], images: Images) -> None:
         """Hand over the pixels `(n, h, w, 3)` that may appear; waits for a watcher."""
-        uploaded = ImagesUploaded(sha256s=tuple(sha256s), images=images)
-        if self._source is not None:
-            self._source.upload(uploaded)
-        if self._mirror is not None:
-            self._mirror.upload(uploaded)
+        self._upload(ImagesUploaded(sha256s=tuple(sha256s), images=images))
 
     def forgotten(self, sha256s: Iterable[str]) -> None:
         """Tell that these pixels will not appear any more."""
         gone = tuple(sorted(set(sha256s)))
-        if not gone:
-            return
-        if self._source is not None:
-            self._source.upload(ImagesForgotten(sha256s=gone))
-        if self._mirror is not None:
-            self._mirror.upload(ImagesForgotten(sha256s=gone))
+        if gone:
+            self._upload(ImagesForgotten(sha256s=gone))
 
     def changed(self, before: Segment, after: Segment, sha256: str | None, time_s: float) -> None:
         """Tell what the flip from `before` to `after` changed; `sha256` is of the image after."""
@@ -82,6 +74,12 @@ class Shine:
             self._source.close()
         if self._mirror is not None:
             self._mirror.close()
+
+    def _upload(self, message: ImagesUploaded | ImagesForgotten) -> None:
+        if self._source is not None:
+            self._source.upload(message)
+        if self._mirror is not None:
+            self._mirror.upload(message)
 
     def _tell(self, what: Change, time_s: float) -> None:
         self._change(LightChanged(what=what, host_time_s=time_s))
