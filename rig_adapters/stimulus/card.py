@@ -46,7 +46,7 @@ def paint_card(
     `gamma` and the value `background_grey` are those of `painting`.
     """
     painter = Painter(Appearance(gamma=gamma), background_grey)
-    level = painter.level(background_grey)
+    level = painter.background_level
     picture = PIL.Image.new("RGB", geometry.size_px, (level,) * 3)
     brush = _Brush(geometry, picture, level)
     brush.frame()

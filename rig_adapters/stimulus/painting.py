@@ -33,6 +33,8 @@ from rig_adapters.stimulus.geometry import Box
 from rig_adapters.wire.messages import Appearance
 
 Values = npt.NDArray[np.float32]
+_LIGHT_GREY = 192
+"""On a background of this level or a lighter one, the fixation spot is black."""
 
 
 class Painter:
@@ -41,6 +43,11 @@ class Painter:
     def __init__(self, appearance: Appearance, background_grey: int) -> None:
         self._appearance = appearance
         self._background_grey = background_grey
+
+    @property
+    def background_level(self) -> int:
+        """The level of the background."""
+        return self.level(self._background_grey)
 
     def level(self, value: int) -> int:
         """Return the level at which something even of `value` is shown, as the background is."""
@@ -84,6 +91,11 @@ def mask_weight(size_px: tuple[int, int], edge: float) -> Values:
         return (radius <= 1).astype(np.float32)
     faded = np.clip((radius - (1 - edge)) / edge, 0, 1)
     return (0.5 * (1 + np.cos(np.pi * faded))).astype(np.float32)
+
+
+def spot_level(background_level: int) -> int:
+    """Return the level of the fixation spot: black on a light background, else white."""
+    return 0 if background_level >= _LIGHT_GREY else 255
 
 
 def disc(centre_px: tuple[float, float], diameter_px: float) -> tuple[Box, ...]:

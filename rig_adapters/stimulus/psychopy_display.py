@@ -1,24 +1,17 @@
-"""A real screen (or a virtual X screen) through PsychoPy; the only file that imports it.
+"""A real screen (or a virtual X screen) through PsychoPy, which opens the window and flips it.
 
-PsychoPy is imported when the display is opened, since its import needs a screen. It opens the
-window and flips it. The pixels are ours: painted as `painting` says, before the block, and copied
-by the `canvas`, because PsychoPy turns arrays upside down, scales them, and leaves the filter for
-other sizes to the graphics card (checked with 2026.2.5).
+The pixels are ours: painted as `painting` says, before the block, and copied by the `canvas`,
+because PsychoPy turns arrays upside down, scales them, and leaves the filter for other sizes to the
+graphics card (checked with 2026.2.5).
 
 A process opens one such display in its life.
 """
 
-import contextlib
 import logging
 import os
-import platform
-import sys
-import tempfile
 import time
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,9 +22,10 @@ from rig_adapters.stimulus.canvas import Canvas, Texture
 from rig_adapters.stimulus.cover import CoverWatch
 from rig_adapters.stimulus.desktop import suspicions
 from rig_adapters.stimulus.geometry import Box, framebuffer_box, off_screen, pixels_at, placement
-from rig_adapters.stimulus.painting import Painter, disc
+from rig_adapters.stimulus.painting import Painter, disc, spot_level
 from rig_adapters.stimulus.photodiode import patch_box
 from rig_adapters.stimulus.privileges import keep_to, raise_priority
+from rig_adapters.stimulus.psychopy_window import a_key_was_pressed, open_window, versions
 from rig_adapters.stimulus.readback import (
     READBACK_ID,
     Backdrop,
@@ -43,17 +37,11 @@ from rig_adapters.stimulus.readback import (
 )
 from rig_adapters.stimulus.refresh import SoftwareBlank, judge_refresh
 from rig_adapters.stimulus.screen import Screen, open_screen
-from rig_adapters.wire.messages import (
-    ConfigureDisplay,
-    DisplayConfigured,
-    ScreenGeometry,
-)
+from rig_adapters.wire.messages import ConfigureDisplay, DisplayConfigured
 
 logger = logging.getLogger(__name__)
 
 FREE_FLIPS = 60
-_LIGHT_GREY = 192
-"""On a background as light as this, the fixation spot is black; else it is white."""
 
 
 class PsychoPyDisplay:
@@ -84,8 +72,9 @@ class PsychoPyDisplay:
         self._geometry = configure.geometry
         self._screen = open_screen(configure.geometry.size_px)
         self._painter = Painter(configure.appearance, configure.background_grey)
-        self._backdrop = _backdrop(configure, self._painter.level(configure.background_grey))
-        self._window = self._open_window(configure)
+        self._backdrop = _backdrop(configure, self._painter.background_level)
+        self._window = open_window(configure.geometry, self._backdrop.level, configure.full_screen)
+        self._window.winHandle.push_handlers(on_hide=self._note_hidden)
         self._canvas = Canvas(configure.geometry.size_px)
         pixels_exact, readback_sha256 = self._read_back_tests()
         refresh = judge_refresh(
@@ -112,7 +101,7 @@ class PsychoPyDisplay:
             suspicions=suspicions(
                 os.environ, self._screen.composed, configure.geometry.size_px, self._buffer_px()
             ),
-            versions=_versions(self._window),
+            versions=versions(self._window),
         )
 
     def upload(self, image_id: int, image: ImagePixels) -> None:
@@ -167,12 +156,12 @@ class PsychoPyDisplay:
     def lay_under(self, picture: ImagePixels) -> None:
         """Show `picture` `(height, width, 3)` of the whole screen in place of the background."""
         self._underlay = self._canvas.upload(picture)
+        # Whoever looks at it may have other windows there.
+        self._cover = None
 
     def key_was_pressed(self) -> bool:
         """Whether somebody has pressed a key at the window."""
-        from psychopy import event
-
-        return bool(event.getKeys())
+        return a_key_was_pressed()
 
     def close(self) -> None:
         """Close the window and let go of the screen."""
@@ -186,37 +175,6 @@ class PsychoPyDisplay:
         if self._screen is not None:
             self._screen.close()
             self._screen = None
-
-    def _open_window(self, configure: ConfigureDisplay) -> Any:
-        grey = self._backdrop.level
-        window = _import_psychopy().Window(
-            size=configure.geometry.size_px,
-            pos=(0, 0),
-            monitor=_monitor(configure.geometry),
-            units="pix",
-            color=(grey, grey, grey),
-            colorSpace="rgb255",
-            fullscr=configure.full_screen,
-            winType="pyglet",
-            useFBO=False,
-            allowStencil=False,
-            multiSample=False,
-            waitBlanking=True,
-            checkTiming=False,
-            allowGUI=False,
-            autoLog=False,
-        )
-        window.mouseVisible = False
-        window.winHandle.push_handlers(on_hide=self._note_hidden)
-        size_px = tuple(int(extent) for extent in window.size)
-        if size_px != configure.geometry.size_px:
-            window.close()
-            raise DisplayError(
-                f"the screen has {size_px[0]} x {size_px[1]} pixels, but the config says "
-                f"{configure.geometry.size_px[0]} x {configure.geometry.size_px[1]}; "
-                "set the screen's mode or correct size_px"
-            )
-        return window
 
     def _draw(self, scene: Scene) -> None:
         if self._underlay is not None:
@@ -300,79 +258,6 @@ def _backdrop(configure: ConfigureDisplay, level: int) -> Backdrop:
     return Backdrop(
         level=level,
         spot=disc(centre_px, diameter_px),
-        spot_level=0 if level >= _LIGHT_GREY else 255,
+        spot_level=spot_level(level),
         patch=patch_box(geometry, patch) if patch is not None else None,
     )
-
-
-def _import_psychopy() -> Any:
-    """Return `psychopy.visual`, imported without its side effects on home, argv and environment."""
-    try:
-        with _scratch_home(), _no_arguments(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Without this, PsychoPy changes the search paths of this and of child processes.
-            os.environ["PSYCHOPYNOPACKAGES"] = "1"
-            from psychopy.logging import CRITICAL, console
-
-            console.setLevel(CRITICAL)
-            from psychopy import monitors, visual
-
-            # Named here, or the windows' own import of it would write into the home later.
-            _ = monitors
-    except ImportError as error:
-        raise DisplayError(
-            f"PsychoPy cannot be imported ({error}); run scripts/setup, or choose the virtual "
-            "display"
-        ) from error
-    return visual
-
-
-@contextlib.contextmanager
-def _scratch_home() -> Iterator[None]:
-    """Lend a passing home; PsychoPy would leave its preferences in the user's."""
-    home = os.environ.get("HOME")
-    if home is None:
-        yield
-        return
-    os.environ.setdefault("XAUTHORITY", str(Path(home) / ".Xauthority"))
-    with tempfile.TemporaryDirectory(prefix="neuroloop-") as scratch:
-        os.environ["HOME"] = scratch
-        try:
-            yield
-        finally:
-            os.environ["HOME"] = home
-
-
-@contextlib.contextmanager
-def _no_arguments() -> Iterator[None]:
-    """Hide the command line, which PsychoPy would read as its own."""
-    arguments = sys.argv[1:]
-    del sys.argv[1:]
-    try:
-        yield
-    finally:
-        sys.argv[1:] = arguments
-
-
-def _monitor(geometry: ScreenGeometry) -> Any:
-    from psychopy import monitors
-
-    monitor = monitors.Monitor("neuroloop", autoLog=False)
-    monitor.setSizePix(geometry.size_px)
-    monitor.setWidth(geometry.width_cm)
-    monitor.setDistance(geometry.distance_cm)
-    return monitor
-
-
-def _versions(window: Any) -> dict[str, str]:
-    import psychopy
-    import pyglet
-
-    graphics = window.winHandle.context.get_info()
-    return {
-        "python": platform.python_version(),
-        "psychopy": psychopy.__version__,
-        "pyglet": pyglet.version,
-        "opengl": graphics.get_version(),
-        "graphics": graphics.get_renderer(),
-    }

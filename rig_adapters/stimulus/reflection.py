@@ -12,6 +12,7 @@ import PIL.ImageDraw
 
 from rig_adapters.stimulus.base import ImagePixels
 from rig_adapters.stimulus.geometry import Box, framebuffer_box, pixels_at, placement
+from rig_adapters.stimulus.painting import Painter, spot_level
 from rig_adapters.stimulus.photodiode import DARK, LIT, patch_box
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import ConfigureDisplay, Message
@@ -27,6 +28,8 @@ class Reflection:
         screen_width, screen_height = configure.geometry.size_px
         self._scale = width_px / screen_width
         self.size_px = (width_px, max(1, round(screen_height * self._scale)))
+        painter = Painter(configure.appearance, configure.background_grey)
+        self._spot_level = spot_level(painter.background_level)
         self._pixels: OrderedDict[str, ImagePixels] = OrderedDict()
         self._image: LightChanged | None = None
         self._fixation = False
@@ -95,10 +98,9 @@ class Reflection:
             (geometry.size_px[0] / 2 + x) * self._scale,
             (geometry.size_px[1] / 2 - y) * self._scale,
         )
-        black = self._configure.background_grey >= 192
         draw.ellipse(
             (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius),
-            fill=(0,) * 3 if black else (255,) * 3,
+            fill=(self._spot_level,) * 3,
         )
 
     def _box(self, box: Box) -> tuple[int, int, int, int]:

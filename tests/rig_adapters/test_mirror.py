@@ -120,6 +120,16 @@ def test_a_mirror_on_another_machine_is_refused() -> None:
         MirrorWatcher("tcp://192.0.2.1:5555")
 
 
+@pytest.mark.parametrize(("gamma", "level"), [(None, 255), (2.2, 0)])
+def test_the_spot_is_as_black_or_white_as_on_the_screen(gamma: float | None, level: int) -> None:
+    # With a gamma of 2.2, a value of 140 is shown as a level of 194.
+    lighter = {"background_grey": 140, "appearance": m.Appearance(gamma=gamma)}
+    reflection = Reflection(CONFIGURE.model_copy(update=lighter), 320)
+    reflection.see(LightChanged(what="fixation_on", host_time_s=1.0))
+
+    assert set(reflection.paint()[120, 160].tolist()) == {level}
+
+
 def test_the_picture_shows_image_patch_and_spot_where_the_screen_has_them() -> None:
     reflection = Reflection(CONFIGURE, 320)
     reflection.see(upload(0, 1, 2))

@@ -224,7 +224,7 @@ def test_psychopy_is_imported_where_a_device_needs_it_and_nowhere_else() -> None
         )
     ]
 
-    assert sorted(importing) == ["iohub.py", "psychopy_display.py"]
+    assert sorted(importing) == ["iohub.py", "psychopy_window.py"]
 
 
 FIRST_BLOCKS, LATER_BLOCKS = 4, 16
