@@ -1,101 +1,24 @@
 """The real stimulus process, driven over ipc as the daemon drives it."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import psutil
 import pytest
-import zmq
 
 import rig_adapters
 from rig_adapters.testing.rehearsed_daemon import block, load, trial
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.codec import Codec
-from rig_adapters.wire.conversation import STIMULUS, Conversation
+
+from .conftest import Daemon
 
 pytestmark = pytest.mark.system
-
-MessageT = TypeVar("MessageT", bound=m.Message)
-GEOMETRY = m.ScreenGeometry(size_px=(320, 240), width_cm=16.0, distance_cm=57.0, refresh_hz=60.0)
-
-
-class Daemon:
-    """The daemon's side of one stimulus process, as plainly as it can be had."""
-
-    def __init__(self, directory: Path, *arguments: str) -> None:
-        endpoint = f"ipc://{directory}/stimulus"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rig_adapters.stimulus", "--endpoint", endpoint, *arguments],
-            stderr=subprocess.PIPE,
-            text=True,
-            # Without DISPLAY it has to find a screen by itself.
-            env={key: value for key, value in os.environ.items() if key != "DISPLAY"}
-            | {"HOME": str(directory)},
-        )
-        self._codec = Codec(STIMULUS.vocabulary)
-        self._conversation = Conversation(STIMULUS, "daemon")
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(endpoint)
-
-    def say(self, command: m.Message) -> None:
-        self._conversation.sending(command)
-        self._socket.send_multipart(self._codec.encode(command))
-
-    def hear(self, kind: type[MessageT], timeout_s: float = 30.0) -> MessageT:
-        assert self._socket.poll(int(timeout_s * 1000)), f"no {kind.__name__} came"
-        report = self._codec.decode(self._socket.recv_multipart())
-        self._conversation.received(report)
-        assert isinstance(report, kind), report
-        return report
-
-    def configure(self, kind: str = "virtual", refresh_hz: float = 60.0) -> m.DisplayConfigured:
-        self.say(
-            m.ConfigureDisplay.model_validate(
-                {
-                    "kind": kind,
-                    "geometry": GEOMETRY.model_copy(update={"refresh_hz": refresh_hz}),
-                    "full_screen": False,
-                    "background_grey": 128,
-                    "fixation": m.FixationSpot(diameter_deg=0.2),
-                    "light_endpoint": None,
-                }
-            )
-        )
-        return self.hear(m.DisplayConfigured)
-
-    def show_eight(self, number: int, rng: np.random.Generator) -> None:
-        """Load the images of a block and have them shown."""
-        image_ids = range(8 * number, 8 * number + 8)
-        self.say(load(image_ids, rng, side_px=256))
-        self.hear(m.ImagesLoaded)
-        trials = (trial(k, image_ids[4 * k : 4 * k + 4], on=1, off=1) for k in range(2))
-        self.say(block(*trials, number=number))
-        for _ in range(2):
-            for _ in range(4):
-                self.hear(m.Presented)
-            assert self.hear(m.TrialEnded).completed
-        self.hear(m.BlockPresented)
-
-    def wait(self) -> tuple[int, str]:
-        """Return the exit status of the process and what it logged."""
-        _, log = self.process.communicate(timeout=30)
-        return self.process.returncode, log
-
-    def close(self) -> None:
-        self._socket.close()
-        self._context.term()
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture
@@ -224,7 +147,7 @@ def test_psychopy_is_imported_where_a_device_needs_it_and_nowhere_else() -> None
         )
     ]
 
-    assert sorted(importing) == ["iohub.py", "psychopy_window.py"]
+    assert sorted(importing) == ["iohub.py", "iohub_server.py", "psychopy_window.py"]
 
 
 FIRST_BLOCKS, LATER_BLOCKS = 4, 16
