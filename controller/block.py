@@ -18,14 +18,15 @@ from controller.config.tables import SessionConfig
 from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow, Planned, plan_part
 from controller.facts import planned_part, presented_row, trial_row
-from controller.onsets import SYNC_TOLERANCE_FRAMES, Onsets
-from controller.outcomes import ending, failed_by_rig, failed_by_trial, why_unheard
+from controller.onsets import Onsets, SessionClocks
+from controller.outcomes import ending, failed_by_rig, failed_by_trial, why_unheard, why_unknown
 from controller.recorder import Recorder
 from controller.screen import Screen
 from controller.trials import PartReports, TrialCounts
-from rig_adapters.alignment import broken_fixations, completeness
+from rig_adapters.alignment import Alignment, broken_fixations, completeness
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import WrongImage
+from rig_adapters.pairing import Rivals
 from rig_adapters.wire.messages import Presented, TrialEnded
 from sessions.open_block import TrialRow
 from sessions.records import CLOCK_STEPPED
@@ -46,6 +47,7 @@ class Shown:
     off_frames: int
     report: Presented | None
     onset_rig_s: float
+    onset_uncertainty_s: float
     sync: str
     heard: bool
     outcome: str
@@ -73,6 +75,7 @@ class BlockPresenter:
         screen: Screen,
         recorder: Recorder,
         has_sync: bool,
+        waits_for_vertical_blank: bool,
         on_progress: Callable[[int, int, PartStatus], None],
     ) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -80,7 +83,8 @@ class BlockPresenter:
         self._config = config
         self._screen = screen
         self._recorder = recorder
-        self._onsets = Onsets(recorder, has_sync, SYNC_TOLERANCE_FRAMES / config.display.refresh_hz)
+        clocks = SessionClocks(1.0 / config.display.refresh_hz, has_grid=waits_for_vertical_blank)
+        self._onsets = Onsets(recorder, has_sync, clocks)
         self._on_progress = on_progress
         self._counters = Counters()
 
@@ -235,11 +239,12 @@ class BlockPresenter:
         return math.ceil(self.window_span_s[1] * self._config.display.refresh_hz) + 2
 
     async def _wait_for_spikes(self, flips: npt.NDArray[np.float64]) -> None:
-        clock = self._onsets.expected_clock()
-        if clock is not None and np.isfinite(flips).any():
-            last_rig_s = float(clock.to_rig(np.nanmax(flips))) + self.window_span_s[1]
-            # The onset may turn out to be a little later than the clock map says now.
-            last_rig_s += 1.0 / self._config.display.refresh_hz
+        if not np.isfinite(flips).any():
+            return
+        last_rig_s = self._onsets.latest_rig_s(float(np.nanmax(flips)))
+        if last_rig_s is not None:
+            # The light may have come a frame later than the flip says.
+            last_rig_s += self.window_span_s[1] + 1.0 / self._config.display.refresh_hz
             await self._recorder.wait_through(last_rig_s, self._config.rig.response_deadline_s)
 
     def _outcomes(
@@ -253,7 +258,8 @@ class BlockPresenter:
     ) -> list[Shown]:
         recording = self._recorder.recording
         ids = np.array([row.presentation_id for row in planned])
-        aligned = self._onsets.find(ids, flips, steps_before)
+        marked_by = [report.marked_by for report in reports.presented.values()]
+        aligned = self._onsets.find(ids, flips, marked_by, steps_before)
         heard = completeness(aligned.onset_rig_s, self.window_span_s, recording)
         broken = broken_fixations(
             aligned.onset_rig_s,
@@ -268,8 +274,8 @@ class BlockPresenter:
                 row,
                 part,
                 reports,
-                float(aligned.onset_rig_s[index]),
-                aligned.sync[index],
+                aligned,
+                index,
                 bool(heard[index]),
                 failed[index] or failed_by_rig(float(broken[index])),
             )
@@ -281,15 +287,16 @@ class BlockPresenter:
         planned: Planned,
         part: int,
         reports: PartReports,
-        onset_rig_s: float,
-        sync: str,
+        aligned: Alignment,
+        index: int,
         heard: bool,
         failed: str,
     ) -> Shown:
         display = self._config.display
         report = reports.presented.get(planned.presentation_id)
         trial = reports.begun.get(planned.trial_id)
-        unheard = "" if heard else self._why_unheard(onset_rig_s)
+        onset_rig_s = float(aligned.onset_rig_s[index])
+        unheard = "" if heard else self._why_unheard(onset_rig_s, aligned.rivals)
         ended = ending(report, trial, display, failed, unheard)
         return Shown(
             planned=planned,
@@ -298,14 +305,17 @@ class BlockPresenter:
             off_frames=display.off_frames,
             report=report,
             onset_rig_s=onset_rig_s,
-            sync=sync,
+            onset_uncertainty_s=float(aligned.onset_uncertainty_s[index]),
+            sync=aligned.sync[index],
             heard=heard,
             outcome=ended.outcome,
             reason=ended.reason,
         )
 
-    def _why_unheard(self, onset_rig_s: float) -> str:
+    def _why_unheard(self, onset_rig_s: float, rivals: Rivals | None) -> str:
         begin_s, end_s = self.window_span_s
+        if rivals is not None:
+            return why_unknown(rivals)
         if math.isnan(onset_rig_s):
             return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
         return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)

@@ -4,6 +4,7 @@ ControllerError
 ├── ConfigError        the session's configuration cannot be used; one sentence for each problem
 ├── SessionRefused     pre-flight said no
 ├── NothingHeard       the rig is there, but recorded nothing of a whole block
+│   └── OnsetsUnclear  it did, but not even the whole pattern says what belongs to what
 ├── SessionStopped     the operator stopped a session that could not go on
 └── ControlError       a running session could not be reached, or refused a command
 
@@ -37,6 +38,13 @@ class NothingHeard(ControllerError):
             f"the rig heard nothing of block {block}, although its adapter answers; check that "
             "the recording system is on and records"
         )
+
+
+class OnsetsUnclear(NothingHeard):
+    """Flips and sync edges of a block fit in two ways; `why` says which."""
+
+    def __init__(self, block: int, why: str) -> None:
+        ControllerError.__init__(self, f"nothing of block {block} can be scored, for {why}")
 
 
 class SessionStopped(ControllerError):

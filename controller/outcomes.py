@@ -8,8 +8,12 @@ import math
 from dataclasses import dataclass
 
 from controller.config.tables import DisplayTable
+from rig_adapters.pairing import Rivals
 from rig_adapters.recorded import Recording
 from rig_adapters.wire.messages import Presented, TrialEnded
+
+UNCLEAR = "it is not clear which sync edge belongs to which image"
+"""How the reason begins of what was shown while flips and edges fit in two ways."""
 
 
 @dataclass(frozen=True)
@@ -106,3 +110,13 @@ def why_unheard(from_rig_s: float, to_rig_s: float, recording: Recording) -> str
             "its deadline was over"
         )
     return f"the recording did not hold {from_rig_s:.4f} s (rig time) any more, or not yet"
+
+
+def why_unknown(rivals: Rivals) -> str:
+    """Return why it cannot be told which sync edge belongs to which presentation."""
+    return (
+        f"{UNCLEAR}: {rivals.matched} flips of this part fit the sync edges one way and "
+        f"{rivals.matched_otherwise} another, {1e3 * rivals.apart_s:.0f} ms apart, and the rig "
+        "adapter's own readings of its clock are too coarse to tell which is right: give the "
+        "adapter better ones, or make trials shorter or the gaps between them differ"
+    )

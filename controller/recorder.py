@@ -15,6 +15,7 @@ from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import PeerLost, RemoteProtocolError, RigError, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.recorded import Gap, Recording
+from rig_adapters.stamps import Stamps
 from rig_adapters.wire import messages as m
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,7 @@ class Recorder:
         self.n_steps = 0
         """How often the rig's clock has stepped, the last time by `step_s`."""
         self.step_s = 0.0
-        self.clock: ClockMap | None = None
-        """The last reading of both clocks by the adapter, before any sync edge."""
+        self._stamps = Stamps()
         self._link = link
         self._on_gap = on_gap
         self._on_step = on_step
@@ -56,12 +56,17 @@ class Recorder:
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def clock(self) -> ClockMap | None:
+        """What the adapter's readings of both clocks give, before any sync edge."""
+        return self._stamps.clock()
+
     async def start(self, timeout_s: float) -> None:
         """Begin to record."""
         await self._link.send(m.StartRecording())
         started = await self._link.expect(m.RecordingStarted, timeout_s)
         host_s, error_s = self._link.clock.here(started.host_time_s)
-        self.clock = ClockMap.from_stamp(host_s, started.rig_time_s, error_s)
+        self._stamps.add(host_s, started.rig_time_s, error_s)
         self._task = asyncio.create_task(self._run(), name="recorder")
 
     async def wait_through(self, rig_s: float, patience_s: float) -> bool:
@@ -129,15 +134,19 @@ class Recorder:
             logger.warning("batch %d of the rig came out of turn", batch.sequence)
             return
         _refuse_clock_that_went_back(self.recording.through_rig_s, batch)
+        is_first = self.recording.through_rig_s is None
         step_s = self.recording.step_s(batch)
         gap = self.recording.add(batch)
         if step_s:
             logger.warning("the rig's clock stepped by %+.4f s", step_s)
             self.n_steps, self.step_s = self.n_steps + 1, step_s
             self._on_step(step_s)
+        if step_s or is_first:
+            # Of a clock that is no more, or of the start, of which nobody said how exact it was.
+            self._stamps.clear()
         self.busy_s += batch.busy_s
         self.n_breaks += batch.fixation_broken_rig_s.size
-        self.clock = ClockMap.from_stamp(host_s, batch.clock_rig_s, uncertainty_s)
+        self._stamps.add(host_s, batch.clock_rig_s, uncertainty_s)
         if gap is not None:
             logger.warning("the rig lost %.3f s", gap.to_rig_s - gap.from_rig_s)
             self._on_gap(gap)

@@ -64,6 +64,7 @@ def presentation_table(
         frames_shown=_ints([report.frames_shown if report else 0 for report in reports]),
         dropped_frames=_ints([report.dropped_frames if report else 0 for report in reports]),
         onset_rig_s=onsets,
+        onset_uncertainty_s=np.array([row.onset_uncertainty_s for row in shown], dtype=np.float64),
         sync=tuple(row.sync for row in shown),
         marked_by=tuple(report.marked_by if report else "" for report in reports),
         outcome=tuple(row.outcome for row in shown),

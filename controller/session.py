@@ -16,11 +16,12 @@ import numpy.typing as npt
 from controller.block import BlockPresenter, Shown
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
-from controller.errors import NothingHeard
+from controller.errors import NothingHeard, OnsetsUnclear
 from controller.experiments.blocks import images_of_block
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
 from controller.optimizers.base import Population
+from controller.outcomes import UNCLEAR
 from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
 from controller.recorder import Recorder
@@ -300,7 +301,11 @@ async def show(
     def keep(part: int, shown: Sequence[Shown], trials: Sequence[TrialRow]) -> None:
         parts.append(finish_part(session, part, shown, trials))
         session.logbook.part_ended(parts[-1])
-        if _is_silent(parts[-1]) and not any(_was_heard(part) for part in parts):
+        if any(_was_heard(part) for part in parts):
+            return
+        if unclear := _unclear(parts[-1]):
+            raise OnsetsUnclear(block, unclear)
+        if _is_silent(parts[-1]):
             raise NothingHeard(block)
 
     with session.stopwatch.measure("present"):
@@ -315,6 +320,12 @@ def _was_heard(part: FinishedPart) -> bool:
 def _is_silent(part: FinishedPart) -> bool:
     """Whether nothing was recorded of what was shown; a clock that stepped is another matter."""
     return bool(np.isfinite(part.presentations.onset_rig_s).any()) and not _was_heard(part)
+
+
+def _unclear(part: FinishedPart) -> str:
+    """Return why it is not clear when a part began, "" where it is."""
+    reasons = part.presentations.reason
+    return next((reason for reason in reasons if reason.startswith(UNCLEAR)), "")
 
 
 def finish_part(

@@ -14,11 +14,19 @@ Seconds = npt.NDArray[np.float64]
 
 DRIFT_PRIOR = 200e-6
 """Standard deviation of the drift that is expected before any reading; crystals stay below it."""
+DRIFT_WANDER = 1e-6
+"""Standard deviation of how much a drift may have changed where there were no readings: what the
+temperature of a room does to a crystal."""
 RESIDUAL_FLOOR_S = 1e-6
 """Readings are never believed to be better than this."""
+NORMAL_95 = 1.96
+"""Half-width, in standard deviations, of the interval that holds 95 % of a Gaussian."""
+_COUNTABLE = 20
 _HUBER = 1.345
 _BIWEIGHT = 4.685
 _N_ITERATIONS = 15
+_FEW = 5.0
+"""By so much in n a spread that a few readings show may be too small."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +36,28 @@ class ClockMap:
     residual_s: robust standard deviation of the readings about the line; the stamp's own
     uncertainty where there is only one.
     n_pairs: readings behind the map.
+    center_host_s, reach_s: where the readings lie, and how far from there the last of them does.
+    center_error_s, drift_error: standard deviations of the line at the centre, and of its slope;
+    0 for a line that is known exactly.
     """
 
     offset_s: float
     drift: float
     residual_s: float
     n_pairs: int
+    center_host_s: float = 0.0
+    reach_s: float = 0.0
+    center_error_s: float = 0.0
+    drift_error: float = 0.0
 
     @classmethod
     def from_stamp(cls, host_s: float, rig_s: float, uncertainty_s: float) -> Self:
-        """Return what one moment read on both clocks allows: an offset, and no drift."""
-        return cls(rig_s - host_s, 0.0, uncertainty_s, 1)
+        """Return what one moment read on both clocks allows: an offset, and no drift.
+
+        uncertainty_s: the readings are no farther apart, in 95 of 100 cases.
+        """
+        error_s = uncertainty_s / NORMAL_95
+        return cls(rig_s - host_s, 0.0, uncertainty_s, 1, host_s, 0.0, error_s, DRIFT_PRIOR)
 
     def to_rig(self, host_s: npt.ArrayLike) -> Seconds:
         """Turn host times (...) into times on the rig's clock (...)."""
@@ -49,6 +68,19 @@ class ClockMap:
         """Turn times on the rig's clock (...) into host times (...)."""
         times: Seconds = (np.asarray(rig_s, np.float64) - self.offset_s) / (1.0 + self.drift)
         return times
+
+    def half_width_s(self, host_s: npt.ArrayLike) -> Seconds:
+        """Half-width of the 95 % interval of the line at host times (...): (...).
+
+        It grows with the distance from the readings, and beyond the last of them by what a crystal
+        may do meanwhile.
+        """
+        away_s = np.abs(np.asarray(host_s, np.float64) - self.center_host_s)
+        wander_s = DRIFT_WANDER * np.maximum(away_s - self.reach_s, 0.0)
+        known = self.center_error_s**2 + np.square(self.drift_error * away_s)
+        # An exact line does not wander.
+        width: Seconds = NORMAL_95 * np.sqrt(known + np.square(wander_s) * (self.drift_error > 0))
+        return width
 
 
 def fit_clock(
@@ -74,21 +106,41 @@ def fit_clock(
     expected = start or ClockMap.from_stamp(float(host[0]), float(rig[0]), RESIDUAL_FLOOR_S)
     center = float(host.mean())
     x, y = host - center, rig - expected.to_rig(host)
-    intercept, slope, residual = _robust_line(x, y)
-    drift = expected.drift + slope
-    offset = float(expected.to_rig(center)) + intercept - (1.0 + drift) * center
-    return ClockMap(offset, drift, max(residual, RESIDUAL_FLOOR_S), host.size)
+    line = _robust_line(x, y)
+    drift = expected.drift + line.slope
+    offset = float(expected.to_rig(center)) + line.intercept - (1.0 + drift) * center
+    few = 1.0 + _FEW / host.size
+    return ClockMap(
+        offset,
+        drift,
+        max(line.scale, RESIDUAL_FLOOR_S),
+        host.size,
+        center + line.x_mean,
+        float(np.abs(x - line.x_mean).max()),
+        few * line.mean_error,
+        few * line.slope_error,
+    )
 
 
-def _robust_line(x: Seconds, y: Seconds) -> tuple[float, float, float]:
-    intercept, slope = float(np.median(y)), 0.0
-    scale = _spread(y - intercept)
+@dataclass(frozen=True)
+class _Line:
+    """`y = intercept + slope * x`, with the standard errors of y at `x_mean` and of the slope."""
+
+    intercept: float
+    slope: float
+    x_mean: float
+    mean_error: float
+    slope_error: float
+    scale: float
+
+
+def _robust_line(x: Seconds, y: Seconds) -> _Line:
+    line = _Line(float(np.median(y)), 0.0, 0.0, 0.0, 0.0, spread_s(y - np.median(y)))
     for tail in ("huber", "biweight"):
         for _ in range(_N_ITERATIONS):
-            weights = _weights(np.abs(y - intercept - slope * x) / scale, tail)
-            intercept, slope = _line(x, y, weights, scale)
-            scale = _spread(y - intercept - slope * x)
-    return intercept, slope, scale
+            weights = _weights(np.abs(y - line.intercept - line.slope * x) / line.scale, tail)
+            line = _line(x, y, weights, line.scale)
+    return line
 
 
 def _weights(distance: Seconds, tail: str) -> Seconds:
@@ -97,15 +149,37 @@ def _weights(distance: Seconds, tail: str) -> Seconds:
     return np.square(np.clip(1.0 - np.square(distance / _BIWEIGHT), 0.0, None))
 
 
-def _line(x: Seconds, y: Seconds, weights: Seconds, scale: float) -> tuple[float, float]:
+def _line(x: Seconds, y: Seconds, weights: Seconds, scale: float) -> _Line:
     total = weights.sum()
     x_mean, y_mean = weights @ x / total, weights @ y / total
-    prior = (scale / DRIFT_PRIOR) ** 2
-    slope = (weights * (x - x_mean)) @ y / (weights @ np.square(x - x_mean) + prior)
-    return float(y_mean - slope * x_mean), float(slope)
+    width = weights @ np.square(x - x_mean) + (scale / DRIFT_PRIOR) ** 2
+    slope = (weights * (x - x_mean)) @ y / width
+    intercept = y_mean - slope * x_mean
+    return _Line(
+        float(intercept),
+        float(slope),
+        float(x_mean),
+        scale / float(np.sqrt(total)),
+        scale / float(np.sqrt(width)),
+        spread_s(y - intercept - slope * x),
+    )
 
 
-def _spread(residuals: Seconds) -> float:
+def spread_s(residuals: Seconds) -> float:
+    """Robust standard deviation of residuals (n,), `RESIDUAL_FLOOR_S` at least."""
     # 1.4826 turns the median absolute deviation into the standard deviation of a Gaussian.
     deviation = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals))))
     return max(deviation, RESIDUAL_FLOOR_S)
+
+
+def scatter_s(residuals: Seconds) -> float:
+    """Half-width of the interval about 0 that holds 95 % of what has residuals (n,) like these.
+
+    Counted, not computed from a standard deviation, for what a machine does is seldom Gaussian.
+    With fewer than `_COUNTABLE` of them it is twice the largest.
+    """
+    off = np.sort(np.abs(residuals))
+    if off.size < _COUNTABLE:
+        return max(2.0 * float(off.max(initial=0.0)), RESIDUAL_FLOOR_S)
+    rank = int(np.ceil(0.95 * (off.size + 1)))
+    return max(float(off[min(rank, off.size) - 1]), RESIDUAL_FLOOR_S)

@@ -292,10 +292,10 @@ class SessionLog:
             self._count_more_tables(file)
         for table in self._tables:
             for column in table.columns:
-                added = (table.path, column.name) in ADDED_LATER
-                if added and column.name not in file[table.path]:
+                fill = ADDED_LATER.get((table.path, column.name))
+                if fill is not None and column.name not in file[table.path]:
                     rows = file[table.path][table.columns[0].name].shape[0]
-                    create_column(file[table.path], table, column, {}, rows)
+                    create_column(file[table.path], table, column, {}, rows, fill)
 
     def _count_more_tables(self, file: h5py.File) -> None:
         """Count the rows of all tables from now on; those that are new had none until now."""

@@ -247,7 +247,7 @@ class LogReader:
     def _read(self, file: h5py.File, key: str, kind: type[Rows], rows: slice) -> Rows:
         group, due = file[key], rows.stop - rows.start
         columns = {
-            item.name: np.full(due, "")
+            item.name: np.full(due, ADDED_LATER[key, item.name])
             if item.name not in group and (key, item.name) in ADDED_LATER
             else read_column(group[item.name], rows)
             for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass

@@ -192,7 +192,8 @@ class PresentationTable:
     `thread_id` is -1 for a reference. `part` numbers the rounds of re-showing inside the block,
     `attempt` the attempts at this image, both from 0. `on_frames` and `off_frames` are planned,
     `frames_shown` and `dropped_frames` measured.
-    Flips are host times, NaN when never shown; `onset_rig_s` is NaN when unknown.
+    Flips are host times, NaN when never shown; `onset_rig_s` is NaN when unknown, and is within
+    `onset_uncertainty_s` of the truth in 95 of 100 cases.
     `response_counts` and `baseline_counts` are (p, u) in the order of `SessionStart.units`, -1
     where there is no count.
     """
@@ -213,6 +214,7 @@ class PresentationTable:
     frames_shown: Ints
     dropped_frames: Ints
     onset_rig_s: Floats
+    onset_uncertainty_s: Floats
     sync: Texts
     marked_by: Texts
     outcome: Texts

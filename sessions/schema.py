@@ -8,6 +8,7 @@ that an old reader would trip over raises `SCHEMA_VERSION`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from sessions.layout import TEXT, Column, Scalar, Table
 
@@ -139,6 +140,13 @@ PRESENTATIONS = Table(
         Column("frames_shown", "<i8", "frames", "Frames it was on the screen."),
         Column("dropped_frames", "<i8", "frames", "Frames missed while it was due."),
         Column("onset_rig_s", "<f8", "s", "Onset on the rig clock; NaN if unknown."),
+        Column(
+            "onset_uncertainty_s",
+            "<f8",
+            "s",
+            "In 95 of 100 cases onset_rig_s is not farther than this from the truth; NaN if "
+            "unknown.",
+        ),
         Column(
             "sync",
             "S16",
@@ -304,8 +312,12 @@ COMMITS = Table(
     ),
 )
 
-ADDED_LATER = frozenset({("presentations", "reason"), ("presentations", "marked_by")})
-"""Columns of text that older logs lack: they are read as empty, and added when one goes on."""
+ADDED_LATER: Mapping[tuple[str, str], str | float] = {
+    ("presentations", "reason"): "",
+    ("presentations", "marked_by"): "",
+    ("presentations", "onset_uncertainty_s"): float("nan"),
+}
+"""Columns that older logs lack: as what they are read, and added when one goes on."""
 
 FIXED_TABLES = (
     THREADS,

@@ -79,9 +79,14 @@ def create_table(file: h5py.File, table: Table, sizes: Mapping[str, int]) -> Non
 
 
 def create_column(
-    group: h5py.Group, table: Table, column: Column, sizes: Mapping[str, int], rows: int = 0
+    group: h5py.Group,
+    table: Table,
+    column: Column,
+    sizes: Mapping[str, int],
+    rows: int = 0,
+    fill: str | float = "",
 ) -> None:
-    """Create a column with so many empty rows; `sizes` as for `create_table`."""
+    """Create a column with so many rows of `fill`; `sizes` as for `create_table`."""
     tail = tuple(sizes[size] if isinstance(size, str) else size for size in column.shape)
     dtype = h5py.string_dtype() if column.dtype == TEXT else np.dtype(column.dtype)
     dataset = group.create_dataset(
@@ -90,6 +95,8 @@ def create_column(
         maxshape=(None, *tail),
         chunks=(table.chunk_rows, *(max(size, 1) for size in tail)),
         dtype=dtype,
+        # Text is empty where nothing is written, and has no fill value of its own.
+        fillvalue=fill or None,
     )
     dataset.attrs["unit"] = column.unit
     dataset.attrs["description"] = column.description

@@ -75,6 +75,7 @@ class PresentationRows:
     frames_shown: Ints
     dropped_frames: Ints
     onset_rig_s: Floats
+    onset_uncertainty_s: Floats
     sync: Strings
     marked_by: Strings
     outcome: Strings

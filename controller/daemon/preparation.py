@@ -91,7 +91,15 @@ async def prepare(
         start = cut_off.reader.start
         _refuse_another_setup(start, threads, generators, rig)
         session = await _assemble(
-            config, start, threads, generators, processes, rig, logbook, progress, recorder
+            config,
+            start,
+            threads,
+            generators,
+            processes,
+            (display, rig),
+            logbook,
+            progress,
+            recorder,
         )
         await _go_on(session, cut_off, going_on, folder)
         return session
@@ -101,7 +109,9 @@ async def prepare(
     )
     log = await asyncio.to_thread(SessionLog.create, folder, start)
     await logbook.opened(log)
-    return await _assemble(config, start, threads, generators, processes, rig, logbook, progress)
+    return await _assemble(
+        config, start, threads, generators, processes, (display, rig), logbook, progress
+    )
 
 
 def _session_start(
@@ -203,11 +213,12 @@ async def _assemble(
     threads: tuple[EvolutionThread, ...],
     generators: Mapping[str, Generator],
     processes: RigProcesses,
-    rig: m.RigConfigured,
+    configured: tuple[m.DisplayConfigured, m.RigConfigured],
     logbook: Logbook,
     progress: Progress,
     recorder: Recorder | None = None,
 ) -> Session:
+    display, rig = configured
     screen = Screen(processes.display, config.display, config.behaviour.waits_s)
     references = start.references
     if len(references.image_ids):
@@ -228,7 +239,14 @@ async def _assemble(
         generators=generators,
         screen=screen,
         recorder=recorder,
-        presenter=BlockPresenter(config, screen, recorder, has_sync, progress.set_part),
+        presenter=BlockPresenter(
+            config,
+            screen,
+            recorder,
+            has_sync,
+            display.waits_for_vertical_blank,
+            progress.set_part,
+        ),
         logbook=logbook,
         rule=ScoringRule(
             config.scoring.response_window_s, _baseline_window(config), _baseline_mode(config)

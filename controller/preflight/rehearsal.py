@@ -99,7 +99,9 @@ async def _rehearse(
         await recorder.start(RECORDING_DEADLINE_S)
         tell(f"showing {PRESENTATIONS} images and listening")
         has_sync = "sync" in rig.capabilities
-        presenter = BlockPresenter(config, screen, recorder, has_sync, _ignore)
+        presenter = BlockPresenter(
+            config, screen, recorder, has_sync, display.waits_for_vertical_blank, _ignore
+        )
         shown = await _show(config, parts, presenter)
         spikes = _driver_spikes(config, recorder)
         found += rehearsal_findings(

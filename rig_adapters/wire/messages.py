@@ -417,6 +417,7 @@ class SpikesRecorded(Message):
     clock_rig_s: float
     """The same moment read on both clocks."""
     clock_uncertainty_s: float
+    """In 95 of 100 cases the two readings are of moments that are no farther apart."""
     busy_s: float
     """Wall-clock seconds of computing in the adapter since the last batch."""
 

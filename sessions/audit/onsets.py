@@ -56,6 +56,14 @@ def onsets_disagree(logged: LoggedBlock) -> Iterator[str]:
         if rows.any():
             yield f"presentations {listed(ids[rows].tolist())} {what}"
     known &= ~unexplained
+    sure = np.isfinite(shown.onset_uncertainty_s) & (shown.onset_uncertainty_s >= 0)
+    # Logs of older versions say of no onset how sure it is.
+    wrong = (sure & ~known) | (known & ~sure & sure.any())
+    if wrong.any():
+        yield (
+            f"presentations {listed(ids[wrong].tolist())} have an onset and not how sure it is, or "
+            "the other way round"
+        )
     onsets, edges = shown.onset_rig_s[known], np.sort(logged.rows.sync.rig_time_s)
     by_edge = sync[known] == "photodiode"
     yield from _not_at_edges(ids[known][by_edge].tolist(), onsets[by_edge], edges)
@@ -72,7 +80,9 @@ def onsets_disagree(logged: LoggedBlock) -> Iterator[str]:
     line = Line(float(clock.offset_s[0]), float(clock.drift[0]))
     predicted = line.at(shown.flip_on_host_s[known])
     off = np.abs(onsets - predicted)
-    far = off > _tolerance_s(shown.flip_on_host_s)
+    # Before the first edge an onset may be off by what the adapter's own readings are.
+    doubt_s = np.where(by_edge, 0.0, np.nan_to_num(shown.onset_uncertainty_s[known]))
+    far = off > _tolerance_s(shown.flip_on_host_s) + doubt_s
     if far.any():
         yield (
             f"onsets of presentations {listed(ids[known][far].tolist())} are up to "

@@ -25,6 +25,10 @@ TREND_Z = 3.0
 MAX_DRIFT = 1e-3
 MAX_RESIDUAL_S = 2e-3
 MAX_DROPPED_SHARE = 0.01
+MAX_UNSEEN_SHARE = 0.1
+"""Share of onsets from the clock at a rig that sees onsets."""
+MAX_UNCERTAINTY_S = 5e-3
+MAX_UNSURE_SHARE = 0.05
 
 
 def unstable_references(reader: LogReader) -> Iterator[str]:
@@ -72,6 +76,21 @@ def bad_clock(reader: LogReader) -> Iterator[str]:
             yield f"In block {block} the clock fit is off by {residual_s * 1e3:.1f} ms."
 
 
+def unsure_onsets(reader: LogReader) -> Iterator[str]:
+    """Find sessions whose onsets the rig did not see, or that are not known well."""
+    shown = reader.presentations
+    known = np.isfinite(shown.onset_rig_s)
+    n, seen = int(known.sum()), int((shown.sync == "photodiode").sum())
+    if seen and n - seen > MAX_UNSEEN_SHARE * n:
+        yield (
+            f"{n - seen} of {n} onsets come from the clock, although the rig sees onsets: edges "
+            "were missing, or not believed."
+        )
+    unsure = int((shown.onset_uncertainty_s[known] > MAX_UNCERTAINTY_S).sum())
+    if unsure > MAX_UNSURE_SHARE * n:
+        yield f"{unsure} of {n} onsets may be off by more than {1e3 * MAX_UNCERTAINTY_S:.0f} ms."
+
+
 def unfinished(reader: LogReader) -> Iterator[str]:
     """Find a session that did not say how it ended."""
     if reader.end is None:
@@ -114,6 +133,13 @@ RECORDING_CHECKS = (
         "warning",
         "Check the sync line; trust photodiode onsets only in these blocks.",
         bad_clock,
+    ),
+    Check(
+        "onsets seen",
+        "warning",
+        "Check the photodiode, its threshold and place, or the sync line; weigh windows against "
+        "onset_uncertainty_s.",
+        unsure_onsets,
     ),
     Check(
         "proper end",

@@ -46,6 +46,7 @@ from sessions.tables import Strings
 
 CLOCK_OFFSET_S = 12.5
 CLOCK_DRIFT = 2e-5
+UNCERTAINTY_S = 1e-4
 FRAME_S = 1 / 60
 ON_FRAMES = 6
 OFF_FRAMES = 9
@@ -298,6 +299,7 @@ def _show(
         frames_shown=np.where(shown, ON_FRAMES, 0),
         dropped_frames=np.zeros(p, dtype=np.int64),
         onset_rig_s=heard_onset_s,
+        onset_uncertainty_s=np.where(np.isnan(heard_onset_s), np.nan, UNCERTAINTY_S),
         marked_by=("photodiode",) * len(heard_onset_s),
         sync=tuple("none" if np.isnan(onset) else "photodiode" for onset in heard_onset_s),
         outcome=tuple(outcome.tolist()),

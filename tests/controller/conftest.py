@@ -85,6 +85,8 @@ class Mishaps:
     batches: Callable[[int, Batches], Batches] = lambda _part, batches: batches
     rig_s: Callable[[float], float] = lambda host_s: host_s + OFFSET_S
     sync: bool = True
+    clock_uncertainty_s: float = 1e-5
+    waits_for_vertical_blank: bool = True
 
 
 class Peer:
@@ -246,7 +248,7 @@ class Stage:
             fixation_broken_rig_s=np.zeros(0),
             clock_host_s=self._through_host_s,
             clock_rig_s=self.mishaps.rig_s(self._through_host_s),
-            clock_uncertainty_s=1e-5,
+            clock_uncertainty_s=self.mishaps.clock_uncertainty_s,
             busy_s=0.5,
         )
 
@@ -278,6 +280,7 @@ async def open_stage(
         screen,
         recorder,
         mishaps.sync,
+        mishaps.waits_for_vertical_blank,
         lambda done, planned, part: progress.append((done, planned, part)),
     )
     stage = make(

@@ -11,6 +11,7 @@ import pytest
 
 from controller.block import Shown
 from controller.control.messages import PartStatus
+from controller.outcomes import UNCLEAR
 from controller.recording import presentation_table, spike_table
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import PeerLost, RemoteProtocolError, WrongImage
@@ -228,6 +229,31 @@ def test_the_clock_that_onsets_rest_on_is_known_with_and_without_edges(
     assert clock is not None
     assert clock.n_pairs == n_pairs
     assert clock.offset_s == pytest.approx(OFFSET_S)
+
+
+def test_clocks_known_coarsely_are_told_by_the_pattern_of_trials_or_nothing_is_scored(
+    play: Play,
+) -> None:
+    async def eighteen(stage: Stage) -> list[Shown]:
+        return await stage.present(images(*range(18)))
+
+    coarse = {"clock_uncertainty_s": 0.15, "rig_s": lambda host_s: OFFSET_S + host_s}
+    shown = play(eighteen, **coarse)
+    assert outcomes(shown) == {"completed": 18}
+    assert {row.sync for row in shown} == {"photodiode"}
+
+    shown = play(eighteen, *CLOSE_INCOMPLETE, "display.presentations_per_trial=18", **coarse)
+    assert outcomes(shown) == {"not_heard": 18}
+    assert {row.sync for row in shown} == {"none"}
+    assert all(np.isnan([row.onset_rig_s, row.onset_uncertainty_s]).all() for row in shown)
+    assert all(row.reason.startswith(UNCLEAR) for row in shown)
+
+
+def test_how_sure_an_onset_is_stands_beside_it(play: Play) -> None:
+    for row in play(seven):
+        assert 0 < row.onset_uncertainty_s < 1e-3
+    for row in play(seven, sync=False, clock_uncertainty_s=0.02):
+        assert 0.02 <= row.onset_uncertainty_s < 0.021
 
 
 def test_what_the_display_and_the_rig_spent_is_added_up(play: Play) -> None:

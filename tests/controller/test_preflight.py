@@ -157,7 +157,7 @@ def test_a_block_takes_its_images_and_its_trials() -> None:
 
 def shown(sync: str = "photodiode", outcome: str = "completed", *, heard: bool = True) -> Shown:
     planned = Planned(0, 0, ImageToShow(1, 0, Placement(0.0, 0.0, 4.0)), 0)
-    return Shown(planned, 0, 6, 3, None, 1000.0, sync, heard, outcome, "")
+    return Shown(planned, 0, 6, 3, None, 1000.0, 1e-4, sync, heard, outcome, "")
 
 
 def rehearsed(*rows: Shown, simulated: bool = False, has_sync: bool = True) -> dict[str, str]:

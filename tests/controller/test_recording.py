@@ -59,6 +59,7 @@ def shown_as(
         off_frames=3,
         report=report if was_shown else None,
         onset_rig_s=onset_s if was_shown else float("nan"),
+        onset_uncertainty_s=1e-4 if was_shown else float("nan"),
         sync="photodiode" if was_shown else "none",
         heard=outcome in ("completed", "failed_trial"),
         outcome=outcome,
@@ -86,6 +87,7 @@ def test_each_outcome_has_its_row_and_only_what_was_heard_has_counts() -> None:
     assert table.response_counts.tolist() == [[1, 0, 0], [0, 0, 1], none, none, none]
     assert table.baseline_counts.tolist() == [[0, 1, 0], [0, 0, 0], none, none, none]
     assert table.sync == ("photodiode",) * 4 + ("none",)
+    np.testing.assert_array_equal(table.onset_uncertainty_s, [1e-4] * 4 + [np.nan])
     assert table.marked_by == ("photodiode+ttl",) * 4 + ("",)
     assert table.shown_sha256 == (SHA256,) * 4 + ("",)
     assert table.frames_shown.tolist() == [6, 6, 6, 6, 0]

@@ -56,6 +56,7 @@ def shown(*rows: tuple[int, int, str], part: int = 0, cut_off: bool = False) -> 
         frames_shown=zeros,
         dropped_frames=zeros,
         onset_rig_s=times,
+        onset_uncertainty_s=times,
         sync=("clock",) * n,
         marked_by=("none",) * n,
         outcome=tuple(outcome for _, _, outcome in rows),

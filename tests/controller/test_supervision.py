@@ -12,7 +12,7 @@ from controller.config.tables import SupervisionTable
 from controller.daemon import supervision
 from controller.daemon.rig_processes import RigProcesses
 from controller.daemon.supervision import RestartBudget, Supervisor
-from controller.errors import NothingHeard, SessionRefused, SessionStopped
+from controller.errors import NothingHeard, OnsetsUnclear, SessionRefused, SessionStopped
 from controller.logbook import Logbook
 from controller.progress import Progress
 from controller.session import Rendered, Session, show
@@ -228,9 +228,9 @@ def test_what_is_no_loss_is_no_reason_to_try_again(monkeypatch: pytest.MonkeyPat
         bring_back(watched, LOST, monkeypatch)
 
 
-async def shown_by(stage: Stage) -> None:
-    """Show one block of two images as the loop does."""
-    ids = np.array([4, 5])
+async def shown_by(stage: Stage, *image_ids: int) -> None:
+    """Show one block as the loop does, of two images where none are named."""
+    ids = np.array(image_ids or [4, 5])
     await stage.screen.start_loading(ids, PIXELS[ids], placements=[])
     await stage.screen.loaded()
     thread = SimpleNamespace(thread_id=0, placement=PLACE)
@@ -247,7 +247,7 @@ async def shown_by(stage: Stage) -> None:
         rule=ScoringRule((0.05, 0.2), None, "none"),
         stopwatch=Stopwatch(),
     )
-    images = SimpleNamespace(population=SimpleNamespace(ids=np.array([4, 5])))
+    images = SimpleNamespace(population=SimpleNamespace(ids=ids))
     await show(cast(Session, session), {0: cast(Rendered, images)}, ())
 
 
@@ -272,6 +272,17 @@ def test_a_block_of_which_nothing_was_heard_is_not_shown_over_and_over(
 
     n_parts = play(scene, "rig.response_deadline_s=0.01", batches=batches, dropped=dropped)
     assert n_parts == (1 if silent_parts == {0} else 3)
+
+
+def test_a_block_whose_edges_could_be_anybodys_is_not_shown_over_and_over(
+    play: Callable[..., Any],
+) -> None:
+    async def scene(stage: Stage) -> int:
+        with pytest.raises(OnsetsUnclear, match=r"not clear which sync edge .* 150 ms apart"):
+            await shown_by(stage, 1, 2, 3, 4, 5)
+        return len(stage.blocks)
+
+    assert play(scene, clock_uncertainty_s=0.15) == 1
 
 
 def test_a_clock_that_stepped_is_not_taken_for_a_rig_that_hears_nothing(

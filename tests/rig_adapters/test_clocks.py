@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig_adapters.clocks import RESIDUAL_FLOOR_S, ClockMap, fit_clock
+from rig_adapters.clocks import DRIFT_PRIOR, RESIDUAL_FLOOR_S, ClockMap, fit_clock, scatter_s
 
 offsets = st.floats(-1e6, 1e6)
 drifts = st.floats(-100e-6, 100e-6)
@@ -51,7 +51,10 @@ def test_the_drift_of_the_start_is_kept_where_the_readings_say_nothing_about_it(
 
 def test_one_stamp_gives_an_offset_with_its_own_uncertainty() -> None:
     clock = ClockMap.from_stamp(3.0, 5.0, 0.001)
-    assert clock == ClockMap(offset_s=2.0, drift=0.0, residual_s=0.001, n_pairs=1)
+    assert (clock.offset_s, clock.drift, clock.residual_s, clock.n_pairs) == (2.0, 0.0, 0.001, 1)
+    assert clock.half_width_s(3.0) == pytest.approx(0.001)
+    # Two hours later a crystal may be seconds off.
+    assert clock.half_width_s(7203.0) == pytest.approx(1.96 * DRIFT_PRIOR * 7200, rel=0.01)
 
 
 def test_perfect_readings_are_not_believed_below_the_floor() -> None:
@@ -65,3 +68,38 @@ def test_perfect_readings_are_not_believed_below_the_floor() -> None:
 def test_readings_that_are_no_pairs_are_refused(host_s: list[float], rig_s: list[float]) -> None:
     with pytest.raises(ValueError, match="clock reading"):
         fit_clock(host_s, rig_s)
+
+
+@pytest.mark.parametrize(("after_s", "most"), [(-200.0, 0.97), (20.0, 0.97), (300.0, 1.0)])
+def test_the_half_width_of_a_map_covers_the_truth_as_often_as_it_says(
+    after_s: float, most: float
+) -> None:
+    truth, rng = ClockMap(1e3, 100e-6, 0.0, 0), np.random.default_rng(1)
+    covered = []
+    for _ in range(300):
+        host = 5e4 + np.sort(rng.uniform(0, 400, 150))
+        rig = truth.to_rig(host) + rng.normal(0, 1e-3, 150)
+        rig[:3] += 0.02
+        fitted = fit_clock(host, rig)
+        at = host[-1] + after_s
+        covered.append(abs(fitted.to_rig(at) - truth.to_rig(at)) <= fitted.half_width_s(at))
+    # Beyond the readings the crystal might have changed, which this one does not.
+    assert 0.93 <= np.mean(covered) <= most
+
+
+def test_a_map_is_known_the_less_the_farther_from_its_readings() -> None:
+    host = np.linspace(0.0, 100.0, 50)
+    fitted = fit_clock(host, host + np.random.default_rng(0).normal(0, 1e-3, 50))
+    widths = fitted.half_width_s(np.array([50.0, 100.0, 200.0, 1000.0]))
+    assert (np.diff(widths) > 0).all()
+    np.testing.assert_allclose(fitted.half_width_s([-900.0]), widths[-1:], rtol=0.1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1.0, 1.0), min_size=20, max_size=300))
+def test_the_scatter_holds_95_percent_of_what_was_seen(residuals: list[float]) -> None:
+    half_width_s = scatter_s(np.array(residuals))
+    inside = sum(abs(residual) <= half_width_s for residual in residuals)
+    assert inside >= 0.95 * len(residuals)
+    below = sum(abs(residual) < half_width_s * (1 - 1e-12) for residual in residuals)
+    assert below <= 0.95 * (len(residuals) + 1) or half_width_s == RESIDUAL_FLOOR_S

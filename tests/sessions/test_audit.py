@@ -100,6 +100,12 @@ def onsets_of_the_next(table: PresentationTable) -> dict[str, Any]:
     return {"onset_rig_s": onsets}
 
 
+def _first_unknown(column: np.ndarray) -> np.ndarray:
+    changed = column.copy()
+    changed[np.flatnonzero(np.isfinite(column))[:3]] = np.nan
+    return changed
+
+
 FAULTS: dict[str, tuple[str, Alter]] = {
     "scores permuted": (
         "scores from spikes",
@@ -117,6 +123,10 @@ FAULTS: dict[str, tuple[str, Alter]] = {
         ),
     ),
     "onsets of the next presentation": ("onsets", table_changed(onsets_of_the_next)),
+    "onsets of which nobody says how sure they are": (
+        "onsets",
+        table_changed(lambda t: {"onset_uncertainty_s": _first_unknown(t.onset_uncertainty_s)}),
+    ),
     "clock map 10 ms off": ("clock map", clock_changed(offset_s=0.01)),
     "clock map from pairs that are not there": ("clock map", clock_changed(n_pairs=1000)),
     "residual of other pairs": ("clock map", clock_changed(residual_s=1e-3)),

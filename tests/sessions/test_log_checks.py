@@ -91,6 +91,14 @@ def drop_frames(file: h5py.File) -> None:
     file["presentations/dropped_frames"][:20] = 1
 
 
+def miss_edges(file: h5py.File) -> None:
+    file["presentations/sync"][20:] = b"clock"
+
+
+def be_unsure(file: h5py.File) -> None:
+    file["presentations/onset_uncertainty_s"][:30] = 0.02
+
+
 def forget_end(file: h5py.File) -> None:
     file.attrs["exit_status"] = ""
 
@@ -117,6 +125,8 @@ FAULTS: dict[str, tuple[str, Callable[[h5py.File], None]]] = {
     "frames dropped": ("dropped frames", drop_frames),
     "clock drifts": ("clock fit", change("clock/drift", 1, 0.01)),
     "clock fit is poor": ("clock fit", change("clock/residual_s", 1, 0.01)),
+    "edges missing": ("onsets seen", miss_edges),
+    "onsets unsure": ("onsets seen", be_unsure),
     "no end": ("proper end", forget_end),
 }
 

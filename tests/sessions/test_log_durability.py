@@ -220,6 +220,7 @@ def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Pa
 
     before = open_log(path)
     assert set(before.presentations.reason) == {""}
+    assert np.isnan(before.presentations.onset_uncertainty_s).all()
     log = SessionLog.resume(path.parent, before.start)
     rng = np.random.default_rng(0)
     log.commit_generation(synthetic_record(wanted, before.start, 2, rng))
@@ -227,6 +228,8 @@ def test_a_log_from_before_a_column_was_added_is_read_and_can_go_on(tmp_path: Pa
     after = open_log(path).presentations
     assert set(after.reason[after.block < 2]) == {""}
     assert len(set(after.reason[after.block == 2])) > 1
+    known = np.isfinite(after.onset_uncertainty_s)
+    np.testing.assert_array_equal(known, (after.block == 2) & np.isfinite(after.onset_rig_s))
     assert len(after.reason) == len(after.outcome)
 
 
