@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rig_adapters.errors import RigError
+from rig_adapters.open_ephys.settings import OpenEphysSettings
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
 
@@ -48,6 +49,9 @@ class UnknownAdapter(RigError):
 
 _OWN: Mapping[str, Adapter] = {
     "sim": Adapter("rig_adapters.sim", SimRigSettings, "simulated neurons", watches_light=True),
+    "open-ephys": Adapter(
+        "rig_adapters.open_ephys", OpenEphysSettings, "the ZMQ Interface of Open Ephys"
+    ),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
     ),

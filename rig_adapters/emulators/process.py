@@ -28,6 +28,7 @@ from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded
 
 EMULATORS: Mapping[str, str] = {
+    "open-ephys": "rig_adapters.emulators.open_ephys",
     "relay": "rig_adapters.emulators.relay",
 }
 """Where each emulator is; its module has a function `emulate(Stage) -> Emulator`."""
