@@ -83,7 +83,7 @@ async def try_rig(config: SessionConfig, seconds: float, tell: Callable[[str], N
         try:
             tell("opening the screen and the rig")
             await there.processes.start(there.folder)
-            _, rig = await there.processes.configure(None)
+            display, rig = await there.processes.configure(None)
             found += unit_findings(config, rig)
             screen = Screen(there.processes.display, config.display, config.behaviour.waits_s)
             recorder = Recorder(
@@ -91,7 +91,8 @@ async def try_rig(config: SessionConfig, seconds: float, tell: Callable[[str], N
             )
             await recorder.start(RECORDING_DEADLINE_S)
             has_sync = "sync" in rig.capabilities
-            presenter = BlockPresenter(config, screen, recorder, has_sync, _ignore)
+            blank = display.waits_for_vertical_blank
+            presenter = BlockPresenter(config, screen, recorder, has_sync, blank, _ignore)
             shown = await _show(config, screen, presenter, seconds, tell)
             await screen.go_blank()
             await recorder.stop(STOPPING_DEADLINE_S)

@@ -46,7 +46,10 @@ def test_a_reading_of_the_wall_clock_is_found(source: str) -> None:
 
 
 def test_an_ntp_step_of_the_wall_clock_can_change_no_measurement() -> None:
-    readers = {path for path in SOURCES if wall_clocks_read(path.read_text(encoding="utf-8"))}
+    # An emulator stamps its messages as its vendor's program does; nobody measures with that.
+    emulated = {path for path in SOURCES if "emulators" in path.parts}
+    sources = set(SOURCES) - emulated
+    readers = {path for path in sources if wall_clocks_read(path.read_text(encoding="utf-8"))}
 
     # Whoever else measured with it would be wrong by the step.
     assert readers == {Path(clock.__file__).resolve()}

@@ -29,7 +29,7 @@ def test_a_grid_is_found_although_some_flips_were_stamped_late(
 ) -> None:
     rng = np.random.default_rng(seed)
     flips, frames_s = flips_on(nominal_hz * (1 + off), rng)
-    late = rng.random(flips.size) < late_share
+    late = rng.permutation(flips.size) < late_share * flips.size
     flips[late] += rng.uniform(0.15, 0.85, late.sum()) / nominal_hz
     grid = find_grid(flips, 1 / nominal_hz)
     assert grid is not None
