@@ -67,7 +67,6 @@ def build_threads(
             name=thread.name or f"{thread.optimizer.kind} {thread_id}",
             optimizer=_build_thread_optimizer(config, thread_id, thread, generators),
             generator_name=thread.generator,
-            driver_unit_ids=thread.driver_units,
             placement=Placement(*thread.position_deg, thread.size_deg),
             seed=config.session.seed,
         )

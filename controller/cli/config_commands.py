@@ -75,10 +75,7 @@ def schema() -> None:
 
 def describe(config: SessionConfig) -> str:
     """Return a config in half a sentence."""
-    threads = ", ".join(
-        f"{thread.optimizer.kind} on unit {'+'.join(map(str, thread.driver_units))}"
-        for thread in config.threads
-    )
+    threads = ", ".join(f"{thread.optimizer.kind} on {thread.drivers}" for thread in config.threads)
     count = "1 thread" if len(config.threads) == 1 else f"{len(config.threads)} threads"
     stopping = config.stopping
     length = (

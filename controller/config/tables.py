@@ -225,14 +225,43 @@ class ThreadTable(Table):
     name: str = Field(default="", max_length=64, description="shown in figures; default: optimizer")
     generator: str = Field(description="name of one of the [generators.…] tables")
     optimizer: OptimizerTable = Field(description="how codes are chosen")
-    driver_units: tuple[int, ...] = Field(
-        min_length=1, description="ids of the units whose mean response is optimized"
+    driver_units: tuple[int, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="ids of the units whose mean response is optimized; or driver_channels",
+    )
+    driver_channels: tuple[int, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="channels of which all units drive the evolution, sorted or not",
     )
     direction: Literal["maximise", "minimise"] = Field(
         default="maximise", description="look for the strongest or the weakest response"
     )
     position_deg: tuple[Degrees, Degrees] = Field(description="centre of the image: x right, y up")
     size_deg: float = Field(gt=0, le=90, description="width and height of the image")
+
+    @model_validator(mode="after")
+    def _something_drives_it(self) -> "ThreadTable":
+        if (self.driver_units is None) == (self.driver_channels is None):
+            raise ValueError(
+                "@driver_units@ or @driver_channels@ must say whose response is optimized, one of "
+                "the two"
+            )
+        for ids in (self.driver_units or (), self.driver_channels or ()):
+            if len(set(ids)) < len(ids):
+                raise ValueError("@driver_units@ or @driver_channels@ names one of them twice")
+        return self
+
+    @property
+    def drivers(self) -> str:
+        """Whose response is optimized, in words."""
+        if self.driver_units is not None:
+            word = "unit" if len(self.driver_units) == 1 else "units"
+            return f"{word} {'+'.join(map(str, self.driver_units))}"
+        channels = self.driver_channels or ()
+        word = "channel" if len(channels) == 1 else "channels"
+        return f"all of {word} {'+'.join(map(str, channels))}"
 
 
 class ReferencesTable(Table):

@@ -22,6 +22,7 @@ from controller.block import BlockPresenter
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
 from controller.daemon.rig_processes import RigProcesses
+from controller.drivers import driver_unit_ids
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
@@ -140,7 +141,7 @@ def _session_start(
         response_window_s=config.scoring.response_window_s,
         baseline_window_s=_baseline_window(config),
         baseline_mode=_baseline_mode(config),
-        threads=tuple(_thread_info(config, thread, generators) for thread in threads),
+        threads=tuple(_thread_info(config, thread, generators, rig) for thread in threads),
         units=tuple(UnitInfo(u.unit_id, u.channel_id, u.label) for u in rig.units),
         references=references,
         versions=_versions(display.versions, rig.versions),
@@ -293,7 +294,10 @@ def _baseline_mode(config: SessionConfig) -> BaselineMode:
 
 
 def _thread_info(
-    config: SessionConfig, thread: EvolutionThread, generators: Mapping[str, Generator]
+    config: SessionConfig,
+    thread: EvolutionThread,
+    generators: Mapping[str, Generator],
+    rig: m.RigConfigured,
 ) -> ThreadInfo:
     table = config.threads[thread.thread_id]
     generator = generators[thread.generator_name]
@@ -307,7 +311,7 @@ def _thread_info(
         generator_provenance=generator.provenance,
         code_dim=generator.code_dim,
         image_shape=generator.image_shape,
-        driver_unit_ids=thread.driver_unit_ids,
+        driver_unit_ids=driver_unit_ids(table, rig.units),
         direction=table.direction,
         position_deg=table.position_deg,
         size_deg=table.size_deg,

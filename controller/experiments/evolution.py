@@ -24,13 +24,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class EvolutionThread:
-    """An optimizer with all that belongs to its evolution; `driver_unit_ids` in the rig's ids."""
+    """An optimizer with all that belongs to its evolution, but for whose response drives it."""
 
     thread_id: int
     name: str
     optimizer: Optimizer
     generator_name: str
-    driver_unit_ids: tuple[int, ...]
     placement: Placement
     seed: int
 

@@ -18,6 +18,7 @@ from controller.config.tables import SessionConfig
 from controller.daemon.daemon import STOPPING_DEADLINE_S
 from controller.daemon.preparation import RECORDING_DEADLINE_S
 from controller.daemon.rig_processes import RigProcesses
+from controller.drivers import driver_unit_ids
 from controller.errors import ControllerError
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import EvolutionThread, Placement
@@ -31,6 +32,7 @@ from controller.screen import Screen
 from generators.base import Generator
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError
+from rig_adapters.wire.messages import RigConfigured
 
 PRESENTATIONS = 20
 LOADED_AT_ONCE = 8
@@ -103,7 +105,7 @@ async def _rehearse(
             config, screen, recorder, has_sync, display.waits_for_vertical_blank, _ignore
         )
         shown = await _show(config, parts, presenter)
-        spikes = _driver_spikes(config, recorder)
+        spikes = driver_spikes(config, rig, recorder)
         found += rehearsal_findings(
             shown, presenter.clock, spikes, has_sync=has_sync, simulated=rig.simulated
         )
@@ -173,8 +175,9 @@ async def _show(config: SessionConfig, parts: Parts, presenter: BlockPresenter) 
     return shown
 
 
-def _driver_spikes(config: SessionConfig, recorder: Recorder) -> dict[int, int]:
-    units = {unit_id for thread in config.threads for unit_id in thread.driver_units}
+def driver_spikes(config: SessionConfig, rig: RigConfigured, recorder: Recorder) -> dict[int, int]:
+    """Return how many spikes of each driver unit were recorded."""
+    units = {unit_id for thread in config.threads for unit_id in driver_unit_ids(thread, rig.units)}
     fired = recorder.recording.spikes().unit_ids
     return {unit_id: int(np.count_nonzero(fired == unit_id)) for unit_id in sorted(units)}
 

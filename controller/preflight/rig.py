@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from controller.block import Shown
 from controller.config.tables import SessionConfig
+from controller.drivers import lacking
 from controller.preflight.findings import Finding
 from rig_adapters.clocks import ClockMap
 from rig_adapters.wire.messages import RigConfigured
@@ -11,18 +12,14 @@ from rig_adapters.wire.messages import RigConfigured
 
 def unit_findings(config: SessionConfig, rig: RigConfigured) -> Iterator[Finding]:
     """Judge whether the rig has the driver units of every thread."""
-    known = {unit.unit_id for unit in rig.units}
     complete = True
     for index, thread in enumerate(config.threads):
-        missing = sorted(set(thread.driver_units) - known)
+        missing = lacking(thread, rig.units)
         if missing:
             complete = False
-            yield Finding(
-                "driver units",
-                "refuse",
-                f"threads.{index}.driver_units: the rig has no unit {missing[0]}; "
-                f"it has {sorted(known)}",
-            )
+            key = "driver_units" if thread.driver_units is not None else "driver_channels"
+            told = f"threads.{index}.{key}: the rig has no {missing}"
+            yield Finding("driver units", "refuse", told)
     if complete:
         yield Finding("driver units", "pass", f"{rig.adapter} has all of them")
 

@@ -19,6 +19,7 @@ from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import Placement
 from controller.preflight.findings import Finding, Report, report
 from controller.preflight.opened import opened, without_animal
+from controller.preflight.rehearsal import driver_spikes
 from controller.preflight.rig import rehearsal_findings, unit_findings
 from controller.recorder import Recorder
 from controller.screen import Screen
@@ -100,7 +101,7 @@ async def try_rig(config: SessionConfig, seconds: float, tell: Callable[[str], N
             found.append(Finding("recording system", "refuse", str(error)))
             return RigTrial(config.rig.adapter, 0.0, report(found), ())
     units, recorded_s = _activity(rig, recorder)
-    spikes = {unit.unit_id: unit.spikes for unit in units if unit.unit_id in _drivers(config)}
+    spikes = driver_spikes(config, rig, recorder)
     found += rehearsal_findings(
         shown, presenter.clock, spikes, has_sync=has_sync, simulated=rig.simulated
     )
@@ -164,10 +165,6 @@ def _activity(rig: RigConfigured, recorder: Recorder) -> tuple[tuple[UnitActivit
         rate_hz = n / known_s if known_s > 0 else float("nan")
         found.append(UnitActivity(unit.unit_id, unit.channel_id, unit.label, n, rate_hz))
     return tuple(found), recorded_s
-
-
-def _drivers(config: SessionConfig) -> set[int]:
-    return {unit_id for thread in config.threads for unit_id in thread.driver_units}
 
 
 async def _show(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sessions.audit.block import LoggedBlock, listed, place_of
-from sessions.records import NO_THREAD
+from sessions.records import NO_THREAD, SessionStart
 
 
 class SeenIds:
@@ -137,12 +137,13 @@ def settings_disagree(logged: LoggedBlock) -> Iterator[str]:
     for thread in start.threads:
         table = _at(config, "threads", thread.thread_id)
         for name, key, used in (
-            ("driver units", "driver_units", thread.driver_unit_ids),
             ("direction", "direction", thread.direction),
             ("position", "position_deg", thread.position_deg),
             ("size", "size_deg", thread.size_deg),
         ):
             pairs.append((f"{name} of thread {thread.thread_id}", _at(table, key), used))
+        drivers = (_drivers(table, start), thread.driver_unit_ids)
+        pairs.append((f"driver units of thread {thread.thread_id}", *drivers))
     for name, asked, used in pairs:
         if asked is not None and _plain(asked) != _plain(used):
             yield f"the {name} of the log is {_plain(used)}, but the config says {_plain(asked)}"
@@ -193,6 +194,14 @@ def _at(table: Any, *path: str | int) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return table
+
+
+def _drivers(table: Any, start: SessionStart) -> Any:
+    """Return the ids of the units that a thread's table of the config asks for, or None."""
+    channels = _at(table, "driver_channels")
+    if channels is None:
+        return _at(table, "driver_units")
+    return sorted(unit.unit_id for unit in start.units if unit.channel_id in channels)
 
 
 def _plain(value: Any) -> Any:

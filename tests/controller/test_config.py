@@ -59,6 +59,13 @@ WRONG = {
     "threads.0.driver_units=[]": (
         "threads.0.driver_units must have at least 1 item after validation, not 0, but it is []."
     ),
+    "threads.0.driver_channels=[3]": (
+        "threads.0.driver_units or threads.0.driver_channels must say whose response is "
+        "optimized, one of the two."
+    ),
+    "threads.0.driver_units=[101, 101]": (
+        "threads.0.driver_units or threads.0.driver_channels names one of them twice."
+    ),
     "threads.0.generator=fc7": (
         "threads.0.generator names 'fc7', but the config has only ['embedded']."
     ),
@@ -153,8 +160,8 @@ NEEDED = {
         'be 2 or more: give it, or choose "close_incomplete".'
     ),
     "driver_units": (
-        "threads.0.driver_units is missing (ids of the units whose mean response is optimized); "
-        "it has no default."
+        "threads.0.driver_units or threads.0.driver_channels must say whose response is "
+        "optimized, one of the two."
     ),
     "viewing_distance_cm": (
         "display.viewing_distance_cm is missing (from the eyes to the screen); it has no default."

@@ -190,3 +190,14 @@ def last_mean(log: LogReader) -> float:
 
 def reference_mean(log: LogReader) -> float:
     return float(np.mean(log.generations.reference_mean[-3:]))
+
+
+def test_all_units_of_a_channel_drive_an_evolution_together(lab: Lab) -> None:
+    text = template().replace("driver_units = [101]", "driver_channels = [3]", 1)
+    lab.config.write_text(text, encoding="utf-8")
+    units = "[{channel=3, unit=1, seed=1}, {channel=3, unit=2, seed=2}, {channel=4, seed=3}]"
+    log = lab.run(*VIRTUAL, f"rig.settings.units={units}")
+
+    assert log.threads[0].driver_unit_ids == (301, 302)
+    assert errors_in(log) == []
+    assert not (log.events.kind == "alarm").any()
