@@ -1,4 +1,4 @@
-"""Puts finished pixels into the back buffer of an OpenGL window: textures, discs, nothing else.
+"""Puts finished pixels into the back buffer of an OpenGL window: copies, even boxes, nothing else.
 
 No shader, no filter, no blending: a texture is copied pixel by pixel, so every graphics card makes
 the same of it. Textures are used again for other pixels, so there are never more of them than were
@@ -74,6 +74,7 @@ class Canvas:
             bottom = self._size_px[1] - box.top - box.height
             gl.glScissor(box.left, bottom, box.width, box.height)
             gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        # PsychoPy leaves the test on, for the whole window.
         gl.glScissor(0, 0, *self._size_px)
         gl.glClearColor(*[background_level / 255] * 3, 1.0)
 

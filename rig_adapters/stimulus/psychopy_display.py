@@ -82,9 +82,8 @@ class PsychoPyDisplay:
         )
         if not refresh.waits_for_vertical_blank:
             self._blank = SoftwareBlank(configure.geometry.refresh_hz)
-        if isinstance(x_window := getattr(self._window.winHandle.canvas, "x_window", None), int):
-            # Only now: until it has come to the front, a window may be covered.
-            self._cover = self._screen.watch(x_window)
+        # Only now: until it has come to the front, a window may be covered.
+        self._cover = self._watch_cover(self._screen)
         return DisplayConfigured(
             label=refresh.label,
             waits_for_vertical_blank=refresh.waits_for_vertical_blank,
@@ -194,6 +193,11 @@ class PsychoPyDisplay:
         if ready is None:
             raise DisplayError(f"image {placed.image_id} was never uploaded")
         return ready
+
+    def _watch_cover(self, screen: Screen) -> CoverWatch | None:
+        # Windows of other systems have no such number.
+        x_window = getattr(self._window.winHandle.canvas, "x_window", None)
+        return None if x_window is None else screen.watch(int(x_window))
 
     def _check_seen(self) -> None:
         """Raise DisplayError where the window, or a part of it, is not seen any more."""
