@@ -120,7 +120,7 @@ class TimedDisplay(PsychoPyDisplay):
             steps_ms = np.diff([self._flipped_ms, called_ms, drawn_ms, flipped_ms], axis=0)
             self.frames.append(Frame(scene.image, *steps_ms))
         self._flipped_ms = flipped_ms
-        self._check_seen()
+        self._check_seen(scene)
         return (self._flipped_s,)
 
     def presentations(self) -> Iterator[list[Frame]]:

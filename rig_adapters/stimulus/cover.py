@@ -1,7 +1,7 @@
 """Notices what comes to lie over a window while it is shown: X servers tell of it.
 
-Told by an X connection of its own, of which nothing else is asked, so that looking costs a frame
-loop a few microseconds. What covers the window already when the watch begins is not known; nor is
+Told by an X connection of which nothing is asked meanwhile, so that looking costs a frame loop some
+microseconds. What covers the window already when the watch begins is not known; nor is
 anything where a compositor shows the windows, since none covers another there before they are
 composed.
 """

@@ -53,6 +53,7 @@ class PsychoPyDisplay:
         self._underlay: Texture | None = None
         self._hidden = False
         self._cover: CoverWatch | None = None
+        self._scene: Scene | None = None
         self._blank: SoftwareBlank | None = None
         self._waited_for_flips_s = 0.0
         self._flipped_s = 0.0
@@ -141,7 +142,7 @@ class PsychoPyDisplay:
             began_s = time.monotonic()
             self._flip()
             self._waited_for_flips_s += time.monotonic() - began_s
-        self._check_seen()
+        self._check_seen(scene)
         return (self._flipped_s,)
 
     def read_back(self, scene: Scene) -> ImagePixels:
@@ -199,14 +200,16 @@ class PsychoPyDisplay:
         x_window = getattr(self._window.winHandle.canvas, "x_window", None)
         return None if x_window is None else screen.watch(int(x_window))
 
-    def _check_seen(self) -> None:
+    def _check_seen(self, scene: Scene) -> None:
         """Raise DisplayError where the window, or a part of it, is not seen any more."""
         if self._hidden:
             raise DisplayError(
                 "the window is not on the screen any more: it was hidden, minimised or moved to "
                 "another desktop; leave it alone while a session runs"
             )
-        if self._cover is not None and self._cover.was_covered():
+        # Not at every frame: it is a call of the system, and nothing is forgotten until then.
+        is_new, self._scene = scene is not self._scene, scene
+        if is_new and self._cover is not None and self._cover.was_covered():
             raise DisplayError(
                 "the window was covered, by another one or by the edge of the desktop; close or "
                 "move what lies over it, and leave it alone while a session runs"
