@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from rig_adapters.errors import BehaviourError
@@ -157,6 +159,49 @@ def test_two_thirds_of_the_begun_trials_are_completed_and_breaks_come_at_any_tim
     assert 1e-4 < stats.binom.cdf(failed, len(begun), 0.33) < 1 - 1e-4
     moments = [looks[1].time_s - looks[0].time_s for looks in broken]
     assert stats.kstest(moments, "uniform").pvalue > 1e-4
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 2**63 - 1),
+    st.sampled_from([0.0, 0.33, 0.67, 1.0]),
+    st.sampled_from([0.0, 0.02, 0.5]),
+    st.sampled_from([0.0, 0.02, 1.0]),
+    st.sampled_from([0, 5000]),
+    st.floats(0.1, 5.0),
+)
+def test_in_the_long_run_every_animal_is_the_one_that_its_settings_say(
+    seed: int, correct: float, ignores: float, slowing: float, first_id: int, hold_s: float
+) -> None:
+    configured = SimulatedAnimalSettings(
+        kind="simulated",
+        correct_probability=correct,
+        inattentive_probability=ignores,
+        acquisition_s=0.2,
+        slowing_per_100_trials=slowing,
+    )
+    n, animal = 400, SimulatedAnimal(configured, seed)
+    done: list[list[Look]] = []
+    for trial_id in range(first_id, first_id + n):
+        animal.begin_trial(trial_id, 10.0, hold_s)
+        done.append(list(animal.watch(math.inf)))
+
+    begun = [looks for looks in done if looks]
+    broken = [looks for looks in begun if len(looks) == 2]
+    slowness = 1.0 + slowing * np.arange(first_id, first_id + n) / 100.0
+    assert within_chance(n - len(begun), n, ignores)
+    completes = correct * float(np.mean(1.0 / slowness))
+    assert within_chance(len(begun) - len(broken), len(begun), completes)
+    assert all(0 <= b.time_s - a.time_s < hold_s for a, b in broken)
+    latencies_s = [looks[0].time_s - 10.0 for looks in begun]
+    assert min(latencies_s) > 0
+    assert np.median(latencies_s) == pytest.approx(0.2 * np.median(slowness), rel=0.2)
+
+
+def within_chance(found: int, n: int, probability: float) -> bool:
+    """Whether one in ten million or more of such counts lies as far out."""
+    less, more = stats.binom.cdf(found, n, probability), stats.binom.sf(found - 1, n, probability)
+    return bool(min(less, more) > 1e-7)
 
 
 def test_an_animal_tires_with_the_trials_that_it_did() -> None:
