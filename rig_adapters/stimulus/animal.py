@@ -11,7 +11,7 @@ from rig_adapters.stimulus.behaviour.simulated_animal import SimulatedAnimal
 from rig_adapters.stimulus.reward.base import Reward
 from rig_adapters.stimulus.reward.simulated import NoReward, SimulatedReward
 from rig_adapters.stimulus.reward.valve import ValveReward
-from rig_adapters.stimulus.trigger import ParallelTrigger, SerialTrigger, TriggerLine
+from rig_adapters.stimulus.trigger import TriggerLine, open_line
 from rig_adapters.wire import animal
 from rig_adapters.wire.messages import ConfigureDisplay, ParallelTtl, SerialTtl
 
@@ -45,15 +45,17 @@ def make_reward(settings: animal.RewardSettings) -> Reward:
 
 def _line(settings: animal.SerialRewardSettings | animal.ParallelRewardSettings) -> TriggerLine:
     try:
-        if isinstance(settings, animal.SerialRewardSettings):
-            return SerialTrigger(
-                SerialTtl(kind="serial", device=settings.device, line=settings.line)
-            )
-        return ParallelTrigger(
-            ParallelTtl(kind="parallel", device=settings.device, pin=settings.pin)
-        )
+        return open_line(_wire_of(settings))
     except OSError as error:
         raise BehaviourError(
             f"the reward's line cannot be opened ({error}): see whether {settings.device} is there "
             "and yours to use, or correct reward.device"
         ) from error
+
+
+def _wire_of(
+    settings: animal.SerialRewardSettings | animal.ParallelRewardSettings,
+) -> SerialTtl | ParallelTtl:
+    if isinstance(settings, animal.SerialRewardSettings):
+        return SerialTtl(kind="serial", device=settings.device, line=settings.line)
+    return ParallelTtl(kind="parallel", device=settings.device, pin=settings.pin)

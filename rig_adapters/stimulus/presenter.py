@@ -46,13 +46,13 @@ def run(
             stack.callback(behaviour.close)
             reward = make_reward(configure.reward)
             stack.callback(reward.close)
+            line = open_trigger(configure.ttl)
+            stack.callback(line.close)
             wire.send(opened)
             # What was imported stays for ever; looking through it once is enough.
             gc.collect()
             gc.freeze()
             images = LoadedImages(display, shine)
-            line = open_trigger(configure.ttl)
-            stack.callback(line.close)
             marks = OnsetMarks(configure.photodiode, line if configure.ttl else None)
             stage = Stage(
                 wire, display, shine, images, configure.geometry, marks, behaviour, reward

@@ -1,10 +1,11 @@
-"""TTL lines on which the stimulus process marks image onsets: none, a serial port's, a parallel's.
+"""TTL lines of the stimulus process: none, a serial port's, a parallel port's.
 
-A line rises right after the flip that shows an image, and falls at the next flip. Setting it takes
-microseconds and waits for nobody. A new kind of line implements `TriggerLine` and passes
-`rig_adapters.testing.trigger_contract`.
+One marks image onsets: it rises right after the flip that shows an image, and falls at the next
+flip. Another opens the reward's valve. Setting a line takes microseconds and waits for nobody. A
+new kind of line implements `TriggerLine` and passes `rig_adapters.testing.trigger_contract`.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,8 +13,13 @@ from typing import Any, Protocol
 from rig_adapters.errors import DisplayError
 from rig_adapters.wire.messages import ParallelTtl, SerialTtl, TtlLine
 
+logger = logging.getLogger(__name__)
+
 # linux/ppdev.h
 _CLAIM, _RELEASE, _WRITE_DATA = 0x708B, 0x708C, 0x40017086
+
+
+NOT_LOWERED = "the line of %s could not be set low at its end (%s): it may be high still"
 
 
 class TriggerLine(Protocol):
@@ -63,6 +69,8 @@ class SerialTrigger:
         if self._port.is_open:
             try:
                 self.set_high(False)
+            except OSError as error:
+                logger.warning(NOT_LOWERED, self._port.name, error)
             finally:
                 self._port.close()
 
@@ -75,6 +83,7 @@ class ParallelTrigger:
 
     def __init__(self, settings: ParallelTtl, ioctl: Ioctl | None = None) -> None:
         self._mask = 1 << (settings.pin - 2)
+        self._device = settings.device
         self._ioctl = ioctl or _system_ioctl()
         self._port: int | None = os.open(settings.device, os.O_RDWR)
         try:
@@ -97,6 +106,8 @@ class ParallelTrigger:
         try:
             self.set_high(False)
             self._ioctl(self._port, _RELEASE, b"")
+        except OSError as error:
+            logger.warning(NOT_LOWERED, self._device, error)
         finally:
             os.close(self._port)
             self._port = None
@@ -112,16 +123,19 @@ def _system_ioctl() -> Ioctl:
     return ioctl
 
 
+def open_line(settings: TtlLine) -> TriggerLine:
+    """Return the line that is configured, low; OSError where it cannot be opened."""
+    if isinstance(settings, SerialTtl):
+        return SerialTrigger(settings)
+    return ParallelTrigger(settings)
+
+
 def open_trigger(settings: TtlLine | None) -> TriggerLine:
-    """Return the line that is configured, low; DisplayError where it cannot be opened."""
+    """Return the line that marks onsets, low; DisplayError where it cannot be opened."""
     if settings is None:
         return NoTrigger()
     try:
-        return (
-            SerialTrigger(settings)
-            if isinstance(settings, SerialTtl)
-            else ParallelTrigger(settings)
-        )
+        return open_line(settings)
     except OSError as error:
         raise DisplayError(
             f"the TTL line cannot be opened ({error}): see whether {settings.device} is there and "

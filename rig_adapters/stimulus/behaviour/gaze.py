@@ -15,6 +15,8 @@ from rig_adapters.wire.animal import EyeTrackerSettings
 
 SILENCE_S = 2.0
 """A tracker that sends nothing for so long in a trial, not even that it lost the eye, is off."""
+GAP_S = 0.2
+"""For how long samples may be missing in a fixation; they come every 20 ms or more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class GazeWindow:
     """Implements `Behaviour` for gaze samples: fixating means within a circle round the spot.
 
     A blink, for which the tracker loses the eye, breaks nothing as long as it is short. The moment
-    of a break by a longer one is that at which the eye was lost.
+    of a break by a longer one is that at which the eye was lost. Where no samples come for longer
+    than `GAP_S` and than a blink may last, nobody knows where the eye is: that is a break at the
+    last sample.
     """
 
     def __init__(
@@ -75,9 +79,10 @@ class GazeWindow:
         looks: list[Look] = []
         while self._waiting and self._waiting[0].time_s <= through_s:
             sample = self._waiting.popleft()
-            self._heard_s = max(self._heard_s, sample.time_s)
             if self._state != "between" and sample.time_s >= self._began_s:
-                looks += self._judged(sample)
+                looks += self._missed(sample.time_s) or self._judged(sample)
+            self._heard_s = max(self._heard_s, sample.time_s)
+        looks += self._missed(through_s)
         if self._state in ("waiting", "fixating") and through_s - self._heard_s > SILENCE_S:
             raise BehaviourError(
                 f"the eye tracker has sent no sample for {through_s - self._heard_s:.1f} s: see "
@@ -92,6 +97,14 @@ class GazeWindow:
     def close(self) -> None:
         """Let go of the tracker."""
         self._source.close()
+
+    def _missed(self, until_s: float) -> list[Look]:
+        """Break a fixation of which nothing was heard for too long."""
+        longest_s = max(GAP_S, self._settings.longest_blink_s)
+        if self._state != "fixating" or until_s - self._heard_s <= longest_s:
+            return []
+        self._state = "broken"
+        return [Look("broken", self._heard_s if self._lost_s is None else self._lost_s)]
 
     def _judged(self, sample: GazeSample) -> list[Look]:
         if self._state == "broken":

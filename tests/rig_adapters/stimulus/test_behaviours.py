@@ -11,7 +11,7 @@ from scipy import stats
 from rig_adapters.errors import BehaviourError
 from rig_adapters.stimulus.behaviour.always import AlwaysFixating
 from rig_adapters.stimulus.behaviour.base import Look
-from rig_adapters.stimulus.behaviour.gaze import SILENCE_S, GazeSample, GazeWindow
+from rig_adapters.stimulus.behaviour.gaze import GAP_S, SILENCE_S, GazeSample, GazeWindow
 from rig_adapters.stimulus.behaviour.simulated_animal import SimulatedAnimal
 from rig_adapters.testing.behaviour_contract import BehaviourContract, Deed
 from rig_adapters.wire.animal import EyeTrackerSettings, SimulatedAnimalSettings
@@ -275,6 +275,29 @@ def test_a_tracker_that_sends_nothing_at_all_is_told() -> None:
 
     with pytest.raises(BehaviourError, match=r"has sent no sample for 2\.5 s"):
         window.watch(12.5)
+
+
+def test_a_fixation_of_which_nothing_is_heard_is_broken_at_the_last_sample() -> None:
+    gaze = RecordedGaze()
+    window = GazeWindow(gaze, TRACKER, spot_deg=(2.0, 1.0))
+    window.begin_trial(1, 10.0, 5.0)
+    gaze.stream = [GazeSample(10.1, *ON), GazeSample(10.2, *ON), GazeSample(10.39, *ON)]
+    gaze.play(20.0)
+
+    assert window.watch(10.39) == [Look("acquired", 10.1)]
+    assert window.watch(10.39 + GAP_S) == []
+    assert window.watch(10.4 + GAP_S) == [Look("broken", 10.39)]
+    assert window.watch(13.0) == []
+
+
+def test_samples_that_are_missing_between_two_others_break_the_fixation_too() -> None:
+    gaze = RecordedGaze()
+    window = GazeWindow(gaze, TRACKER, spot_deg=(2.0, 1.0))
+    window.begin_trial(1, 10.0, 5.0)
+    gaze.stream = [GazeSample(10.1, *ON), GazeSample(10.31, *ON)]
+    gaze.play(20.0)
+
+    assert window.watch(10.32) == [Look("acquired", 10.1), Look("broken", 10.1)]
 
 
 def test_a_tracker_may_be_silent_between_trials() -> None:

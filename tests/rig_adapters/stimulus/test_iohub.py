@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.system, pytest.mark.screen]
 
 GEOMETRY = m.ScreenGeometry(size_px=SCREEN_PX, width_cm=32.0, distance_cm=57.0, refresh_hz=60.0)
 MIDDLE, AWAY = (320, 240), (500, 60)
+LAST = 9
 DEADLINE_S = 30.0
 TRACKER = """
 data_store: {enable: true}
@@ -118,18 +119,19 @@ def test_a_gaze_begins_a_trial_and_breaks_one_and_no_tracker_outlives_its_proces
         mouse.move(AWAY)
         daemon.say(load([5], np.random.default_rng(1)))
         daemon.hear(m.ImagesLoaded)
-        daemon.say(block(trial(1, [5]), trial(2, [5], off=100_000)))
+        # On a busy machine samples may be so late that a trial is broken; not all of five.
+        several = [trial(number, [5]) for number in range(5)]
+        daemon.say(block(*several, trial(LAST, [5], off=100_000)))
 
         assert daemon.hear(m.TrialEnded).acquired_host_s is None
         mouse.move(MIDDLE)
-        held = attended(daemon)
-        assert daemon.hear(m.Presented).trial_id == 2
+        held = held_until(daemon, LAST)
         moved_s = time.monotonic()
         mouse.move(AWAY)
         broken = daemon.hear(m.TrialEnded)
 
-        assert (held.trial_id, held.completed, held.broken_host_s) == (1, True, None)
-        assert broken.trial_id == 2
+        assert any(ended.completed and ended.broken_host_s is None for ended in held)
+        assert broken.trial_id == LAST
         assert broken.acquired_host_s is not None
         assert broken.broken_host_s is not None
         assert broken.acquired_host_s < moved_s
@@ -139,12 +141,15 @@ def test_a_gaze_begins_a_trial_and_breaks_one_and_no_tracker_outlives_its_proces
         until("ioHub ends with the process it works for", lambda: has_ended(server))
 
 
-def attended(daemon: Daemon) -> m.TrialEnded:
-    """Return the end of the first trial that somebody looked at."""
-    while True:
-        report = daemon.hear(m.Message)
-        if isinstance(report, m.TrialEnded) and report.acquired_host_s is not None:
-            return report
+def held_until(daemon: Daemon, trial_id: int) -> list[m.TrialEnded]:
+    """Return how trials ended until that one has shown its image."""
+    ended = []
+    while not isinstance(report := daemon.hear(m.Message), m.Presented) or (
+        report.trial_id != trial_id
+    ):
+        if isinstance(report, m.TrialEnded):
+            ended.append(report)
+    return ended
 
 
 def test_samples_say_where_and_when_the_eye_looks_or_that_it_is_lost(

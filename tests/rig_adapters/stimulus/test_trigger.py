@@ -10,6 +10,7 @@ from rig_adapters.errors import DisplayError
 from rig_adapters.stimulus import trigger
 from rig_adapters.stimulus.base import BLANK, Scene
 from rig_adapters.stimulus.marks import OnsetMarks
+from rig_adapters.stimulus.presenter import run
 from rig_adapters.stimulus.trigger import (
     NoTrigger,
     ParallelTrigger,
@@ -17,8 +18,26 @@ from rig_adapters.stimulus.trigger import (
     TriggerLine,
     open_trigger,
 )
+from rig_adapters.stimulus.virtual_display import VirtualDisplay
+from rig_adapters.testing.rehearsed_daemon import RehearsedDaemon
 from rig_adapters.testing.trigger_contract import TriggerContract
-from rig_adapters.wire.messages import ParallelTtl, PhotodiodePatch, SerialTtl
+from rig_adapters.wire.messages import (
+    ConfigureDisplay,
+    FixationSpot,
+    ParallelTtl,
+    PhotodiodePatch,
+    ScreenGeometry,
+    SerialTtl,
+)
+
+CONFIGURE = ConfigureDisplay(
+    kind="virtual",
+    geometry=ScreenGeometry(size_px=(320, 240), width_cm=16.0, distance_cm=57.0, refresh_hz=60.0),
+    full_screen=False,
+    background_grey=128,
+    fixation=FixationSpot(diameter_deg=0.2),
+    light_endpoint=None,
+)
 
 
 class TestSerialTrigger(TriggerContract):
@@ -68,6 +87,53 @@ class TestParallelTrigger(TriggerContract):
         line.set_high(True)
         line.close()
         assert (self.wire.data, self.wire.claimed) == (0, False)
+
+
+class UnpluggedSerial(SerialTrigger):
+    """A serial port whose plug can be pulled."""
+
+    unplugged = False
+
+    def set_high(self, high: bool) -> None:
+        if self.unplugged:
+            raise OSError(19, "No such device")
+        super().set_high(high)
+
+
+def test_a_line_whose_plug_was_pulled_lets_go_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    serial = UnpluggedSerial(SerialTtl(kind="serial", device="loop://", line="rts"))
+    port = tmp_path / "parport0"
+    port.touch()
+    plugged = [True]
+
+    def ioctl(_port: int, _request: int, _argument: bytes) -> None:
+        if not plugged[0]:
+            raise OSError(19, "No such device")
+
+    parallel = ParallelTrigger(ParallelTtl(kind="parallel", device=str(port), pin=2), ioctl)
+    serial.unplugged = True
+    plugged[0] = False
+
+    for line in (serial, parallel):
+        line.close()
+        line.close()
+
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("could not be set low at its end ([Errno 19]" in text for text in told)
+    assert str(port) in told[1]
+
+
+def test_a_session_without_its_line_does_not_begin() -> None:
+    ttl = ParallelTtl(kind="parallel", device="/dev/no-such-port", pin=2)
+    daemon = RehearsedDaemon(CONFIGURE.model_copy(update={"ttl": ttl}))
+
+    with pytest.raises(DisplayError, match="see whether /dev/no-such-port is there"):
+        run(daemon, lambda _kind: VirtualDisplay())
+
+    assert daemon.reports == []
 
 
 def test_without_settings_there_is_no_line() -> None:
