@@ -26,7 +26,7 @@ from rig_adapters.wire.messages import ScreenGeometry
 
 ANSWER_S = 0.5
 """How long ioHub may take to answer; what is on the screen meanwhile is late."""
-CLOSE_S = 5.0
+CLOSE_S = 2.0
 """How long it may take to let go of its devices, before it is killed."""
 
 _SERVER = Path(__file__).with_name("iohub_server.py")

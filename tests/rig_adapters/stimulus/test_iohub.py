@@ -171,7 +171,7 @@ def test_samples_say_where_and_when_the_eye_looks_or_that_it_is_lost(
         assert lost.time_s > moved_s
         sample_that(gaze, lambda s: not math.isnan(s.x_deg))
 
-        assert_a_killed_server_is_told(gaze, tracker)
+        assert_a_server_that_hangs_is_told(gaze, tracker)
     finally:
         gaze.close()
     assert servers_of(os.getpid()) == []
@@ -190,9 +190,9 @@ def sample_that(gaze: IoHubGaze, is_it: Callable[[GazeSample], bool]) -> GazeSam
     return found[0]
 
 
-def assert_a_killed_server_is_told(gaze: IoHubGaze, tracker: EyeTrackerSettings) -> None:
+def assert_a_server_that_hangs_is_told(gaze: IoHubGaze, tracker: EyeTrackerSettings) -> None:
     (server,) = servers_of(os.getpid())
-    server.kill()
+    server.suspend()
     window = GazeWindow(gaze, tracker)
     window.begin_trial(1, time.monotonic(), 1.0)
     with pytest.raises(BehaviourError, match="ioHub's process has ended or does not answer"):
