@@ -6,42 +6,36 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rig_adapters.testing.recorder_campaign import campaign
 from rig_adapters.testing.recorder_contract import RecorderContract
+from rig_adapters.testing.recorder_kits import KITS, open_ephys_settings
+
+KIT = KITS["open-ephys"]
+pytestmark = [pytest.mark.system]
 
 
-def settings_for(addresses: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Settings of an adapter for all units of an emulator at these addresses."""
-    channels = addresses["channels"]
-    return {
-        "host": addresses["host"],
-        "data_port": addresses["data_port"],
-        "stream": addresses["stream"],
-        "spikes": [
-            {
-                "electrode": "Electrode {channel}",
-                "channels": channels,
-                "sorted_ids": addresses["sorted_ids"],
-            }
-        ],
-        "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
-        **more,
+class TestOpenEphys(RecorderContract):
+    """It is the adapter that starts acquisition, and a recording."""
+
+    module = KIT.module
+    emulator = KIT.emulator
+    bad_settings: ClassVar[dict[str, Any]] = {
+        "host": "127.0.0.1",
+        "stream": "no units",
+        "sync": {"kind": "none"},
     }
 
-
-BAD_SETTINGS = {"host": "127.0.0.1", "stream": "a", "sync": {"kind": "none"}}
-
-
-@pytest.mark.system
-class TestOpenEphys(RecorderContract):
-    """It is the adapter that starts acquisition."""
-
-    module = "rig_adapters.open_ephys"
-    emulator = "open-ephys"
-    bad_settings: ClassVar[dict[str, Any]] = BAD_SETTINGS
-
-    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:
+    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG002 - as in the suite
         return {"mode": "IDLE", "late": 0.3, "continuous": 2}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
         control = {"start": "recording", "markers": True, "port": addresses["http_port"]}
-        return settings_for(addresses, control=control)
+        return {**open_ephys_settings(addresses), "control": control}
+
+
+def test_every_affected_presentation_is_marked_and_no_other_and_no_count_is_wrong() -> None:
+    verdict = campaign(KIT, 400, seed=1, speed=25.0, mischief=KIT.mischief)
+
+    assert verdict.presentations >= 400
+    assert 0 < verdict.affected < 200
+    assert verdict.is_good, verdict

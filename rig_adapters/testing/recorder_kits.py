@@ -1,0 +1,60 @@
+"""Each adapter of a recording system with its emulator, for campaigns and benchmarks.
+
+An adapter joins by a line in `KITS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Addresses = Mapping[str, Any]
+"""What an emulator prints when it is ready."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What it takes to run an adapter against its emulator.
+
+    vendor: the emulator's table for all purposes, `crowd` what is added to it for 384 channels with
+    10 continuous ones. mischief: what its vendor's protocol can do wrong. floor_s: how long the
+    vendor's lumps are at a sample rate; no adapter can be quicker than their end.
+    """
+
+    module: str
+    emulator: str
+    settings: Callable[[Addresses], dict[str, Any]]
+    vendor: Mapping[str, Any]
+    crowd: Mapping[str, Any]
+    mischief: Mapping[str, Any]
+    floor_s: Callable[[float], float]
+    steady: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_ephys_settings(addresses: Addresses) -> dict[str, Any]:
+    """Return settings for all units of an emulated Open Ephys."""
+    return {
+        "host": addresses["host"],
+        "data_port": addresses["data_port"],
+        "stream": addresses["stream"],
+        "spikes": [
+            {
+                "electrode": "Electrode {channel}",
+                "channels": addresses["channels"],
+                "sorted_ids": addresses["sorted_ids"],
+            }
+        ],
+        "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
+    }
+
+
+KITS: Mapping[str, Kit] = {
+    "open-ephys": Kit(
+        module="rig_adapters.open_ephys",
+        emulator="open-ephys",
+        settings=open_ephys_settings,
+        vendor={"late": 0.2},
+        crowd={"continuous": 10},
+        mischief={"drop": 0.01, "repeat": 0.02, "reorder": 0.02, "half": 0.003},
+        floor_s=lambda rate_hz: 1024 / rate_hz,
+    ),
+}
