@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rig_adapters.emulators.truth import Truth
 from rig_adapters.recorded import Recording
@@ -108,36 +107,28 @@ def record(driver: Driver, seconds: float) -> Recording:
 def judge(recording: Recording, truth: Truth, configured: m.RigConfigured) -> Verdict:
     """Compare what is known of each presentation within a recording with the truth."""
     rate_hz = configured.sample_rate_hz
-    ends_s = (recording.from_rig_s or 0.0, recording.through_rig_s or 0.0)
-    low, high = (round(end_s * rate_hz) for end_s in ends_s)
-    offset, length = round(WINDOW_S[0] * rate_hz), round((WINDOW_S[1] - WINDOW_S[0]) * rate_hz)
-    starts = truth.edges + offset
-    is_within = (truth.edges >= low) & (starts + length <= high)
-    onsets, starts = truth.edges[is_within], starts[is_within]
-    known = recording.covers(starts / rate_hz, (starts + length) / rate_hz)
-    harmed = _harmed(truth, starts, starts + length)
+    onsets_s = truth.edges / rate_hz
+    starts_s, stops_s = onsets_s + WINDOW_S[0], onsets_s + WINDOW_S[1]
+    is_within = onsets_s >= (recording.from_rig_s or 0.0)
+    is_within &= stops_s <= (recording.through_rig_s or 0.0)
+    onsets_s, starts_s, stops_s = onsets_s[is_within], starts_s[is_within], stops_s[is_within]
+    known = recording.covers(starts_s, stops_s)
+    harmed = np.zeros(known.shape, np.bool_)
+    for first, through in truth.lost:
+        harmed |= (first / rate_hz < stops_s) & (through / rate_hz > starts_s)
     unit_ids = [unit.unit_id for unit in configured.units]
-    told = _told(recording, rate_hz).counts(unit_ids, starts.tolist(), length)
-    sent = truth.counts(unit_ids, starts.tolist(), length)
-    seen = np.isin(onsets, np.rint(recording.sync_rig_s() * rate_hz).astype(np.int64))
-    can_see = recording.covers(onsets / rate_hz, (onsets + 1) / rate_hz)
+    told = _told(recording, rate_hz).counts(unit_ids, onsets_s, WINDOW_S, rate_hz)
+    sent = truth.counts(unit_ids, onsets_s, WINDOW_S, rate_hz)
+    seen = np.isin(onsets_s, recording.sync_rig_s())
+    can_see = recording.covers(onsets_s, onsets_s + 1 / rate_hz)
     return Verdict(
-        presentations=onsets.size,
+        presentations=onsets_s.size,
         affected=int(harmed.sum()),
         unmarked=int((harmed & known).sum()),
         marked_without_reason=int((~harmed & ~known).sum()),
         wrong_counts=int((told != sent).any(axis=1)[known].sum()),
         wrong_onsets=int((seen != can_see).sum()),
     )
-
-
-def _harmed(
-    truth: Truth, starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    harmed = np.zeros(starts.shape, np.bool_)
-    for first, through in truth.lost:
-        harmed |= (first < stops) & (through > starts)
-    return harmed
 
 
 def _told(recording: Recording, rate_hz: float) -> Truth:

@@ -25,7 +25,7 @@ class TestOpenEphys(RecorderContract):
         "sync": {"kind": "none"},
     }
 
-    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG002 - as in the suite
+    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:
         return {"mode": "IDLE", "late": 0.3, "continuous": 2}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
