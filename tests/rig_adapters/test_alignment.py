@@ -97,17 +97,22 @@ GRID = FrameGrid(20.0, PERIOD_S, tolerance_s=2e-4, half_width_s=1e-4, from_host_
 
 
 def one_errs(
-    *, flip_s: float = 0.0, edge_s: float = 0.0, grid: FrameGrid | None = GRID, light: bool = True
+    *,
+    flip_s: float = 0.0,
+    edge_s: float = 0.0,
+    lag_s: float = 0.0,
+    grid: FrameGrid | None = GRID,
+    light: bool = True,
 ) -> tuple[str, float, float]:
     """Where the onset of one presentation among forty comes from, how late it is, and how sure."""
     flips = 20.0 + FRAMES * PERIOD_S
-    edges = flips + 100.0
+    edges = flips + 100.0 + lag_s
     flips[17] += flip_s
     edges[17] += edge_s
     known = Witnesses(2 * PERIOD_S, grid=grid, light=light)
     found = align(np.arange(flips.size), flips, edges, CLOCK, known)
     assert found.sync.count("photodiode") >= 39
-    late_s = float(found.onset_rig_s[17] - 120.0 - FRAMES[17] * PERIOD_S)
+    late_s = float(found.onset_rig_s[17] - lag_s - 120.0 - FRAMES[17] * PERIOD_S)
     return found.sync[17], pytest.approx(late_s, abs=1e-5), float(found.onset_uncertainty_s[17])
 
 
@@ -125,6 +130,11 @@ def test_a_flip_that_was_stamped_late_does_not_displace_its_onset(light: bool) -
 def test_light_that_came_a_frame_late_is_the_onset() -> None:
     assert one_errs(edge_s=PERIOD_S)[:2] == ("photodiode", PERIOD_S)
     assert one_errs(edge_s=PERIOD_S, flip_s=0.005)[:2] == ("photodiode", PERIOD_S)
+
+
+def test_how_late_light_may_come_counts_from_when_it_usually_comes() -> None:
+    # Farther from its flip than two frames, by the clock map that the search begins with.
+    assert one_errs(edge_s=PERIOD_S, lag_s=0.019)[:2] == ("photodiode", PERIOD_S)
 
 
 def test_a_line_raised_late_by_a_frame_is_not_the_onset() -> None:
