@@ -20,8 +20,9 @@ from rig_adapters.wire.messages import MarkedBy
 
 SYNC_TOLERANCE_FRAMES = 2.0
 """How far from its flip an onset edge may lie; beyond it is somebody else's."""
-CLOCK_EDGES = 2000
-"""Flips with their edges on which the clock map rests: the last ten minutes or so."""
+CLOCK_EDGES = 500
+"""Flips with their edges on which the clock map rests: those of the last minutes, in which no
+crystal leaves a straight line by much. They give the map to some microseconds; more is no use."""
 GRID_FLIPS = 300
 GRID_S = 120.0
 """The grid of frames is that of the last so many flips, no older than this when a part begins."""

@@ -20,6 +20,8 @@ Seconds = npt.NDArray[np.float64]
 class Errors:
     """What goes wrong; shares are of all presentations.
 
+    drift: of the recorder's clock, drawn where it is None; wander: by how much it changes to both
+    sides within `WANDER_S`, as that of a crystal that warms up and cools down.
     flip_sd_s, edge_sd_s: jitter of every stamp and of every pulse; sample_s: the recorder's period.
     pulse_jitter_s: standard deviation of `pulse_jitter_share` of the pulses.
     pulse_late_s: by how much `pulse_late_share` of the pulses are late.
@@ -34,6 +36,7 @@ class Errors:
     """
 
     drift: float | None = 100e-6
+    wander: float = 0.0
     flip_sd_s: float = 5e-5
     edge_sd_s: float = 5e-5
     sample_s: float = 1 / 30_000
@@ -56,6 +59,26 @@ class Errors:
     waits_s: tuple[float, float] = (0.4, 1.5)
 
 
+WANDER_S = 1200.0
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """How the clocks are related in truth."""
+
+    host_zero_s: float
+    rig_zero_s: float
+    drift: float
+    wander: float
+
+    def to_rig(self, host_s: npt.ArrayLike) -> Seconds:
+        """Turn host times (...) into times on the rig's clock (...)."""
+        passed_s = np.asarray(host_s, np.float64) - self.host_zero_s
+        swing_s = self.wander * WANDER_S / (2 * np.pi)
+        wandered_s = swing_s * np.sin(2 * np.pi * passed_s / WANDER_S)
+        return np.asarray(self.rig_zero_s + (1 + self.drift) * passed_s + wandered_s, np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """What was seen of one block, and the truth: columns (p,), edges (m,).
@@ -76,8 +99,7 @@ class Block:
 def blocks(errors: Errors, n_blocks: int, n: int, rng: np.random.Generator) -> Iterator[Block]:
     """Yield blocks of `n` presentations, five to a trial, that an animal begins when it likes."""
     drift = rng.normal(0.0, 2e-4) if errors.drift is None else errors.drift
-    offset_s = errors.rig_zero_s - (1 + drift) * errors.host_zero_s
-    truth = ClockMap(offset_s, drift, 0.0, 0)
+    truth = _Truth(errors.host_zero_s, errors.rig_zero_s, drift, errors.wander)
     stamp_error_s = rng.normal(0.0, errors.stamp_uncertainty_s / NORMAL_95)
     stamps, frame, period_s = Stamps(), 0, 1 / errors.refresh_hz
     for number in range(n_blocks):
@@ -101,7 +123,7 @@ def _block(
     errors: Errors,
     first_id: int,
     shown_s: Seconds,
-    truth: ClockMap,
+    truth: _Truth,
     stamped: ClockMap,
     blind: bool,
     rng: np.random.Generator,

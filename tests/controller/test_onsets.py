@@ -118,6 +118,9 @@ HARDER = {
     ),
     "half of the edges missing": replace(DONE_WHEN, missed=0.5),
     "blocks without edges": replace(DONE_WHEN, blind=frozenset({3, 4, 9, 10, 11, 15})),
+    "half of them missing, and a crystal that warms up": replace(
+        DONE_WHEN, missed=0.5, wander=1e-6
+    ),
     "stamps that are off by up to 50 ms": replace(DONE_WHEN, stamp_uncertainty_s=0.05),
 }
 
