@@ -98,7 +98,7 @@ def test_a_block_may_have_no_references() -> None:
 
 def thread(thread_id: int = 0, seed: int = 1) -> EvolutionThread:
     search = RandomSearch(np.zeros((6, 4), np.float32), RandomSearchOptions(population_size=6))
-    return EvolutionThread(thread_id, "x", search, "embedded", (101,), HERE, seed)
+    return EvolutionThread(thread_id, "x", search, "embedded", HERE, seed)
 
 
 def next_generation(evolution: EvolutionThread) -> None:
@@ -227,7 +227,7 @@ def test_working_ahead_gets_the_random_numbers_of_the_next_ask_and_changes_no_co
 
     codes = np.random.default_rng(0).standard_normal((6, 5))
     lazy, eager = (
-        EvolutionThread(0, "x", search, "embedded", (101,), HERE, 3)
+        EvolutionThread(0, "x", search, "embedded", HERE, 3)
         for search in (CmaEs(codes), Preparing(codes))
     )
     for generation in range(4):

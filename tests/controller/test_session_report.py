@@ -32,7 +32,7 @@ def evolution(thread_id: int) -> EvolutionThread:
     optimizer = CholeskyCmaEs(initial_codes(5))
     advance(optimizer, 3)
     place = Placement(0.0, 0.0, 3.0)
-    return EvolutionThread(thread_id, f"CMA {thread_id}", optimizer, "blobs", (11,), place, 1)
+    return EvolutionThread(thread_id, f"CMA {thread_id}", optimizer, "blobs", place, 1)
 
 
 def a_session() -> tuple[Session, Events]:

@@ -20,7 +20,7 @@ def trials(rng: np.random.Generator, *, n: int = 10, waits_s: tuple[float, float
 def seen(flips: np.ndarray, rng: np.random.Generator, missed: float) -> np.ndarray:
     edges = flips * (1 + 100e-6) + 900.0 + rng.normal(0, 2e-4, flips.size)
     edges = edges[rng.random(flips.size) >= missed]
-    spurious = rng.uniform(edges[0] - 1, edges[-1] + 1, rng.binomial(flips.size, 0.05))
+    spurious = 900.0 + rng.uniform(flips[0] - 1, flips[-1] + 1, rng.binomial(flips.size, 0.05))
     return np.sort(np.concatenate([edges, spurious]))
 
 
