@@ -49,6 +49,8 @@ class RunningAudit:
         self._lost = False
         self._behind = False
         self._closing = False
+        self._concluded = False
+        """Whether the log may have an end by now, with which the process ends by itself."""
         self._task = asyncio.create_task(self._run(), name="audit")
 
     async def keep_up(self, committed: int) -> None:
@@ -73,6 +75,7 @@ class RunningAudit:
         `hopeless`: that block will not be in the log, so it is not waited for.
         """
         await self._audited(committed, 0.0 if hopeless else CONCLUDE_S)
+        self._concluded = True
         text = f"audited {self.audited} of {committed} generations, "
         if self.differing:
             text += f"differences in blocks {', '.join(map(str, self.differing))}"
@@ -103,7 +106,7 @@ class RunningAudit:
         try:
             for start in range(1, MAX_STARTS + 1):
                 code = await self._listen()
-                if self._closing:
+                if self._closing or (self._concluded and code == 0):
                     return
                 again = start < MAX_STARTS
                 await self._on_trouble(

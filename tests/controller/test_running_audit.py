@@ -63,6 +63,17 @@ def unfinished(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_an_audit_that_ends_with_the_log_is_no_trouble(tmp_path: Path) -> None:
+    write_synthetic_log(tmp_path, SyntheticSession(generations=BLOCKS))
+
+    async def scene(running: RunningAudit, told: Told) -> None:
+        await running.conclude(BLOCKS)
+        await running._task
+        assert told.troubles == []
+
+    playing(tmp_path, scene)
+
+
 def instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Have another program started in the audit's place."""
     start = asyncio.create_subprocess_exec
