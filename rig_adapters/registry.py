@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rig_adapters.errors import RigError
+from rig_adapters.intan.settings import IntanSettings
 from rig_adapters.open_ephys.settings import OpenEphysSettings
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
@@ -52,6 +53,7 @@ _OWN: Mapping[str, Adapter] = {
     "open-ephys": Adapter(
         "rig_adapters.open_ephys", OpenEphysSettings, "the ZMQ Interface of Open Ephys"
     ),
+    "intan": Adapter("rig_adapters.intan", IntanSettings, "Intan RHX"),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
     ),

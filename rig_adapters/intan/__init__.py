@@ -1,0 +1,1 @@
+"""The adapter of Intan RHX, which sends waveforms and spikes over TCP."""
