@@ -53,7 +53,9 @@ _OWN: Mapping[str, Adapter] = {
     "open-ephys": Adapter(
         "rig_adapters.open_ephys", OpenEphysSettings, "the ZMQ Interface of Open Ephys"
     ),
-    "intan": Adapter("rig_adapters.intan", IntanSettings, "Intan RHX"),
+    "intan": Adapter(
+        "rig_adapters.intan", IntanSettings, "Intan RHX", scan="rig_adapters.intan.scan:look"
+    ),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
     ),
