@@ -19,7 +19,10 @@ RELEASE_S = 1.0
 """How long RHX may take to notice that a data connection has been closed."""
 UPLOAD_S = 1.5
 """How long it may go on uploading settings to its chips; it does not run meanwhile."""
+FIRST_BLOCK_S = 1.0
+"""How long it may take until samples come after it was started."""
 _POLL_S = 0.02
+_STOPPED = -1
 
 Port = Literal["waveform", "spike"]
 
@@ -83,9 +86,19 @@ class Rhx:
         """See that it has noticed the connection, and so sends from now on."""
         self._await_status(port, "connected")
 
-    def timestamp(self) -> int:
-        """Return the newest timestamp that it has; -1 while it is stopped."""
-        return int(self._commands.get("currenttimestamp"))
+    def next_timestamp(self) -> int:
+        """Return the timestamp behind the newest that it has; 0 while it is stopped.
+
+        Nothing of it or after it has been sent yet.
+        """
+        before = newest = self._timestamp()
+        deadline_s = time.monotonic() + FIRST_BLOCK_S
+        # One that has only just been started still says where the last run ended.
+        while newest == before != _STOPPED and time.monotonic() < deadline_s:
+            time.sleep(_POLL_S)
+            newest = self._timestamp()
+        # Beyond 19.9 h it is negative: it counts in 32 bits with a sign.
+        return (newest + 1) % (1 << 32)
 
     def run(self) -> None:
         """Start it, where the settings say so. Raises RecorderError where it does not start."""
@@ -124,6 +137,9 @@ class Rhx:
         sync = sync_channel(self._settings.sync, controller)
         if sync is not None:
             commands.set(f"{sync.lower()}.tcpdataoutputenabled", "true")
+
+    def _timestamp(self) -> int:
+        return int(self._commands.get("currenttimestamp"))
 
     def _status(self, port: Port) -> str:
         name = f"tcp{port}datasocket.status"

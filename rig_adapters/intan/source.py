@@ -67,7 +67,8 @@ class IntanSource:
                 for unit in each.units
             ),
             sees_onsets=self._settings.sync.kind != "none",
-            delivery_s=about.blocks_per_write * FRAMES / about.sample_rate_hz,
+            # RHX holds one block back, until spikes on its end have been found.
+            delivery_s=(about.blocks_per_write + 1) * FRAMES / about.sample_rate_hz,
             versions={"Intan RHX": about.version},
         )
 
@@ -82,7 +83,7 @@ class IntanSource:
         self._open_streams()
         self._rhx.run()
         # Both connections are there, so whatever is newer than this is sent on both.
-        first = max(0, self._rhx.timestamp()) if was_running else 0
+        first = self._rhx.next_timestamp() if was_running else 0
         self._telling = self._new_telling(first)
 
     def take(self) -> Sequence[Stretch]:
@@ -98,7 +99,7 @@ class IntanSource:
         except ConnectionLost:
             logger.warning("RHX has closed a data connection; it is opened again")
             self._open_streams()
-            self._telling.resume_at(max(0, self._rhx.timestamp()))
+            self._telling.resume_at(self._rhx.next_timestamp())
             return []
 
     def end(self) -> None:

@@ -187,7 +187,8 @@ class Commands:
         if state.mode == "Stop":
             return "-1"
         if parameter == "currenttimestamp":
-            return str(state.timestamp)
+            # With a sign, although its streams count without one.
+            return str(state.timestamp - (state.timestamp >= 2**31) * 2**32)
         return f"{state.timestamp / state.sample_rate_hz:g}"
 
     @property

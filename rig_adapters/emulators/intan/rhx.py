@@ -100,6 +100,8 @@ class EmulatedRhx:
             self._command_port.write(self._commands.answer(said.decode("latin-1")).encode())
         for port in self._ports.values():
             port.attend()
+        if not self.acquiring:
+            self._forget_unsent()
         self._send_due(now_s)
 
     def send(self, block: Recorded) -> None:
@@ -121,34 +123,33 @@ class EmulatedRhx:
         if rng.random() < mischief.drop:
             truth.lost(block.from_sample, block.through_sample, "dropped")
             return
-        now_s = time.monotonic()
+        # One block is held back, until spikes on its end have been found.
+        due_s = time.monotonic() + BLOCK / self._state.sample_rate_hz
         waveforms = waveform_bytes(block.from_sample, words)
         if rng.random() < mischief.repeat:
-            self._out.append(("waveform", rng.bytes(int(rng.integers(1, _MOST_GARBAGE))), now_s))
+            self._out.append(("waveform", rng.bytes(int(rng.integers(1, _MOST_GARBAGE))), due_s))
             # What is not followed by a block cannot be believed.
             truth.lost(*self._last_block, "garbage behind it")
         if rng.random() < mischief.half:
-            waveforms = self._halve(block, waveforms, now_s)
-        self._out.append(("waveform", waveforms, now_s))
+            waveforms = self._halve(block, waveforms, due_s)
+        self._out.append(("waveform", waveforms, due_s))
         spikes, self._held = self._held + spike_bytes(block, self._state, rng), b""
         if rng.random() < mischief.reorder:
             self._held = spikes
         else:
-            self._out.append(("spike", spikes, now_s))
+            self._out.append(("spike", spikes, due_s))
         self._last_block = (block.through_sample - BLOCK, block.through_sample)
-        self._send_due(now_s)
 
     def restart(self) -> None:
         """Forget what is not sent yet, as when somebody presses Stop and Run."""
-        self._out.clear()
-        self._held = b""
+        self._forget_unsent()
 
     def close(self) -> None:
         """Close all sockets."""
         for port in (self._command_port, *self._ports.values()):
             port.close()
 
-    def _halve(self, block: Recorded, waveforms: bytes, now_s: float) -> bytes:
+    def _halve(self, block: Recorded, waveforms: bytes, due_s: float) -> bytes:
         """Cut the last block off somewhere, or send the first part ahead; return what is left."""
         rng, size = self._stage.rng, len(waveforms) // self._state.blocks_per_write
         if rng.random() < 0.5:
@@ -157,9 +158,13 @@ class EmulatedRhx:
             self._stage.truth.lost(through - BLOCK, through, "half of it was cut off")
             return waveforms[:kept]
         at = int(rng.integers(1, len(waveforms)))
-        self._out.append(("waveform", waveforms[:at], now_s))
-        self._out.append(("waveform", b"", now_s + PIECE_S))
+        self._out.append(("waveform", waveforms[:at], due_s))
+        self._out.append(("waveform", b"", due_s + PIECE_S))
         return waveforms[at:]
+
+    def _forget_unsent(self) -> None:
+        self._out.clear()
+        self._held = b""
 
     def _send_due(self, now_s: float) -> None:
         while self._out and self._out[0][2] <= now_s:

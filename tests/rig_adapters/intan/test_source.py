@@ -94,7 +94,7 @@ def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate, version
             assert [unit.unit_id for unit in about.units] == [701]
             assert about.versions == {"Intan RHX": version}
             # Of an RHX that runs already, the size of its writes cannot be changed.
-            assert about.delivery_s == 10 * 128 / RATE_HZ
+            assert about.delivery_s == 11 * 128 / RATE_HZ
         with commands(rhx) as after:
             assert after.get("a-002.spikethresholdmicrovolts") == "-55"
             assert after.get("a-002.tcpdataoutputenabledspike") == "True"
@@ -135,14 +135,15 @@ def test_writes_of_many_blocks_and_a_count_that_begins_anew_change_nothing(
     emulate: Emulate,
 ) -> None:
     with (
-        emulate(vendor={"running": True, "first_timestamp": 2**32 - 45_000}) as rhx,
-        connected(rhx.settings(run="operator")) as source,
+        emulate(vendor={"first_timestamp": 2**32 - 60_000}) as rhx,
+        connected(rhx.settings(run="operator", blocks_per_write=5)) as source,
     ):
+        # The operator presses Run.
+        rhx.emulator._state.mode = "Run"
         source.begin()
         told = recorded(source, 0.1)
-        while told[-1].through_sample < 2**32 + 3000:
-            told += recorded(source, 0.1)
         assert told[0].from_sample < 2**32
+        told += recorded(source, (2**32 + 3000 - told[-1].through_sample) / RATE_HZ)
         check(told, rhx.truth())
 
 
