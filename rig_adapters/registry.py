@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from rig_adapters.errors import RigError
 from rig_adapters.intan.settings import IntanSettings
+from rig_adapters.lsl.settings import LslSettings
 from rig_adapters.open_ephys.settings import OpenEphysSettings
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
@@ -56,6 +57,7 @@ _OWN: Mapping[str, Adapter] = {
     "intan": Adapter(
         "rig_adapters.intan", IntanSettings, "Intan RHX", scan="rig_adapters.intan.scan:look"
     ),
+    "lsl": Adapter("rig_adapters.lsl", LslSettings, "streams of the Lab Streaming Layer"),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
     ),

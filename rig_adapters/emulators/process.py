@@ -30,6 +30,7 @@ from rig_adapters.sim.simulation import Recorded
 EMULATORS: Mapping[str, str] = {
     "open-ephys": "rig_adapters.emulators.open_ephys",
     "intan": "rig_adapters.emulators.intan.rhx",
+    "lsl": "rig_adapters.emulators.lsl",
     "relay": "rig_adapters.emulators.relay",
 }
 """Where each emulator is; its module has a function `emulate(Stage) -> Emulator`."""
