@@ -58,6 +58,12 @@ _OWN: Mapping[str, Adapter] = {
         "rig_adapters.intan", IntanSettings, "Intan RHX", scan="rig_adapters.intan.scan:look"
     ),
     "lsl": Adapter("rig_adapters.lsl", LslSettings, "streams of the Lab Streaming Layer"),
+    "lsl": Adapter(
+        "rig_adapters.lsl",
+        LslSettings,
+        "streams of the Lab Streaming Layer",
+        scan="rig_adapters.lsl.scanning:look",
+    ),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
     ),

@@ -12,6 +12,7 @@ from rig_adapters.acquisition.source import Description, Readable, RecorderError
 from rig_adapters.lsl.described import COUNTER, Described, rate_of, units_of
 from rig_adapters.lsl.portions import Meeting, Portion
 from rig_adapters.lsl.readers import CountReader, EventReader, Reader, reader_of_onsets
+from rig_adapters.lsl.scanning import NEEDS_PYLSL
 from rig_adapters.lsl.settings import LslSettings, StreamSettings
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def connect(table: Mapping[str, Any]) -> "LslSource":
     try:
         from rig_adapters.lsl.streams import Network
     except (ImportError, RuntimeError) as error:
-        raise RecorderError(
-            "the adapter for the Lab Streaming Layer needs pylsl with its library: "
-            f"pip install 'neuroloop[lsl]' ({error})"
-        ) from error
+        raise RecorderError(f"{NEEDS_PYLSL} ({error})") from error
     return LslSource(settings, Network(settings.network == "this_machine"))
 
 

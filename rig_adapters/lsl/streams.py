@@ -70,6 +70,16 @@ class Network:
         found = pylsl.resolve_bypred(query, minimum=1000, timeout=self._find_s)
         return tuple(Found(_only(each, found)) for each in wanted)
 
+    def everything(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each stream that answers, and what it is in a few words."""
+        for each in sorted(pylsl.resolve_streams(self._find_s), key=lambda found: found.name()):
+            rate = f"at {each.nominal_srate():g} Hz" if each.nominal_srate() else "as they happen"
+            yield (
+                each.name(),
+                f"type {each.type()!r}, source_id {each.source_id()!r}: "
+                f"{each.channel_count()} columns {rate}",
+            )
+
     def announce(self, name: str) -> "Markers":
         """Return a stream of our own, as whose program this process is known."""
         return Markers(name)

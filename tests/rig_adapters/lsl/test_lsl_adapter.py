@@ -21,7 +21,7 @@ class TestEvents(RecorderContract):
     emulator = "lsl"
     bad_settings: ClassVar[dict[str, Any]] = {"spikes": {"kind": "events"}}
 
-    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG002
+    def vendor_table(self, tmp_path: Path) -> dict[str, Any]:
         return {"name": name()}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from rig_adapters.lsl.scanning import look
 from rig_adapters.recorded import Recording
 from rig_adapters.testing.driver import Driver, started
 from rig_adapters.testing.recorder_contract import Emulated, emulating
@@ -195,10 +196,13 @@ def test_two_streams_of_one_name_are_listed_and_none_is_chosen(tmp_path: Path) -
         emulating("lsl", files[1], second),
     ):
         what = refused(events(stream))
+        seen = [answer.tells for answer in look("lsl") if stream in answer.where]
         with started("rig_adapters.lsl", RIG) as driver:
             driver.send(m.ConfigureRig(settings=chosen, seed=1, time="real", light_endpoint=None))
             driver.expect(m.RigConfigured)
     assert "2 streams" in what
+    assert len(seen) == 2
+    assert "3 columns as they happen" in seen[0]
     assert f"source_id 'one-{stream}'" in what
     assert f"source_id 'two-{stream}'" in what
 
