@@ -1,8 +1,10 @@
 """Streams of every kind through liblsl, between real processes confined to this machine."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -222,3 +224,22 @@ def stays_here(pid: int) -> bool:
     # The group by which LSL otherwise asks the whole site: 239.255.172.215.
     groups = Path(f"/proc/{pid}/net/igmp").read_text(encoding="utf-8")
     return asking | connected <= {"127.0.0.1"} and "D7ACFFEF" not in groups
+
+
+def test_what_liblsl_drops_while_the_adapter_stands_still_is_a_gap(tmp_path: Path) -> None:
+    steady = {"channels": 400, "rate_hz": 150.0}
+    with configured(tmp_path, {}, events, steady=steady) as (driver, emulated):
+        recording = record(driver)
+        # Longer than its buffer is: liblsl drops samples, and does not say so.
+        driver.process.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)
+        driver.process.send_signal(signal.SIGCONT)
+        while not recording.gaps:
+            recording.add(driver.expect(m.SpikesRecorded))
+        truth = emulated.truth()
+    known = recording.covers(truth.spikes[:, 0] / RATE_HZ, (truth.spikes[:, 0] + 1) / RATE_HZ)
+    spikes = recording.spikes()
+    told = np.stack([np.rint(spikes.times_rig_s * RATE_HZ), spikes.unit_ids], axis=1)
+    told = told[np.lexsort((told[:, 1], told[:, 0]))]
+    assert told.tolist() == truth.spikes[known].tolist()
+    assert 0 < np.count_nonzero(known) < len(known)
