@@ -57,7 +57,6 @@ _OWN: Mapping[str, Adapter] = {
     "intan": Adapter(
         "rig_adapters.intan", IntanSettings, "Intan RHX", scan="rig_adapters.intan.scan:look"
     ),
-    "lsl": Adapter("rig_adapters.lsl", LslSettings, "streams of the Lab Streaming Layer"),
     "lsl": Adapter(
         "rig_adapters.lsl",
         LslSettings,
