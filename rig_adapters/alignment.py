@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rig_adapters.clocks import ClockMap, Seconds, fit_clock, scatter_s
+from rig_adapters.clocks import ClockMap, Seconds, fit_clock, scatter_s, wide_spread_s
 from rig_adapters.frames import GOOD_SPREADS, MIN_FLIPS, TIGHT_S, FrameGrid
 from rig_adapters.pairing import MIN_PAIRS, Rivals, locate, nearest_edges
 from rig_adapters.recorded import Recording
@@ -117,11 +117,13 @@ def align(
     pairs = known.earlier.and_then(flips[believed], edges[found[believed]])
     if pairs.flips_host_s.size >= MIN_PAIRS:
         start = fit_clock(pairs.flips_host_s, pairs.edges_rig_s, start)
+        usual_s = wide_spread_s(pairs.edges_rig_s - start.to_rig(pairs.flips_host_s))
+        apart_s = max(TIGHT_S, GOOD_SPREADS * usual_s)
         found = nearest_edges(start.to_rig(flips), candidates, known.tolerance_s)
     # The edge of each flip, NaN where none was found.
     seen = np.append(edges, np.nan)[found]
     if pairs.flips_host_s.size >= MIN_PAIRS:
-        believed = _believed(flips, seen, start, known)
+        believed = _believed(flips, start.to_host(seen), apart_s, known)
         pairs = known.earlier.and_then(flips[believed], seen[believed])
     if pairs.flips_host_s.size >= MIN_PAIRS:
         clock = fit_clock(pairs.flips_host_s, pairs.edges_rig_s, start)
@@ -194,17 +196,16 @@ def _doubt_s(clock: ClockMap, flips: Seconds) -> float:
     return float(np.max(clock.half_width_s(flips[np.isfinite(flips)]), initial=0.0))
 
 
-def _believed(flips: Seconds, edges_rig_s: Seconds, clock: ClockMap, known: Witnesses) -> Flags:
+def _believed(flips: Seconds, edges: Seconds, apart_s: float, known: Witnesses) -> Flags:
     """Whether the edge of each flip (p,), (p,) is believed to be its onset: (p,).
 
     It is where the two agree, or where it lies on the grid of the frames while its flip does not,
     or while it is light, that came a frame later than asked for. A line is no witness of its own:
     where it and its flip were late together, neither lies on the grid.
 
-    clock: fitted to these and all other pairs, whoever is to be believed.
+    edges: on the host clock, by the map through all pairs, NaN where there is none; apart_s: a flip
+    and an edge that are farther apart do not agree.
     """
-    apart_s = max(TIGHT_S, GOOD_SPREADS * clock.residual_s)
-    edges = clock.to_host(edges_rig_s)
     agree: Flags = np.abs(edges - flips) <= apart_s
     grid = known.grid
     if grid is None or 4.0 * apart_s > grid.period_s:

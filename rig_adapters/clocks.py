@@ -113,7 +113,7 @@ def fit_clock(
     return ClockMap(
         offset,
         drift,
-        max(line.scale, RESIDUAL_FLOOR_S),
+        spread_s(y - line.intercept - line.slope * x),
         host.size,
         center + line.x_mean,
         float(np.abs(x - line.x_mean).max()),
@@ -135,7 +135,7 @@ class _Line:
 
 
 def _robust_line(x: Seconds, y: Seconds) -> _Line:
-    line = _Line(float(np.median(y)), 0.0, 0.0, 0.0, 0.0, spread_s(y - np.median(y)))
+    line = _Line(float(np.median(y)), 0.0, 0.0, 0.0, 0.0, wide_spread_s(y - np.median(y)))
     for tail in ("huber", "biweight"):
         for _ in range(_N_ITERATIONS):
             weights = _weights(np.abs(y - line.intercept - line.slope * x) / line.scale, tail)
@@ -161,7 +161,7 @@ def _line(x: Seconds, y: Seconds, weights: Seconds, scale: float) -> _Line:
         float(x_mean),
         scale / float(np.sqrt(total)),
         scale / float(np.sqrt(width)),
-        spread_s(y - intercept - slope * x),
+        wide_spread_s(y - intercept - slope * x),
     )
 
 
@@ -170,6 +170,16 @@ def spread_s(residuals: Seconds) -> float:
     # 1.4826 turns the median absolute deviation into the standard deviation of a Gaussian.
     deviation = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals))))
     return max(deviation, RESIDUAL_FLOOR_S)
+
+
+def wide_spread_s(residuals: Seconds) -> float:
+    """Return the standard deviation of residuals (n,) by seven tenths of them.
+
+    Edges of light may be of two kinds, from dark to bright and back, milliseconds apart. The median
+    absolute deviation may see one kind alone, and the other would be taken for outliers.
+    """
+    off = np.abs(residuals - np.median(residuals))
+    return max(float(np.quantile(off, 0.7)) / 1.0364, spread_s(residuals))
 
 
 def scatter_s(residuals: Seconds) -> float:

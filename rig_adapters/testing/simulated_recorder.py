@@ -23,6 +23,7 @@ class Errors:
     drift: of the recorder's clock, drawn where it is None; wander: by how much it changes to both
     sides within `WANDER_S`, as that of a crystal that warms up and cools down.
     flip_sd_s, edge_sd_s: jitter of every stamp and of every pulse; sample_s: the recorder's period.
+    kinds_apart_s: how much later every other pulse is, as with a screen that darkens slowly.
     pulse_jitter_s: standard deviation of `pulse_jitter_share` of the pulses.
     pulse_late_s: by how much `pulse_late_share` of the pulses are late.
     stamp_late_s: by how much `stamp_late_share` of the flips are stamped late, the pulse with them
@@ -40,6 +41,7 @@ class Errors:
     flip_sd_s: float = 5e-5
     edge_sd_s: float = 5e-5
     sample_s: float = 1 / 30_000
+    kinds_apart_s: float = 0.0
     pulse_jitter_share: float = 0.02
     pulse_jitter_s: float = 5e-3
     pulse_late_share: float = 0.0
@@ -137,6 +139,7 @@ def _block(
     light_s = shown_s + errors.lag_s + frame_late / errors.refresh_hz
     true_rig_s = truth.to_rig(light_s)
     pulses = light_s + rng.normal(0, errors.edge_sd_s, shown_s.size) + errors.line * late_s
+    pulses += errors.kinds_apart_s * (np.arange(shown_s.size) % 2 - 0.5)
     pulses += some(errors.pulse_late_share) * errors.pulse_late_s
     pulses += some(errors.pulse_jitter_share) * rng.normal(0, errors.pulse_jitter_s, shown_s.size)
     own = np.round(truth.to_rig(pulses) / errors.sample_s) * errors.sample_s

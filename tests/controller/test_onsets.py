@@ -143,6 +143,14 @@ def test_light_that_was_late_by_a_frame_stays_late() -> None:
     assert np.abs(found.error_s[seen]).max() < 1e-3
 
 
+@pytest.mark.parametrize("apart_s", [1e-3, 5e-3])
+def test_edges_from_dark_to_bright_and_back_are_believed_alike(apart_s: float) -> None:
+    found = sessions(replace(DONE_WHEN, kinds_apart_s=apart_s), 2)
+    assert found.by_edge.mean() > 0.95
+    assert 0.93 <= found.covered() <= 0.99
+    assert float(np.median(np.abs(found.error_s))) < 0.6 * apart_s
+
+
 @pytest.mark.parametrize("stamp_uncertainty_s", [1e-3, 0.05])
 def test_without_any_edge_onsets_are_as_good_as_the_stamps_and_say_so(
     stamp_uncertainty_s: float,
