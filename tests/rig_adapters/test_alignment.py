@@ -213,10 +213,11 @@ def test_onsets_are_those_of_least_squares_through_the_true_pairs(seed: int) -> 
     x, y = block.flips_host_s - center_s, block.own_edge_rig_s - block.flips_host_s
     # Who was late is known here, so plain least squares will do.
     honest = np.abs(block.own_edge_rig_s - block.true_rig_s) < 5e-4
-    # By chance more than a quarter of the flips may be late, and then there is no grid.
+    # By chance so many flips of so few may be late that there is no grid, or no telling who errs.
     assume(known.grid is not None)
     assert known.grid is not None
     honest &= known.grid.holds(block.flips_host_s)
+    assume(honest.sum() > 0.85 * np.isfinite(block.own_edge_rig_s).sum())
     slope, intercept = np.polyfit(x[honest], y[honest], 1)
     line = block.flips_host_s + intercept + slope * x
     np.testing.assert_allclose(found.clock.to_rig(block.flips_host_s), line, rtol=0, atol=1e-4)
