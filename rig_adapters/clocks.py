@@ -138,7 +138,12 @@ def _robust_line(x: Seconds, y: Seconds) -> _Line:
     line = _Line(float(np.median(y)), 0.0, 0.0, 0.0, 0.0, wide_spread_s(y - np.median(y)))
     for tail in ("huber", "biweight"):
         for _ in range(_N_ITERATIONS):
-            weights = _weights(np.abs(y - line.intercept - line.slope * x) / line.scale, tail)
+            residuals = y - line.intercept - line.slope * x
+            weights = _weights(np.abs(residuals) / line.scale, tail)
+            if not weights.any():
+                # Of a few readings that agree all may be far from a line through all of them; about
+                # their median, as the scale is, half of them always count.
+                weights = _weights(np.abs(residuals - np.median(residuals)) / line.scale, tail)
             line = _line(x, y, weights, line.scale)
     return line
 

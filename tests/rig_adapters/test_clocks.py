@@ -103,3 +103,27 @@ def test_the_scatter_holds_95_percent_of_what_was_seen(residuals: list[float]) -
     assert inside >= 0.95 * len(residuals)
     below = sum(abs(residual) < half_width_s * (1 - 1e-12) for residual in residuals)
     assert below <= 0.95 * (len(residuals) + 1) or half_width_s == RESIDUAL_FLOOR_S
+
+
+moments = st.floats(0.0, 100.0)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(moments, st.sampled_from([0.0, 1e-6, 5e-3, 0.2, 30.0])), min_size=1),
+    st.floats(-1e6, 1e6),
+)
+def test_whatever_the_readings_say_a_map_comes_of_them(
+    pairs: list[tuple[float, float]], offset_s: float
+) -> None:
+    host_s = np.array([host for host, _ in pairs])
+    rig_s = host_s + offset_s + np.array([late for _, late in pairs])
+
+    fitted = fit_clock(host_s, rig_s)
+
+    assert np.isfinite(fitted.to_rig(host_s)).all()
+    assert np.isfinite(fitted.half_width_s(host_s)).all()
+    off_s = fitted.to_rig(host_s) - host_s - offset_s
+    # The drift may be what a crystal's may be, and no more.
+    assert -0.1 <= off_s.min()
+    assert off_s.max() <= 30.1
