@@ -104,11 +104,12 @@ class Outlet:
             message = replace(message, values=message.values[:kept], ticks=message.ticks[:kept])
         if not message.ticks.size:
             return
-        if message.first >= self._expected:
+        end = message.first + message.ticks.size
+        # One that is repeated may bring what was cut off of it the first time.
+        if end > self._expected:
             if message.first > self._expected:
                 self._stage.truth.lost(self._last, int(message.ticks[0]) + 1, "not sent")
-            self._expected = message.first + message.ticks.size
-            self._last = int(message.ticks[-1])
+            self._expected, self._last = end, int(message.ticks[-1])
         values = message.values
         if self._counted:
             counter = np.arange(message.first, message.first + message.ticks.size)

@@ -20,7 +20,8 @@ from rig_adapters.lsl.settings import StreamSettings
 FIND_HERE_S = 0.5
 FIND_IN_LAB_S = 2.0
 """All that answers within this is looked at, so that two of one name are seen to be two."""
-OPEN_S = 3.0
+OPEN_S = 1.5
+"""For each of two steps; meanwhile nobody answers the daemon, who is patient for 3 s."""
 ANSWER_S = 2.0
 BUFFERED_S = 10
 """Older samples are dropped by liblsl, and the counter shows it."""
