@@ -22,7 +22,7 @@ CORRECTION_S = 1e-3
 """How wrong liblsl's relation of two clocks can be."""
 ASK_S = 1.0
 """How often it is asked how the clocks stand."""
-STRANGE_S = 30.0
+STRANGE_S = 100.0
 """Time stamps that are so far from the sender's clock are not of it."""
 LONGEST_WAIT_S = 10.0
 """For how long one stream may wait for the other."""

@@ -3,6 +3,7 @@
 An adapter joins by a line in `KITS`.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +48,25 @@ def open_ephys_settings(addresses: Addresses) -> dict[str, Any]:
     }
 
 
+def lsl_settings(addresses: Addresses) -> dict[str, Any]:
+    """Return settings for the stream of an emulated sender."""
+    return {
+        "spikes": {"kind": "events", "name": addresses["name"]},
+        "sync": {"kind": "ttl", "line": addresses["line"], "edges": "rising"},
+    }
+
+
 KITS: Mapping[str, Kit] = {
+    "lsl": Kit(
+        module="rig_adapters.lsl",
+        emulator="lsl",
+        settings=lsl_settings,
+        # Several may run on one machine, and a stream is known by its name.
+        vendor={"name": f"kit-{os.getpid()}"},
+        crowd={},
+        mischief={"drop": 0.005, "repeat": 0.02, "reorder": 0.005, "half": 0.003},
+        floor_s=lambda _: 0.01,
+    ),
     "open-ephys": Kit(
         module="rig_adapters.open_ephys",
         emulator="open-ephys",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from rig_adapters.testing.recorder_contract import RecorderContract
+from rig_adapters.testing.recorder_kits import lsl_settings
 
 
 def name() -> str:
@@ -25,7 +26,4 @@ class TestEvents(RecorderContract):
         return {"name": name()}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "spikes": {"kind": "events", "name": addresses["name"]},
-            "sync": {"kind": "ttl", "line": addresses["line"], "edges": "rising"},
-        }
+        return lsl_settings(addresses)
