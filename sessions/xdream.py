@@ -24,6 +24,8 @@ MOST_VALUES = 10_000_000
 MOST_ROWS = 10_000
 _LONGEST_NAME = 4096
 _USERBLOCK = 512
+_OF_HDF5 = (AttributeError, RuntimeError, TypeError, ValueError)
+"""What h5py raises beside these where a file is damaged: by experience, nearly anything."""
 _MATLAB_TEXT = b"MATLAB 7.3 MAT-file, written by neuroloop. HDF5 schema 1.00 ."
 
 
@@ -57,7 +59,7 @@ def read_reply(data: bytes, format: ReplyFormat, names: Sequence[str]) -> Respon
                 rows, values = _of_h5(file, sorted(names))
     except ReplyError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, MemoryError, OSError, *_OF_HDF5) as error:
         raise ReplyUnreadable(f"the reply cannot be read as HDF5 ({error})") from error
     return _matched(rows, values, tuple(names))
 
