@@ -39,7 +39,8 @@ class Stretch:
     spike_samples (k,) and spike_unit_ids (k,), in any order; sync_samples (m,): image onsets as the
     recorder saw them. heard_host_s: when the newest sample that is told of arrived here, on
     `time.monotonic()`, and newest_sample: which one that was (it may be later than
-    `through_sample`, where spikes come late); the two make the clock's reading.
+    `through_sample`, where spikes come late); the two make the clock's reading. A system that
+    measures how the clocks stand says when that sample was taken instead, which is earlier.
     """
 
     from_sample: int
