@@ -52,7 +52,10 @@ class UnknownAdapter(RigError):
 _OWN: Mapping[str, Adapter] = {
     "sim": Adapter("rig_adapters.sim", SimRigSettings, "simulated neurons", watches_light=True),
     "open-ephys": Adapter(
-        "rig_adapters.open_ephys", OpenEphysSettings, "the ZMQ Interface of Open Ephys"
+        "rig_adapters.open_ephys",
+        OpenEphysSettings,
+        "the ZMQ Interface of Open Ephys",
+        scan="rig_adapters.open_ephys.scan:look",
     ),
     "intan": Adapter(
         "rig_adapters.intan", IntanSettings, "Intan RHX", scan="rig_adapters.intan.scan:look"

@@ -70,7 +70,7 @@ class Control:
         except (OSError, http.client.HTTPException) as error:
             raise RecorderError(
                 f"nobody answers as the HTTP server of Open Ephys at {self._host}:{self._port} "
-                f"({error}): start Open Ephys and switch on File > Enable HTTP server"
+                f"({error}): start Open Ephys, and see in its File menu that the HTTP server is on"
             ) from error
         finally:
             connection.close()

@@ -80,9 +80,9 @@ def find(host: str, first_port: int, stream: str, listen_s: float) -> Heard:
     heard: Heard | None = None
     others = _Others()
     deadline_s = time.monotonic() + PATIENCE_S
-    with _listening(host, ports) as sockets:
+    with listening(host, ports) as sockets:
         while time.monotonic() < deadline_s:
-            for endpoint, frames in _received(sockets):
+            for endpoint, frames in received(sockets):
                 message = others.judge(frames)
                 if not isinstance(message, Continuous):
                     continue
@@ -153,7 +153,8 @@ class _Others:
 
 
 @contextlib.contextmanager
-def _listening(host: str, ports: list[int]) -> "Iterator[Mapping[str, zmq.Socket[bytes]]]":
+def listening(host: str, ports: list[int]) -> "Iterator[Mapping[str, zmq.Socket[bytes]]]":
+    """Subscribe to all these ports of a host; yields the sockets by their endpoints."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets = {}
     try:
@@ -179,7 +180,7 @@ def connect_to(socket: "zmq.Socket[bytes]", endpoint: str) -> None:
         ) from error
 
 
-def _received(sockets: "Mapping[str, zmq.Socket[bytes]]") -> Iterator[tuple[str, list[bytes]]]:
+def received(sockets: "Mapping[str, zmq.Socket[bytes]]") -> Iterator[tuple[str, list[bytes]]]:
     """Yield what has come, each with whence it comes; waits for a moment where nothing has."""
     poller = zmq.Poller()
     for socket in sockets.values():

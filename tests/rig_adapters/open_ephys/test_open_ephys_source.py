@@ -11,7 +11,7 @@ import zmq
 
 from rig_adapters.acquisition.source import RecorderError, RecorderRestarted, Stretch
 from rig_adapters.emulators.waveforms import Electrode
-from rig_adapters.open_ephys import control, finding, heartbeat
+from rig_adapters.open_ephys import control, finding, heartbeat, scan
 from rig_adapters.open_ephys.source import OpenEphysSource, connect
 from rig_adapters.testing.recorder_kits import open_ephys_settings
 
@@ -282,3 +282,36 @@ def test_thresholds_in_microvolts_need_no_measuring(start: Start) -> None:
     told = np.array(spikes(stretches))
     # Open Ephys tells of each spike that is deep enough, too.
     assert set(told[told[:, 1] == 100, 0]) <= set(told[told[:, 1] == 101, 0])
+
+
+def test_a_scan_says_what_is_there(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulated = start({"other_streams": ["lfp"], "continuous": 2})
+    port, http_port = emulated.addresses["data_port"], emulated.addresses["http_port"]
+    monkeypatch.setattr(scan, "FIRST_PORT", port)
+    monkeypatch.setattr(scan, "HTTP_PORT", http_port)
+
+    answers = [(answer.where, answer.tells) for answer in scan.look("open-ephys")]
+
+    assert answers == [
+        (f"http://127.0.0.1:{http_port}", "Open Ephys, ACQUIRE"),
+        (
+            f"tcp://127.0.0.1:{port}",
+            "stream lfp at 30000 Hz; channels: CH1; electrodes that fired: none",
+        ),
+        (
+            f"tcp://127.0.0.1:{port + 2}",
+            "stream acquisition_board at 30000 Hz; channels: CH1, CH2; "
+            "electrodes that fired: Electrode 1, Electrode 2",
+        ),
+    ]
+
+
+def test_a_scan_of_a_machine_without_open_ephys_finds_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(scan, "FIRST_PORT", silent.getsockname()[1])
+        monkeypatch.setattr(scan, "HTTP_PORT", silent.getsockname()[1])
+        monkeypatch.setattr(control, "DEADLINE_S", 0.2)
+
+        assert list(scan.look("open-ephys")) == []
