@@ -5,6 +5,7 @@ compared without any clock. `lost` says of which samples something was withheld 
 """
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class TruthWriter:
         self._file = None if path is None else path.open("w", encoding="utf-8", buffering=1)
 
     def recorded(self, recorded: Recorded) -> None:
-        """Say what was in one block."""
+        """Say what was in one block, at the moment at which it is sent."""
         self._write(
             {
                 "from": recorded.from_sample,
@@ -31,6 +32,7 @@ class TruthWriter:
                 "spikes": recorded.spike_samples.tolist(),
                 "units": recorded.spike_unit_ids.tolist(),
                 "edges": recorded.sync_samples.tolist(),
+                "host_s": time.monotonic(),
             }
         )
 

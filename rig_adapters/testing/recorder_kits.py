@@ -17,8 +17,9 @@ class Kit:
     """What it takes to run an adapter against its emulator.
 
     vendor: the emulator's table for all purposes, `crowd` what is added to it for 384 channels with
-    10 continuous ones. mischief: what its vendor's protocol can do wrong. floor_s: how long the
-    vendor's lumps are at a sample rate; no adapter can be quicker than their end.
+    10 continuous ones. mischief: what its vendor's protocol can do wrong. completes_after: how many
+    blocks after the one in which a window ends must have begun, until its spikes are known to be
+    complete; by the vendor's protocol, so no adapter can be quicker.
     """
 
     module: str
@@ -27,7 +28,7 @@ class Kit:
     vendor: Mapping[str, Any]
     crowd: Mapping[str, Any]
     mischief: Mapping[str, Any]
-    floor_s: Callable[[float], float]
+    completes_after: int
     steady: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,6 +75,6 @@ KITS: Mapping[str, Kit] = {
         vendor={"late": 0.2},
         crowd={"continuous": 10},
         mischief={"drop": 0.01, "repeat": 0.02, "reorder": 0.02, "half": 0.003},
-        floor_s=lambda rate_hz: 1024 / rate_hz,
+        completes_after=1,
     ),
 }
