@@ -14,7 +14,8 @@ from rig_adapters.scanning import Answer, listening_ports
 
 HOST = "127.0.0.1"
 FIRST_PORT, HTTP_PORT = 5556, 37497
-LISTEN_S = 0.5
+LISTEN_S, PATIENCE_S = 0.5, 2.0
+"""How long every port is listened to once it says something, and how long that is waited for."""
 MOST_NAMES = 16
 
 
@@ -30,11 +31,13 @@ def look(adapter: str) -> Iterator[Answer]:
             pass
     ports = [p for p in range(FIRST_PORT, FIRST_PORT + PORTS * STEP, STEP) if p in open_ports]
     heard: dict[str, _Heard] = {}
-    until_s = time.monotonic() + LISTEN_S
+    until_s, all_heard = time.monotonic() + PATIENCE_S, False
     with listening(HOST, ports) as sockets:
         while ports and time.monotonic() < until_s:
             for endpoint, frames in received(sockets):
                 heard.setdefault(endpoint, _Heard()).take_in(frames)
+            if not all_heard and len(heard) == len(ports):
+                until_s, all_heard = time.monotonic() + LISTEN_S, True
     for endpoint, each in sorted(heard.items()):
         if each.streams:
             yield Answer(adapter, endpoint, each.sentence())

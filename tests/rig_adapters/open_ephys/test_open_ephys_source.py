@@ -289,6 +289,8 @@ def test_a_scan_says_what_is_there(start: Start, monkeypatch: pytest.MonkeyPatch
     port, http_port = emulated.addresses["data_port"], emulated.addresses["http_port"]
     monkeypatch.setattr(scan, "FIRST_PORT", port)
     monkeypatch.setattr(scan, "HTTP_PORT", http_port)
+    monkeypatch.setattr(scan, "PORTS", 2)
+    monkeypatch.setattr(scan, "PATIENCE_S", PATIENCE_S)
 
     answers = [(answer.where, answer.tells) for answer in scan.look("open-ephys")]
 
@@ -312,6 +314,7 @@ def test_a_scan_of_a_machine_without_open_ephys_finds_none(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(scan, "FIRST_PORT", silent.getsockname()[1])
         monkeypatch.setattr(scan, "HTTP_PORT", silent.getsockname()[1])
+        monkeypatch.setattr(scan, "PATIENCE_S", 0.2)
         monkeypatch.setattr(control, "DEADLINE_S", 0.2)
 
         assert list(scan.look("open-ephys")) == []
