@@ -8,12 +8,17 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .newcomers import NEWCOMERS, SHARED_MEMORY, Newcomer, all_there
 
 # A shell that starts a run in the background has it ignore Ctrl-C, and with it all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Nothing asserts how fast something is: a busy machine is no fault of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SETTLED_S = 5.0
 """How long a block may be nobody's, while another program makes or removes it."""
