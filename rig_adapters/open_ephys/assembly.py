@@ -30,7 +30,8 @@ class Wanted:
     """What the stretches are to contain.
 
     unit_ids: by electrode and sorted id. detectors: what finds spikes, and of which unit, by
-    channel (from 0); edges: what finds onsets, by channel. names: of all these channels.
+    channel (from 0); edges: what finds onsets, by channel. names: of all these channels. settling:
+    for so many samples after a gap a detector may find what it would not have found without one.
     """
 
     unit_ids: Mapping[tuple[str, int], int]
@@ -38,6 +39,7 @@ class Wanted:
     detectors: Mapping[int, tuple[Feed, int]]
     edges: Mapping[int, Feed]
     names: Mapping[int, str]
+    settling: int = 0
 
 
 class Assembly:
@@ -90,7 +92,7 @@ class Assembly:
         if self._block is None or start != self._block[0]:
             stretch = self._next_block(start, through)
         if self._unknown:
-            self._known_from, self._unknown = through, False
+            self._known_from, self._unknown = through + self._wanted.settling, False
         self._find(item)
         return stretch
 
@@ -113,6 +115,7 @@ class Assembly:
                 f"{self._told_through} was complete: put the ZMQ Interface right behind the "
                 "plugins that detect and sort spikes"
             )
+        # Of the first one, and of one with a loss, a part may be all that came.
         is_whole = self._known_from <= block[0]
         for channel, name in self._wanted.names.items():
             if is_whole and channel not in came:

@@ -139,6 +139,7 @@ class OpenEphysSource:
     def _wanted(self) -> Wanted:
         settings, heard = self._settings, self._heard
         names, detectors, edges = {}, {}, {}
+        longest_dead_s = max((each.dead_time_s for each in settings.detect), default=0.0)
         for name, (unit_id, dead_time_s, threshold) in self._thresholds_uv.items():
             channel = heard.channel_called(name)
             crossings = ThresholdCrossings(threshold, dead_time_s, heard.sample_rate_hz)
@@ -158,6 +159,7 @@ class OpenEphysSource:
             detectors=detectors,
             edges=edges,
             names=names,
+            settling=round(longest_dead_s * heard.sample_rate_hz) + 1 if detectors else 0,
         )
 
     def _label(self, unit_id: int) -> str:

@@ -183,3 +183,10 @@ def test_nothing_is_kept_of_what_is_unknown() -> None:
 def test_empty_blocks_tell_nothing() -> None:
     assert put(assembly(), data(0), data(20, n=0), data(20), data(40)) != []
     assert np.array_equal(data(20, n=0).values(), np.zeros(0, np.float32))
+
+
+def test_a_gap_lasts_until_a_detector_has_settled() -> None:
+    each = Assembly(Wanted(UNITS, TTL, {}, {}, {}, settling=3), RATE_HZ)
+    stretches = put(each, data(0), data(20), data(40), Lost(1, 2), data(60), data(80), data(100))
+
+    assert [(s.from_sample, s.through_sample) for s in stretches] == [(23, 40), (83, 100)]

@@ -107,6 +107,26 @@ def test_the_stream_is_found_among_several_on_ports_that_have_shifted(start: Sta
     assert spikes(stretches)
 
 
+def test_around_losses_is_detected_what_the_whole_signal_has(start: Start) -> None:
+    emulated = start(
+        {"spikes": False, "continuous": 2}, mischief={"drop": 0.05, "reorder": 0.05, "repeat": 0.05}
+    )
+    settings = open_ephys_settings(emulated.addresses) | {"spikes": [], "detect": [DETECT]}
+    source = connect(settings)
+    try:
+        stretches = taken(source, 60_000)
+    finally:
+        source.close()
+
+    through = stretches[-1].through_sample
+    known = np.zeros(through, np.bool_)
+    for each in stretches:
+        known[each.from_sample : each.through_sample] = True
+    assert not known[stretches[0].from_sample :].all()
+    whole = sorted(detected(emulated, 1, 1, through) + detected(emulated, 2, 1, through))
+    assert spikes(stretches) == [each for each in whole if known[each[0]]]
+
+
 @pytest.mark.parametrize(
     ("vendor", "changed", "what"),
     [
