@@ -6,6 +6,7 @@ the rest of the transmission gave. There is never more than one under way. Which
 is left to `rhx`.
 """
 
+import logging
 import re
 import socket
 import time
@@ -21,6 +22,8 @@ _RETRY_S = 0.2
 _SENTINEL = "get runmode"
 _ANSWER = re.compile(r"Return: RunMode (Stop|Run|Record|Trigger)\Z")
 _VALUE = re.compile(r"Return: (?:\S+ )?(.*)", re.DOTALL)
+logger = logging.getLogger(__name__)
+
 WHERE = "the Commands tab of Network → Remote TCP Control"
 
 
@@ -106,9 +109,9 @@ class CommandConnection:
         """See that the connection is there, without waiting. Raises RecorderError where not."""
         self._socket.settimeout(0)
         try:
-            while self._read():
-                # Nobody has asked, so it is a warning; the next transmission shall not find it.
-                continue
+            while said := self._read():
+                # The next answer shall not begin with it.
+                logger.warning("RHX says, unasked: %s", said[:300])
         except BlockingIOError:
             return
 

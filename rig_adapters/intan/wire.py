@@ -19,6 +19,8 @@ _SPIKE_MAGIC = (0x3AE2710F).to_bytes(4, "little")
 _MAGIC_BYTES = 4
 _CHUNK = np.dtype([("magic", "<u4"), ("name", "S5"), ("timestamp", "<u4"), ("id", "u1")])
 _U32 = 1 << 32
+_MOST_BLOCKS, _MOST_CHUNKS = 256, 4096
+"""What is looked at in one step, so that a stream without any sense costs little."""
 
 UNSORTED, ARTIFACT = 0x40, 0x80
 UNIT_OF_ID = {UNSORTED: 0, 0x01: 1, 0x02: 2, 0x04: 3, 0x08: 4}
@@ -88,14 +90,16 @@ class WaveformDecoder:
         return min(FRAMES, (len(self._waiting) - _MAGIC_BYTES) // self._frame.itemsize)
 
     def _well_placed(self) -> int:
-        """Return how many blocks from the start on are each followed by a magic number."""
+        """Return how many blocks from the start on are each followed by a magic number.
+
+        No more than some: where many are not, the rest is not looked at again and again.
+        """
         size = self._block.itemsize
-        n = (len(self._waiting) - _MAGIC_BYTES) // size
-        whole = np.frombuffer(bytes(self._waiting), np.uint8)
-        at = np.arange(n + 1)[:, None] * size + np.arange(_MAGIC_BYTES)
-        right = (whole[at] == np.frombuffer(_WAVEFORM_MAGIC, np.uint8)).all(axis=1)
-        wrong = np.flatnonzero(~right)
-        return n if not wrong.size else max(0, int(wrong[0]) - 1)
+        most = min(_MOST_BLOCKS, (len(self._waiting) - _MAGIC_BYTES) // size)
+        n = -1
+        while n < most and self._waiting.startswith(_WAVEFORM_MAGIC, (n + 1) * size):
+            n += 1
+        return max(0, n)
 
 
 class SpikeDecoder:
@@ -111,7 +115,7 @@ class SpikeDecoder:
         self._waiting += data
         found = []
         while len(self._waiting) >= _CHUNK.itemsize:
-            n = len(self._waiting) // _CHUNK.itemsize
+            n = min(_MOST_CHUNKS, len(self._waiting) // _CHUNK.itemsize)
             chunks = np.frombuffer(bytes(self._waiting[: n * _CHUNK.itemsize]), _CHUNK)
             wrong = np.flatnonzero(~_is_spike(chunks))
             n = int(wrong[0]) if wrong.size else n

@@ -80,9 +80,8 @@ def _sorted(table: Any) -> Any:
     return table[np.lexsort((table[:, 1], table[:, 0]))]
 
 
-@pytest.mark.parametrize("version", ["3.4.0", "3.5.0"])
-def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate, version: str) -> None:
-    with emulate(vendor={"version": version, "running": True}) as rhx:
+def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate) -> None:
+    with emulate(vendor={"running": True}) as rhx:
         with commands(rhx) as before:
             before.do(
                 "set a-003.tcpdataoutputenabled true", "set digital-in-07.tcpdataoutputenabled true"
@@ -92,7 +91,7 @@ def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate, version
         with connected(settings) as source:
             about = source.describe()
             assert [unit.unit_id for unit in about.units] == [701]
-            assert about.versions == {"Intan RHX": version}
+            assert about.versions == {"Intan RHX": "3.4.0"}
             # Of an RHX that runs already, the size of its writes cannot be changed.
             assert about.delivery_s == 11 * 128 / RATE_HZ
         with commands(rhx) as after:
@@ -103,16 +102,7 @@ def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate, version
             assert after.get("digital-in-07.tcpdataoutputenabled") == "False"
 
 
-@pytest.mark.parametrize(
-    "mischief",
-    [
-        {},
-        {"drop": 0.05},
-        {"half": 0.2},
-        {"repeat": 0.05},
-        {"drop": 0.03, "half": 0.1, "repeat": 0.03},
-    ],
-)
+@pytest.mark.parametrize("mischief", [{}, {"drop": 0.03, "half": 0.1, "repeat": 0.03}])
 def test_whatever_befalls_the_streams_what_is_told_is_what_was_sent(
     emulate: Emulate, mischief: dict[str, float]
 ) -> None:
@@ -188,9 +178,10 @@ def test_a_jump_of_the_count_ends_the_recording(emulate: Emulate) -> None:
             recorded(source, LONG_S)
 
 
-def test_it_begins_and_ends_a_recording_to_a_file(emulate: Emulate) -> None:
+@pytest.mark.parametrize("version", ["3.4.0", "3.5.0"])
+def test_it_begins_and_ends_a_recording_to_a_file(emulate: Emulate, version: str) -> None:
     file = {"folder": "/data/of the lab", "name": "Alfa"}
-    with emulate() as rhx:
+    with emulate(vendor={"version": version}) as rhx:
         with connected(rhx.settings(run="record", file=file)) as source:
             source.begin()
             recorded(source, 0.05)
@@ -235,8 +226,13 @@ def test_what_rhx_refuses_is_told_in_its_words(
     ],
 )
 def test_a_run_that_cannot_begin_is_told(
-    emulate: Emulate, vendor: dict[str, Any], run: str, sentence: str
+    emulate: Emulate,
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: dict[str, Any],
+    run: str,
+    sentence: str,
 ) -> None:
+    monkeypatch.setattr("rig_adapters.intan.rhx.UPLOAD_S", 0.1)
     with (
         emulate(vendor=vendor) as rhx,
         connected(rhx.settings(run=run)) as source,
@@ -245,7 +241,10 @@ def test_a_run_that_cannot_begin_is_told(
         source.begin()
 
 
-def test_a_port_that_another_program_holds_is_told(emulate: Emulate) -> None:
+def test_a_port_that_another_program_holds_is_told(
+    emulate: Emulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig_adapters.intan.rhx.RELEASE_S", 0.1)
     with emulate() as rhx, connected(rhx.settings()) as source:
         port = rhx.settings()["waveform_port"]
         source._commands.do("execute connecttcpwaveformdataoutput")
