@@ -6,6 +6,7 @@ the rest of the transmission gave. There is never more than one under way. Which
 is left to `rhx`.
 """
 
+import contextlib
 import logging
 import re
 import socket
@@ -15,16 +16,23 @@ from rig_adapters.acquisition.source import RecorderError
 
 ANSWER_S = 1.0
 """How long RHX may take to answer; longer is a program that hangs."""
+START_S = 2.0
+"""How long it may take to begin to run."""
 SETTLING_S = 0.2
-"""How long RHX is left alone after a run mode was set: what it reads together with that it would
+"""How long RHX is left alone after it was told to run: what it reads together with that it would
 not answer before the next stop."""
 _RETRY_S = 0.2
 _SENTINEL = "get runmode"
-_ANSWER = re.compile(r"Return: RunMode (Stop|Run|Record|Trigger)\Z")
+_RUN_MODE = re.compile(r"Return: RunMode (Stop|Run|Record|Trigger)")
+_ANSWER = re.compile(_RUN_MODE.pattern + r"\Z")
 _VALUE = re.compile(r"Return: (?:\S+ )?(.*)", re.DOTALL)
 logger = logging.getLogger(__name__)
 
 WHERE = "the Commands tab of Network → Remote TCP Control"
+
+
+class NoAnswer(RecorderError):
+    """RHX did not answer in time."""
 
 
 class CommandConnection:
@@ -37,6 +45,8 @@ class CommandConnection:
         """
         self.run_mode = "Stop"
         """What RHX said last: Stop, Run, Record or Trigger."""
+        self._unasked = ""
+        """What RHX said last without being asked."""
         self._socket = _connected(host, port, patience_s)
 
     def ask(self, *commands: str) -> str:
@@ -44,7 +54,7 @@ class CommandConnection:
 
         Raises RecorderError when RHX has gone, or does not answer.
         """
-        self._send(";".join((*commands, _SENTINEL)))
+        self._send(*commands, _SENTINEL)
         deadline_s, heard = time.monotonic() + ANSWER_S, ""
         while (answer := _ANSWER.search(heard)) is None:
             self._socket.settimeout(max(1e-3, deadline_s - time.monotonic()))
@@ -52,12 +62,13 @@ class CommandConnection:
                 heard += self._read()
             except TimeoutError as error:
                 about = f'; it said "{heard[:200]}"' if heard else ""
-                raise RecorderError(
+                raise NoAnswer(
                     f"RHX did not answer {_SENTINEL!r} within {ANSWER_S:g} s{about}: it hangs, "
                     "or a dialog of it is open; close that"
                 ) from error
         self.run_mode = answer[1]
-        return heard[: answer.start()]
+        # A question that was put off until RHX stopped is answered here, too.
+        return _RUN_MODE.sub("", heard)
 
     def get(self, parameter: str) -> str:
         """Return the value of a parameter. Raises RecorderError where RHX does not tell it."""
@@ -87,31 +98,37 @@ class CommandConnection:
                 f"RHX does not set {parameter} to {value}; it says: {said.strip()[:300]}"
             )
 
-    def set_run_mode(self, mode: str) -> None:
-        """Set the run mode, and see that RHX has taken it.
+    def start(self, mode: str) -> None:
+        """Set the run mode to run or record, and see that RHX has taken it.
 
         It travels alone: nothing behind it in a transmission would be done before the next stop.
         Raises RecorderError where RHX refuses.
         """
         self._send(f"set runmode {mode}")
-        deadline_s, said = time.monotonic() + ANSWER_S, ""
+        self._unasked, deadline_s, said = "", time.monotonic() + START_S, ""
         while time.monotonic() < deadline_s:
             time.sleep(SETTLING_S)
-            said += self.ask()
+            with contextlib.suppress(NoAnswer):
+                # Where RHX was so slow that it read this together with the other, it answers none.
+                said += self.ask()
             if self.run_mode.casefold() == mode:
                 return
+        why = (self._unasked or said).strip()[:300]
         raise RecorderError(
             f"RHX does not change to {mode}, but stays at {self.run_mode}: "
-            f"{said.strip()[:300] or 'it does not say why; is an upload or a dialog open there?'}"
+            f"{why or 'it does not say why; is an upload or a dialog open there?'}"
         )
 
     def see_that_it_is_there(self) -> None:
-        """See that the connection is there, without waiting. Raises RecorderError where not."""
+        """See that the connection is there, without waiting. Raises RecorderError where not.
+
+        What RHX has said unasked is read, so that no later answer begins with it.
+        """
         self._socket.settimeout(0)
         try:
             while said := self._read():
-                # The next answer shall not begin with it.
-                logger.warning("RHX says, unasked: %s", said[:300])
+                self._unasked = said[:300]
+                logger.warning("RHX says, unasked: %s", self._unasked)
         except BlockingIOError:
             return
 
@@ -123,8 +140,11 @@ class CommandConnection:
         """Disconnect; RHX listens again when Connect is pressed."""
         self._socket.close()
 
-    def _send(self, text: str) -> None:
+    def _send(self, *commands: str) -> None:
+        self.see_that_it_is_there()
         self._socket.settimeout(ANSWER_S)
+        # Ended by a semicolon: RHX may read the next transmission together with this one.
+        text = ";".join(commands) + ";"
         try:
             self._socket.sendall(text.encode("latin-1", errors="replace"))
         except OSError as error:

@@ -118,13 +118,13 @@ class Rhx:
             if time.monotonic() > deadline_s:
                 raise RecorderError("RHX is uploading settings to its chips: wait, and start again")
             time.sleep(_POLL_S)
-        self._commands.set_run_mode(wanted)
+        self._commands.start(wanted)
 
     def stop(self) -> None:
         """Stop it, where it does what this adapter has started."""
         self._commands.ask()
         if self._commands.run_mode.casefold() == self._settings.run:
-            self._commands.set_run_mode("stop")
+            self._commands.do("set runmode stop")
 
     def _switch_on(self, controller: str) -> None:
         commands = self._commands

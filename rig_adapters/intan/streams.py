@@ -5,6 +5,7 @@ read, and were not held up on the way, are there.
 """
 
 import logging
+import math
 import socket
 import time
 
@@ -15,6 +16,7 @@ from rig_adapters.intan.wire import SpikeDecoder, WaveformDecoder
 MOST_AT_ONCE = 1 << 22
 """Bytes that are read of a connection in one call."""
 _READ = 1 << 18
+WARN_EVERY_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,9 @@ class Streams:
             each.setblocking(False)
         self._waveforms = WaveformDecoder(n_words)
         self._spikes = SpikeDecoder()
-        self._discarded = 0
+        self._warned = 0
+        """Discarded bytes of which was warned, the last time at `_warned_s`."""
+        self._warned_s = -math.inf
 
     def read(self, telling: Telling) -> list[Stretch]:
         """Take in what has come, and return what is certain now.
@@ -61,14 +65,15 @@ class Streams:
             each.close()
 
     def _warn(self) -> None:
-        discarded = self._waveforms.discarded + self._spikes.discarded
-        if discarded > self._discarded:
+        """Warn of what was discarded, but not of every piece of it."""
+        discarded, now_s = self._waveforms.discarded + self._spikes.discarded, time.monotonic()
+        if discarded > self._warned and now_s > self._warned_s + WARN_EVERY_S:
             logger.warning(
                 "%d bytes of RHX were discarded: they were of no block or spike; are outputs "
                 "being switched in its Data Output tab?",
-                discarded - self._discarded,
+                discarded - self._warned,
             )
-            self._discarded = discarded
+            self._warned, self._warned_s = discarded, now_s
 
 
 def _drained(connection: socket.socket) -> tuple[bytes, bool]:

@@ -28,7 +28,8 @@ from rig_adapters.intan.onsets import Onsets
 from rig_adapters.intan.wire import FRAMES, Blocks, Chunks, unwrapped
 
 JUMP_S = 0.1
-"""A sample cannot arrive before it was taken; one that seems to, by this, was counted anew."""
+"""A sample cannot arrive before it was taken. Where one seems to, by more than this, after a loss
+that is longer than this, nothing was lost: samples are counted anew."""
 _U32 = 1 << 32
 _NOBODY = -1
 
@@ -201,7 +202,8 @@ class Telling:
         for at in np.flatnonzero(missing):
             lag_s = heard_s - starts[at] / self._terms.sample_rate_hz
             is_early = lag_s < self._quickest_s - JUMP_S < math.inf
-            if missing[at] >= _U32 // 2 or is_early:
+            is_long = missing[at] > JUMP_S * self._terms.sample_rate_hz
+            if missing[at] >= _U32 // 2 or (is_long and is_early):
                 raise RecorderRestarted(
                     "RHX counts its samples anew: it was stopped and run again, or its clock has "
                     "jumped; leave it running, and press Connect on the Commands tab of Network → "

@@ -54,6 +54,18 @@ def lsl_settings(addresses: Addresses) -> dict[str, Any]:
     return {
         "spikes": {"kind": "events", "name": addresses["name"]},
         "sync": {"kind": "ttl", "line": addresses["line"], "edges": "rising"},
+def intan_settings(addresses: Addresses) -> dict[str, Any]:
+    """Return settings for all units of an emulated RHX, which the adapter starts."""
+    return {
+        "host": addresses["host"],
+        **{name: port for name, port in addresses.items() if name.endswith("_port")},
+        "channels": [
+            {"name": name, "channel": 128 * "ABCDEFGH".index(name[0]) + int(name[2:]), "units": [1]}
+            for name in addresses["channels"]
+        ],
+        "run": "run",
+        "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
+        "patience_s": 1.0,
     }
 
 
@@ -76,5 +88,16 @@ KITS: Mapping[str, Kit] = {
         crowd={"continuous": 10},
         mischief={"drop": 0.01, "repeat": 0.02, "reorder": 0.02, "half": 0.003},
         completes_after=1,
+    ),
+    "intan": Kit(
+        module="rig_adapters.intan",
+        emulator="intan",
+        settings=intan_settings,
+        vendor={},
+        # It asks for the spikes of all channels, and for the waveforms of none.
+        crowd={},
+        mischief={"drop": 0.003, "repeat": 0.003, "half": 0.003},
+        # A block, and the one that is held back.
+        floor_s=lambda rate_hz: 256 / rate_hz,
     ),
 }

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from rig_adapters.testing.recorder_kits import intan_settings
+
 from .conftest import Lab
 from .recorders import counts_are_those_that_were_sent, rehearsed
 
@@ -12,15 +14,8 @@ pytestmark = pytest.mark.system
 
 
 def settings(addresses: Mapping[str, Any]) -> dict[str, Any]:
-    ports = {name: where for name, where in addresses.items() if name.endswith(("host", "port"))}
-    return {
-        **ports,
-        "channels": [
-            {"name": name, "channel": int(name[2:]), "units": [1]} for name in addresses["channels"]
-        ],
-        "run": "run",
-        "sync": {"kind": "photodiode", "channel": "ANALOG-IN-1", "dark": 0.2, "lit": 1.8},
-    }
+    photodiode = {"kind": "photodiode", "channel": "ANALOG-IN-1", "dark": 0.2, "lit": 1.8}
+    return {**intan_settings(addresses), "sync": photodiode}
 
 
 def test_a_session_through_rhx_counts_the_spikes_that_it_sent(lab: Lab) -> None:

@@ -9,8 +9,9 @@ a network. Half a message is cut off, or comes in two pieces.
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,12 @@ class EmulatedRhx:
         self._left_s: float | None = None
         """When the client for commands has gone."""
         self._dropped: set[str] = set()
-        self._out: deque[tuple[str, bytes, float]] = deque()
-        """What is sent next, where to, and not before when."""
+        self._out: deque[tuple[float, Callable[[], None]]] = deque()
+        """What is done next, one after the other, and not before when."""
         self._held = b""
         """Spikes that the next waveforms overtake."""
         self._last_block = (0, 0)
+        self._recorded_through = self._lost_through = -1
 
     @property
     def block_samples(self) -> int:
@@ -106,43 +108,63 @@ class EmulatedRhx:
 
     def send(self, block: Recorded) -> None:
         """Send one write, or what mischief leaves of it."""
-        block = shifted(block, self._table.first_timestamp)
-        spoken = [channel for channel, band in self._state.enabled if band == "spike"]
-        of_these = np.isin([native_name(c) for c in channel_of(block.spike_unit_ids)], spoken)
-        block = replace(
-            block,
-            spike_samples=block.spike_samples[of_these],
-            spike_unit_ids=block.spike_unit_ids[of_these],
-        )
-        self._stage.truth.recorded(block)
+        block = self._of_spoken(shifted(block, self._table.first_timestamp))
         words = self._signals.words(block)
         self._state.timestamp = (block.through_sample - 1) % 2**32
         if not self._state.enabled:
             return
-        rng, mischief, truth = self._stage.rng, self._stage.mischief, self._stage.truth
-        if rng.random() < mischief.drop:
-            truth.lost(block.from_sample, block.through_sample, "dropped")
-            return
+        rng, mischief = self._stage.rng, self._stage.mischief
         # One block is held back, until spikes on its end have been found.
         due_s = time.monotonic() + BLOCK / self._state.sample_rate_hz
-        waveforms = waveform_bytes(block.from_sample, words)
-        if rng.random() < mischief.repeat:
-            self._out.append(("waveform", rng.bytes(int(rng.integers(1, _MOST_GARBAGE))), due_s))
+        is_dropped, is_soiled = rng.random() < mischief.drop, rng.random() < mischief.repeat
+        if is_soiled and not is_dropped:
+            self._write("waveform", rng.bytes(int(rng.integers(1, _MOST_GARBAGE))), due_s)
             # What is not followed by a block cannot be believed.
-            truth.lost(*self._last_block, "garbage behind it")
+            self._lose(*self._last_block, "garbage behind it")
+        self._record(block, due_s)
+        if is_dropped:
+            self._lose(block.from_sample, block.through_sample, "dropped")
+            return
+        waveforms = waveform_bytes(block.from_sample, words)
         if rng.random() < mischief.half:
             waveforms = self._halve(block, waveforms, due_s)
-        self._out.append(("waveform", waveforms, due_s))
+        self._write("waveform", waveforms, due_s)
         spikes, self._held = self._held + spike_bytes(block, self._state, rng), b""
         if rng.random() < mischief.reorder:
             self._held = spikes
         else:
-            self._out.append(("spike", spikes, due_s))
+            self._write("spike", spikes, due_s)
         self._last_block = (block.through_sample - BLOCK, block.through_sample)
+
+    def _of_spoken(self, block: Recorded) -> Recorded:
+        """Return a block with those spikes only whose channels are switched on."""
+        spoken = {channel for channel, band in self._state.enabled if band == "spike"}
+        channels = channel_of(block.spike_unit_ids).tolist()
+        of_these = np.array([native_name(channel) in spoken for channel in channels], np.bool_)
+        return replace(
+            block,
+            spike_samples=block.spike_samples[of_these],
+            spike_unit_ids=block.spike_unit_ids[of_these],
+        )
+
+    def _record(self, block: Recorded, due_s: float) -> None:
+        """Tell the truth about a block, when it is sent."""
+        follows = block.from_sample == self._recorded_through != self._lost_through
+        if not follows:
+            # Nobody sees an input change between a sample that was not sent and this one.
+            edges = block.sync_samples[block.sync_samples > block.from_sample]
+            block = replace(block, sync_samples=edges)
+        self._recorded_through = block.through_sample
+        self._out.append((due_s, partial(self._stage.truth.recorded, block)))
+
+    def _lose(self, from_sample: int, through_sample: int, why: str) -> None:
+        self._stage.truth.lost(from_sample, through_sample, why)
+        self._lost_through = max(self._lost_through, through_sample)
 
     def restart(self) -> None:
         """Forget what is not sent yet, as when somebody presses Stop and Run."""
         self._forget_unsent()
+        self._recorded_through = self._lost_through = -1
 
     def close(self) -> None:
         """Close all sockets."""
@@ -155,21 +177,24 @@ class EmulatedRhx:
         if rng.random() < 0.5:
             kept = len(waveforms) - size + int(rng.integers(4, size))
             through = block.through_sample
-            self._stage.truth.lost(through - BLOCK, through, "half of it was cut off")
+            self._lose(through - BLOCK, through, "half of it was cut off")
             return waveforms[:kept]
         at = int(rng.integers(1, len(waveforms)))
-        self._out.append(("waveform", waveforms[:at], due_s))
-        self._out.append(("waveform", b"", due_s + PIECE_S))
+        self._write("waveform", waveforms[:at], due_s)
+        self._write("waveform", b"", due_s + PIECE_S)
         return waveforms[at:]
+
+    def _write(self, where: str, data: bytes, due_s: float) -> None:
+        self._out.append((due_s, partial(self._ports[where].write, data)))
 
     def _forget_unsent(self) -> None:
         self._out.clear()
         self._held = b""
 
     def _send_due(self, now_s: float) -> None:
-        while self._out and self._out[0][2] <= now_s:
-            where, data, _ = self._out.popleft()
-            self._ports[where].write(data)
+        while self._out and self._out[0][0] <= now_s:
+            _, do = self._out.popleft()
+            do()
 
     def _press_connect(self, now_s: float) -> None:
         """Press Connect for commands after a while, as operators do."""

@@ -65,29 +65,23 @@ class State:
     timestamp: int = 0
     """The newest."""
     uploading: bool = False
+    analog_inputs: tuple[str, ...] = field(init=False)
+    """Native names, in their order."""
+    digital_inputs: tuple[str, ...] = field(init=False)
+    """Native names, in the order of their bits."""
 
-    @property
-    def analog_inputs(self) -> tuple[str, ...]:
-        """Native names, in their order."""
-        if self._counts_from_0:
-            return tuple(f"ANALOG-IN-{n:02d}" for n in range(8))
-        return tuple(f"ANALOG-IN-{n}" for n in range(1, 9))
-
-    @property
-    def digital_inputs(self) -> tuple[str, ...]:
-        """Native names, in the order of their bits."""
-        first = 0 if self._counts_from_0 else 1
-        return tuple(f"DIGITAL-IN-{n:02d}" for n in range(first, first + 16))
+    def __post_init__(self) -> None:
+        # The oldest controller counts from 0.
+        is_old = self.table.controller == "ControllerRecordUSB2"
+        width, first = (2, 0) if is_old else (1, 1)
+        self.analog_inputs = tuple(f"ANALOG-IN-{n:0{width}d}" for n in range(first, first + 8))
+        self.digital_inputs = tuple(f"DIGITAL-IN-{n:02d}" for n in range(first, first + 16))
 
     def bands_of(self, channel: str) -> tuple[str, ...]:
         """Return what can be sent of a channel; nothing where there is none of that name."""
         if channel in self.amplifiers:
             return BANDS
         return ("",) if channel in (*self.analog_inputs, *self.digital_inputs) else ()
-
-    @property
-    def _counts_from_0(self) -> bool:
-        return self.table.controller == "ControllerRecordUSB2"
 
 
 def native_name(channel: int) -> str:

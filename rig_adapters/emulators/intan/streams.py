@@ -34,12 +34,13 @@ class Signals:
         state, n = self._state, block.through_sample - block.from_sample
         digital, analog = self._digital(block, n), self._analog(block, n)
         columns = []
-        for channel, band in sorted(state.enabled, key=_native_order):
-            if channel in state.amplifiers and band != "spike":
+        inputs = {output for output in state.enabled if output[1] != "spike"}
+        for channel, _ in sorted(inputs, key=_native_order):
+            if channel in state.amplifiers:
                 columns.append(self._rng.integers(32700, 32836, n).astype(np.uint16))
             elif channel in state.analog_inputs:
                 columns.append(analog if channel == state.analog_inputs[0] else np.full(n, 32768))
-        if any(channel in state.digital_inputs for channel, _ in state.enabled):
+        if any(channel in state.digital_inputs for channel, _ in inputs):
             columns.append(digital)
         return (
             np.stack([*columns], axis=1).astype(np.uint16) if columns else np.zeros((n, 0), "<u2")
@@ -104,4 +105,4 @@ def spike_bytes(block: Recorded, state: State, rng: np.random.Generator) -> byte
 def _native_order(output: tuple[str, str]) -> tuple[int, str, int]:
     channel, band = output
     group = 0 if channel[1:2] == "-" else 1 + channel.startswith("DIGITAL")
-    return group, channel, ("", "low", "high", "spike").index(band)
+    return group, channel, ("", "low", "high").index(band)

@@ -16,6 +16,7 @@ from rig_adapters.emulators.mischief import Mischief
 from rig_adapters.emulators.process import Stage, Stagehand
 from rig_adapters.emulators.truth import Truth, TruthWriter, read_truth
 from rig_adapters.emulators.world import SteadySettings, SteadyWorld
+from rig_adapters.testing.recorder_kits import intan_settings
 
 RATE_HZ = 30_000.0
 
@@ -26,10 +27,20 @@ class Rhx:
 
     emulator: EmulatedRhx
     path: Path
+    is_free: threading.Event
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Have it neither read nor write for a while."""
+        self.is_free.clear()
+        try:
+            yield
+        finally:
+            self.is_free.set()
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """The adapter's settings for it."""
-        return settings_for(dict(self.emulator.addresses()), **more)
+        return {**intan_settings(self.emulator.addresses()), **more}
 
     def truth(self) -> Truth:
         """What it has sent so far."""
@@ -37,20 +48,6 @@ class Rhx:
 
 
 Emulate = Callable[..., AbstractContextManager[Rhx]]
-
-
-def settings_for(addresses: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Settings for an emulated RHX at these addresses: all its channels, numbered as there."""
-    names = addresses.pop("channels")
-    addresses.pop("emulates", None)
-    return {
-        **addresses,
-        "channels": [{"name": n, "channel": int(n[2:]), "units": [0, 1]} for n in names],
-        "run": "run",
-        "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
-        "patience_s": 2.0,
-        **more,
-    }
 
 
 @pytest.fixture
@@ -72,11 +69,12 @@ def _emulated(
     about = Mischief.model_validate(mischief or {})
     stage = Stage(world, vendor or {}, about, truth, np.random.default_rng(1))
     emulator = EmulatedRhx(stage)
-    over = threading.Event()
-    thread = threading.Thread(target=_run, args=(Stagehand(emulator, stage), over))
+    over, is_free = threading.Event(), threading.Event()
+    is_free.set()
+    thread = threading.Thread(target=_run, args=(Stagehand(emulator, stage), over, is_free))
     thread.start()
     try:
-        yield Rhx(emulator, path)
+        yield Rhx(emulator, path, is_free)
     finally:
         over.set()
         thread.join()
@@ -84,7 +82,8 @@ def _emulated(
         truth.close()
 
 
-def _run(hand: Stagehand, over: threading.Event) -> None:
+def _run(hand: Stagehand, over: threading.Event, is_free: threading.Event) -> None:
     while not over.is_set():
+        is_free.wait()
         if not hand.step():
             time.sleep(0.0005)

@@ -5,17 +5,30 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rig_adapters.testing.recorder_campaign import campaign
 from rig_adapters.testing.recorder_contract import RecorderContract
+from rig_adapters.testing.recorder_kits import KITS
 
-from .conftest import settings_for
+KIT = KITS["intan"]
+
+pytestmark = [pytest.mark.system]
 
 
-@pytest.mark.system
 class TestIntan(RecorderContract):
-    module = "rig_adapters.intan"
-    emulator = "intan"
+    """RHX is started by the adapter."""
+
+    module = KIT.module
+    emulator = KIT.emulator
     recording_s = 0.7
     bad_settings: ClassVar[dict[str, Any]] = {"channels": [], "run": "run"}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
-        return settings_for(dict(addresses), patience_s=0.5)
+        return KIT.settings(addresses)
+
+
+def test_every_affected_presentation_is_marked_and_no_other_and_no_count_is_wrong() -> None:
+    verdict = campaign(KIT, 150, seed=1, speed=10.0, mischief=KIT.mischief)
+
+    assert verdict.presentations >= 150
+    assert 0 < verdict.affected < 75
+    assert verdict.is_good, verdict

@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ def test_whatever_befalls_the_streams_what_is_told_is_what_was_sent(
 ) -> None:
     with emulate(mischief=mischief) as rhx, connected(rhx.settings()) as source:
         source.begin()
-        unknown = check(recorded(source, 0.6), rhx.truth())
+        unknown = check(recorded(source, 0.5), rhx.truth())
     assert (unknown > 0) == bool(mischief)
 
 
@@ -125,7 +126,7 @@ def test_writes_of_many_blocks_and_a_count_that_begins_anew_change_nothing(
     emulate: Emulate,
 ) -> None:
     with (
-        emulate(vendor={"first_timestamp": 2**32 - 60_000}) as rhx,
+        emulate(vendor={"first_timestamp": 2**32 - 45_000}) as rhx,
         connected(rhx.settings(run="operator", blocks_per_write=5)) as source,
     ):
         # The operator presses Run.
@@ -170,7 +171,7 @@ def test_a_command_connection_that_is_lost_names_the_button(emulate: Emulate) ->
 
 def test_a_jump_of_the_count_ends_the_recording(emulate: Emulate) -> None:
     with (
-        emulate(mischief={"jump_after_s": 0.2, "jump_s": 5.0}) as rhx,
+        emulate(mischief={"jump_after_s": 1.0, "jump_s": 5.0}) as rhx,
         connected(rhx.settings()) as source,
     ):
         source.begin()
@@ -233,6 +234,7 @@ def test_a_run_that_cannot_begin_is_told(
     sentence: str,
 ) -> None:
     monkeypatch.setattr("rig_adapters.intan.rhx.UPLOAD_S", 0.1)
+    monkeypatch.setattr("rig_adapters.intan.commands.START_S", 0.3)
     with (
         emulate(vendor=vendor) as rhx,
         connected(rhx.settings(run=run)) as source,
@@ -261,6 +263,24 @@ def test_nothing_that_rides_behind_a_run_is_answered_before_the_stop(emulate: Em
         with pytest.raises(RecorderError, match="did not answer"):
             connection.ask("set runmode run")
         assert rhx.emulator.acquiring
+        assert connection.ask("get type", "set runmode stop") == "Return: Type ControllerRecordUSB3"
+
+
+def test_an_rhx_that_is_slow_to_read_is_asked_again(
+    emulate: Emulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It reads the question together with the command to run, and answers neither.
+    monkeypatch.setattr("rig_adapters.intan.commands.SETTLING_S", 0.0)
+    monkeypatch.setattr("rig_adapters.intan.commands.ANSWER_S", 0.3)
+    with emulate() as rhx, commands(rhx) as connection:
+        with rhx.busy():
+            thread = threading.Thread(target=connection.start, args=("run",))
+            thread.start()
+            time.sleep(0.1)
+        thread.join()
+        assert connection.run_mode == "Run"
+        connection.do("set runmode stop")
+        assert connection.run_mode == "Stop"
 
 
 def test_commands_are_answered_without_frames_and_errors_are_told_apart(emulate: Emulate) -> None:
