@@ -1,5 +1,6 @@
 """Settings of the adapter of Intan RHX: where RHX listens, which channels, and who presses Run."""
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +14,7 @@ middle of a write."""
 MARGIN_ELSEWHERE_S = 0.25
 """A packet that was lost on a network is sent again after 0.2 s at the least."""
 DIGITAL_LINES = 16
+_ANALOG = re.compile(r"ANALOG-IN-\d{1,2}")
 SORTED_UNITS = 4
 """RHX tells four sorted types apart."""
 
@@ -57,8 +59,10 @@ class IntanChannel(_Settings):
 class IntanFile(_Settings):
     """Where RHX writes its own file."""
 
-    folder: str = Field(min_length=1, description="folder on the machine where RHX runs")
-    name: str = Field(min_length=1, description="beginning of the file's name; RHX adds the time")
+    folder: str = Field(pattern=r"^[^;]+$", description="folder on the machine where RHX runs")
+    name: str = Field(
+        pattern=r"^[^;]+$", description="beginning of the file's name; RHX adds the time"
+    )
 
 
 class IntanSettings(_Settings):
@@ -106,6 +110,8 @@ class IntanSettings(_Settings):
             raise ValueError('a file is written with run = "record" only')
         if self.sync.kind == "ttl" and self.sync.line > DIGITAL_LINES:
             raise ValueError(f"RHX has digital lines 1 to {DIGITAL_LINES}")
+        if self.sync.kind == "photodiode" and not _ANALOG.fullmatch(self.sync.channel):
+            raise ValueError('a photodiode is on an analog input of RHX, for example "ANALOG-IN-1"')
         return self
 
     @property

@@ -207,7 +207,11 @@ def test_an_rhx_that_the_operator_runs_goes_on_afterwards(emulate: Emulate) -> N
     ("vendor", "more", "sentence"),
     [
         ({}, {"channels": [{"name": "H-127", "channel": 1, "units": [0]}]}, "h-127.*Unrecognized"),
-        ({}, {"sync": {"kind": "photodiode", "channel": "X", "dark": 0, "lit": 1}}, "Unrecognized"),
+        (
+            {},
+            {"sync": {"kind": "photodiode", "channel": "ANALOG-IN-9", "dark": 0, "lit": 1}},
+            "Unrecognized",
+        ),
         ({"connect_again_s": 0}, {"patience_s": 0.3, "command_port": 1}, "press Connect"),
     ],
 )
