@@ -54,6 +54,9 @@ def lsl_settings(addresses: Addresses) -> dict[str, Any]:
     return {
         "spikes": {"kind": "events", "name": addresses["name"]},
         "sync": {"kind": "ttl", "line": addresses["line"], "edges": "rising"},
+    }
+
+
 def intan_settings(addresses: Addresses) -> dict[str, Any]:
     """Return settings for all units of an emulated RHX, which the adapter starts."""
     return {
@@ -78,7 +81,8 @@ KITS: Mapping[str, Kit] = {
         vendor={"name": f"kit-{os.getpid()}"},
         crowd={},
         mischief={"drop": 0.005, "repeat": 0.02, "reorder": 0.005, "half": 0.003},
-        floor_s=lambda _: 0.01,
+        # The heartbeat at the end of a block says that it is complete.
+        completes_after=0,
     ),
     "open-ephys": Kit(
         module="rig_adapters.open_ephys",
@@ -97,7 +101,7 @@ KITS: Mapping[str, Kit] = {
         # It asks for the spikes of all channels, and for the waveforms of none.
         crowd={},
         mischief={"drop": 0.003, "repeat": 0.003, "half": 0.003},
-        # A block, and the one that is held back.
-        floor_s=lambda rate_hz: 256 / rate_hz,
+        # Spikes of a write are certainly there with the waveforms of the next.
+        completes_after=1,
     ),
 }
