@@ -30,6 +30,11 @@ class Mischief(BaseModel):
     jump_after_s: float = Field(
         default=0.0, ge=0, description="the sample count jumps after this; 0: never"
     )
+    on_signal: bool = Field(
+        default=False,
+        description="these two times count from when the emulator gets the signal SIGUSR1, not "
+        "from when acquisition began",
+    )
     jump_s: float = Field(default=0.0, ge=-100, le=100, description="by how much it jumps")
 
 

@@ -111,6 +111,13 @@ class Stagehand:
         self._zero = 0
         """World's sample that the vendor counts as 0."""
         self._restarted = self._jumped = False
+        self._released = not stage.mischief.on_signal
+        self._since: int | None = None
+        """World's sample from which on the times of mischief count."""
+
+    def release(self) -> None:
+        """Count the times of mischief from now on."""
+        self._released = True
 
     def step(self) -> bool:
         """Attend to clients and send what is due; return whether anything was."""
@@ -133,7 +140,10 @@ class Stagehand:
 
     def _make_mischief(self, sample: int) -> None:
         mischief, rate_hz = self._stage.mischief, self._stage.world.sample_rate_hz
-        passed_s = (sample - self._zero) / rate_hz
+        if not self._released:
+            return
+        self._since = sample if self._since is None else self._since
+        passed_s = (sample - self._since) / rate_hz
         if mischief.restart_after_s and not self._restarted and passed_s > mischief.restart_after_s:
             self._restarted, self._zero = True, sample
             self._emulator.restart()
@@ -186,9 +196,11 @@ def run(kind: str, file: EmulatorFile, light: str | None, truth: Path | None, se
         stage = Stage(world, file.vendor, file.mischief, writer, np.random.default_rng((seed, 1)))
         emulator: Emulator = importlib.import_module(EMULATORS[kind]).emulate(stage)
         try:
+            hand = Stagehand(emulator, stage)
+            if file.mischief.on_signal:
+                signal.signal(signal.SIGUSR1, lambda *_: hand.release())
             sys.stdout.write(json.dumps({"emulates": kind, **emulator.addresses()}) + "\n")
             sys.stdout.flush()
-            hand = Stagehand(emulator, stage)
             while True:
                 if not hand.step():
                     time.sleep(LONGEST_SLEEP_S / 5)

@@ -148,13 +148,14 @@ class RecorderContract(AdapterContract):
         assert lost.any()
         np.testing.assert_array_equal(unknown, lost)
 
-    @pytest.mark.mischief(restart_after_s=1.5)
+    @pytest.mark.mischief(restart_after_s=0.1, on_signal=True)
+    @pytest.mark.usefixtures("configured")
     def test_an_acquisition_that_is_started_anew_is_told_in_a_sentence(
-        self, driver: Driver, configured: m.RigConfigured
+        self, driver: Driver, emulated: Emulated
     ) -> None:
-        assert configured.units
         driver.send(m.StartRecording())
-        message = driver.receive()
+        message: m.Message = driver.expect(m.SpikesRecorded)
+        emulated.process.send_signal(signal.SIGUSR1)
         while not isinstance(message, m.Faulted):
             message = driver.receive()
         assert "anew" in message.what
