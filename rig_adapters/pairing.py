@@ -19,6 +19,9 @@ MIN_PAIRS = 3
 CLEAR_LEAD = 3
 """By so many matched edges at least, and by `CLEAR_SHARE` of them, the best fit must lead: an edge
 too many for a wrong one has to be spurious, and another image's."""
+CLEAR_LEAD_OF_ALL = 2
+"""The same where the best fit leaves no flip without an edge: were it wrong, as many edges would
+have to be missing and as many spurious, each at its place."""
 CLEAR_SHARE = 0.1
 _REACH = 2.0
 """The search goes so many half-widths of the map's 95 % interval to both sides."""
@@ -81,7 +84,8 @@ def locate(
     matched, otherwise = int(counts[best]), int(counts[second]) if others.any() else 0
     if matched < MIN_PAIRS:
         return None
-    if matched - otherwise < max(CLEAR_LEAD, CLEAR_SHARE * matched):
+    needed = CLEAR_LEAD_OF_ALL if matched == flips.size else CLEAR_LEAD
+    if matched - otherwise < max(needed, CLEAR_SHARE * matched):
         return Rivals(matched, otherwise, abs(float(offsets_s[second] - offsets_s[best])))
     mine = np.abs(off - offsets_s[best] - drifts[best[0]] * x) <= near_s
     host = flips[rows[mine]]

@@ -1,9 +1,9 @@
 """What the arrival of samples says about the acquisition clock. Pure; reads no clock.
 
 Samples cannot arrive before they were taken, and the quickest of the last half minute have
-waited least: their delay is taken as that of all (the lower envelope, as in Moon et al. 1999). What
-no software can know is how long the quickest have waited; sync edges tell that later, in
-`rig_adapters.alignment`.
+waited least: their delay is taken as that of all (the lower envelope, as in Moon et al. 1999). How
+long the quickest have waited no software can know, so it is guessed and belongs to the uncertainty;
+sync edges tell it later, in `rig_adapters.alignment`.
 """
 
 from collections import deque
@@ -16,8 +16,9 @@ MEMORY_S = 30.0
 LATELY_S = 2.0
 STEP_S = 0.1
 """When all of `LATELY_S` comes later by this than before, the clock has stood still or stepped."""
-HANDLING_S = 2e-3
-"""What a machine may take to hand over what has arrived."""
+HELD_BACK_S = 0.06
+"""For so long at most a recorder, a network and this machine hold back every sample, beside the
+lumps in which it comes: Open Ephys speaks of 20 to 30 ms. Half of it is the guess."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class ArrivalClock:
         quick_host_s, quick_lag_s = self._arrivals[0]
         drifted_s = DRIFT_PRIOR * (heard_host_s - quick_host_s)
         return Reading(
-            host_s=rig_s + quick_lag_s,
+            host_s=rig_s + quick_lag_s - HELD_BACK_S / 2,
             rig_s=rig_s,
-            uncertainty_s=self._delivery_s + HANDLING_S + drifted_s,
+            uncertainty_s=self._delivery_s + HELD_BACK_S / 2 + drifted_s,
         )

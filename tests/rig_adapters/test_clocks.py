@@ -127,3 +127,10 @@ def test_whatever_the_readings_say_a_map_comes_of_them(
     # The drift may be what a crystal's may be, and no more.
     assert off_s.min() >= -0.1
     assert off_s.max() <= 30.1
+
+
+def test_three_readings_that_say_three_things_make_a_map_all_the_same() -> None:
+    host_s = [0.33089511819608486, 0.454486253600364, 0.7083910611769104]
+    rig_s = [0.33089511819608486, 0.4545195869336973, 0.7093910611769104]
+
+    assert np.abs(fit_clock(host_s, rig_s).to_rig(host_s) - rig_s).max() <= 1e-3

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig_adapters.acquisition.arrivals import HANDLING_S, MEMORY_S, STEP_S, ArrivalClock
+from rig_adapters.acquisition.arrivals import HELD_BACK_S, MEMORY_S, STEP_S, ArrivalClock
 
 DELIVERY_S = 0.023
 
@@ -13,7 +13,8 @@ def moments(n: int, seed: int) -> tuple[list[float], list[float]]:
     """Return when samples were taken, and when they arrived: after up to a lump and a bit."""
     rng = np.random.default_rng(seed)
     taken = np.arange(n) * DELIVERY_S
-    waited = rng.uniform(0.0, DELIVERY_S, n) + rng.exponential(HANDLING_S / 4, n)
+    held_back_s = rng.uniform(0.0, 0.9 * HELD_BACK_S)
+    waited = held_back_s + rng.uniform(0.0, DELIVERY_S, n) + rng.exponential(5e-4, n)
     return taken.tolist(), (taken + waited).tolist()
 
 
