@@ -25,6 +25,9 @@ from rig_adapters.intan.wire import FRAMES, UNIT_OF_ID
 from rig_adapters.units import unit_id_of
 from rig_adapters.wire.messages import UnitDescription
 
+USB_READ_S = 1 / 30
+"""RHX reads its controller so rarely, whatever it then sends at once."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -68,7 +71,7 @@ class IntanSource:
             ),
             sees_onsets=self._settings.sync.kind != "none",
             # RHX holds one block back, until spikes on its end have been found.
-            delivery_s=(about.blocks_per_write + 1) * FRAMES / about.sample_rate_hz,
+            delivery_s=USB_READ_S + (about.blocks_per_write + 1) * FRAMES / about.sample_rate_hz,
             versions={"Intan RHX": about.version},
         )
 

@@ -94,7 +94,7 @@ def test_it_switches_on_what_it_needs_and_nothing_else(emulate: Emulate) -> None
             assert [unit.unit_id for unit in about.units] == [701]
             assert about.versions == {"Intan RHX": "3.4.0"}
             # Of an RHX that runs already, the size of its writes cannot be changed.
-            assert about.delivery_s == 11 * 128 / RATE_HZ
+            assert about.delivery_s == 1 / 30 + 11 * 128 / RATE_HZ
         with commands(rhx) as after:
             assert after.get("a-002.spikethresholdmicrovolts") == "-55"
             assert after.get("a-002.tcpdataoutputenabledspike") == "True"
