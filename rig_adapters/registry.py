@@ -22,6 +22,7 @@ from rig_adapters.lsl.settings import LslSettings
 from rig_adapters.open_ephys.settings import OpenEphysSettings
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
+from rig_adapters.spikeglx.settings import SpikeGlxSettings
 
 ENTRY_POINTS = "neuroloop.rig_adapters"
 
@@ -68,6 +69,12 @@ _OWN: Mapping[str, Adapter] = {
     ),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
+    ),
+    "spikeglx": Adapter(
+        "rig_adapters.spikeglx",
+        SpikeGlxSettings,
+        "SpikeGLX",
+        scan="rig_adapters.spikeglx.scan:look",
     ),
 }
 

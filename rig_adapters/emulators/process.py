@@ -32,6 +32,7 @@ EMULATORS: Mapping[str, str] = {
     "intan": "rig_adapters.emulators.intan.rhx",
     "lsl": "rig_adapters.emulators.lsl",
     "relay": "rig_adapters.emulators.relay",
+    "spikeglx": "rig_adapters.emulators.spikeglx",
 }
 """Where each emulator is; its module has a function `emulate(Stage) -> Emulator`."""
 
