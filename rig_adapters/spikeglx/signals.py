@@ -1,7 +1,7 @@
 """From what the converter counted to spikes and onsets, stretch by stretch. Pure.
 
-After a gap the first sample is not told of: nobody saw what it came from, so whether there is a
-crossing or an edge in it is not known.
+After a gap the first sample is not told of, nor what a detector's dead time may have hidden: nobody
+saw what came before, so whether the whole signal has a spike or an edge there is not known.
 """
 
 from collections.abc import Sequence
@@ -97,10 +97,12 @@ class Signals:
         self._unit_ids = np.array(spikes, np.int32) * np.int32(UNITS_PER_CHANNEL)
         self._baselines = measured.baselines
         dead_s = np.array([each.dead_time_s for each in detected.values()])
+        dead = np.rint(dead_s * sample_rate_hz).astype(np.int64)
         self._crossings = ManyCrossings(
-            (measured.thresholds_uv / np.array(uv_per_bit)).astype(np.float32),
-            np.rint(dead_s * sample_rate_hz).astype(np.int64),
+            (measured.thresholds_uv / np.array(uv_per_bit)).astype(np.float32), dead
         )
+        self._settling = 1 + int(dead.max())
+        self._known_from = 0
         live = np.zeros(len(self.channels), np.bool_)
         live[self._columns] = measured.live
         self._fills = Fills(live)
@@ -123,15 +125,18 @@ class Signals:
                 start, signal[:, self._columns] - self._baselines
             )
             edges = self._edges(start, signal[:, self._mark_column], follows)
-            known_from = start if follows else start + 1
+            if not follows:
+                self._known_from = start + self._settling
+            known_from = max(start, self._known_from)
+            known = samples >= known_from
             if known_from < through:
                 found.append(
                     Stretch(
                         from_sample=known_from,
                         through_sample=through,
-                        spike_samples=samples,
-                        spike_unit_ids=self._unit_ids[columns],
-                        sync_samples=edges,
+                        spike_samples=samples[known],
+                        spike_unit_ids=self._unit_ids[columns[known]],
+                        sync_samples=edges[edges >= known_from],
                         newest_sample=newest,
                         heard_host_s=heard_host_s,
                     )

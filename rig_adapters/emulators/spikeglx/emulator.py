@@ -83,8 +83,7 @@ class EmulatedSpikeGlx:
             # Of the filtered stream even the digital word is zero.
             filtered = np.zeros_like(values)
             values[:, :-1] = 0
-            # What the sample after it comes from, nobody knows.
-            self._stage.truth.lost(block.from_sample, block.through_sample + 1, "filled with zeros")
+            self._lost(block.from_sample, block.through_sample, "filled with zeros")
         self._raw.append(values)
         self._filtered.append(filtered)
 
@@ -98,6 +97,10 @@ class EmulatedSpikeGlx:
     def close(self) -> None:
         """Close all sockets."""
         self._server.close()
+
+    def _lost(self, first: int, through: int, why: str) -> None:
+        settling = 1 + round(self._table.settling_s * self._stage.world.sample_rate_hz)
+        self._stage.truth.lost(first, through + settling, why)
 
     def _stop_filtering(self) -> None:
         self._filters = False
@@ -198,7 +201,7 @@ class EmulatedSpikeGlx:
                 return None
             values = np.zeros((0, len(channels)), np.int16)
         elif self._late_from is not None:
-            self._stage.truth.lost(self._late_from, first + 1, "too late")
+            self._lost(self._late_from, first, "too late")
             self._late_from = None
         head = f"BINARY_DATA {len(channels)} {len(values)} uint64({first})\n"
         return head.encode() + values.astype("<i2").tobytes() + b"OK\n"

@@ -19,7 +19,7 @@ class SpikeGlxTable(BaseModel):
     tells_voltages: bool = Field(default=True, description="no: an older build")
     volts_per_bit: float = Field(default=2.34375e-6, gt=0, le=1, description="of all channels")
     block_samples: int = Field(
-        default=60, ge=1, le=100_000, description="samples that come at once"
+        default=150, ge=1, le=100_000, description="samples that come at once"
     )
     buffer_s: float = Field(default=4.0, gt=0, le=100, description="what it keeps for clients")
     noise_uv: float = Field(default=4.0, ge=0, description="noise of a channel with spikes")
@@ -29,6 +29,13 @@ class SpikeGlxTable(BaseModel):
         ge=0,
         le=1,
         description="spikes of a channel are so far apart; others are not",
+    )
+    settling_s: float = Field(
+        default=0.001,
+        ge=0,
+        le=1,
+        description="for the truth: a detector with this dead time cannot know for so long after a "
+        "loss, and a sample more, what it would have found without it",
     )
     ttl_bit: int = Field(default=6, ge=0, le=15, description="bit that is high from each onset on")
     pulse_s: float = Field(default=0.01, gt=0, le=1, description="for so long")
