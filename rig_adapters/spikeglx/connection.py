@@ -115,8 +115,9 @@ class Questioner:
 
     def __init__(self, host: str, port: int) -> None:
         self._where = f"{host}:{port}"
+        self._address = address_of(host, port)
         try:
-            self.connection = Connection(*address_of(host, port))
+            self.connection = Connection(*self._address)
         except Broken as error:
             raise self._unreachable(error) from error
 
@@ -143,20 +144,31 @@ class Questioner:
             ) from None
 
     def reply(self, command: str) -> Reply:
-        """Return what is replied to a command. Raises RecorderError where nothing is."""
-        deadline_s = time.monotonic() + DEADLINE_S
+        """Return what is replied to a command, if need be on a second connection.
+
+        Raises RecorderError where nothing is.
+        """
         try:
-            self.connection.send(command)
-            while (reply := self.connection.receive()) is None:
-                left_s = deadline_s - time.monotonic()
-                if left_s <= 0:
-                    raise RecorderError(
-                        f"SpikeGLX at {self._where} has not answered {command.split()[0]} within "
-                        f"{DEADLINE_S:g} s: close any dialog that it has open"
-                    )
-                self.connection.wait(left_s)
+            try:
+                return self._asked(command)
+            except Broken:
+                self.connection.close()
+                self.connection = Connection(*self._address)
+                return self._asked(command)
         except Broken as error:
             raise self._unreachable(error) from error
+
+    def _asked(self, command: str) -> Reply:
+        deadline_s = time.monotonic() + DEADLINE_S
+        self.connection.send(command)
+        while (reply := self.connection.receive()) is None:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise RecorderError(
+                    f"SpikeGLX at {self._where} has not answered {command.split()[0]} within "
+                    f"{DEADLINE_S:g} s: close any dialog that it has open"
+                )
+            self.connection.wait(left_s)
         return reply
 
     def close(self) -> None:

@@ -17,7 +17,9 @@ from rig_adapters.spikeglx.wire import Answer, Bits, Block, Refused, Reply, fetc
 
 SILENCE_S = 5.0
 CHECK_S = 1.0
-"""How often the count of samples is asked for, and how far it may be from where it should be."""
+"""How often the count of samples is asked for, and how far it may be behind where it should be."""
+BEHIND_S = 2.0
+"""How long it may be behind: SpikeGLX may have stood still, and catches up."""
 PAUSE_S = 0.1
 """Between two tries of what has just failed."""
 MOST_S = 0.1
@@ -65,6 +67,8 @@ class Fetching:
         """The sample that is fetched next; None where it is the newest one."""
         self._counted: tuple[int, float] | None = None
         """How many samples there were, and when that was heard."""
+        self._behind_s: float | None = None
+        """Since when there are fewer samples than there should be."""
         self._count_next = True
         self._stopped = False
         self._trouble = ""
@@ -160,29 +164,26 @@ class Fetching:
             self._stopped = True
             self._pause("its run was stopped")
             return
-        if self._stopped or count < (self._next or 0) or self._is_ahead(count, now_s):
+        is_behind = self._is_behind(count, now_s)
+        self._behind_s = (self._behind_s or now_s) if is_behind else None
+        is_another = is_behind and now_s - (self._behind_s or now_s) > BEHIND_S
+        if self._stopped or count < (self._next or 0) or is_another:
             raise RecorderRestarted(
                 f"SpikeGLX counts samples anew (there are {count} now): its run was started anew"
             )
-        if self._is_behind(count, now_s):
-            # The run may be another one, or SpikeGLX has stood still and catches up.
+        if is_behind:
+            # Until it is known whether the run is another one, its samples are not believed.
             self._pause("it acquires fewer samples than it should")
             return
         self._counted = count, now_s
         if self._next is None:
             self._next = count
 
-    def _expected(self, now_s: float) -> float:
-        if self._counted is None:
-            return 0.0
-        return self._counted[0] + (now_s - self._counted[1]) * self._stream.sample_rate_hz
-
-    def _is_ahead(self, count: int, now_s: float) -> bool:
-        most = self._expected(now_s) + CHECK_S * self._stream.sample_rate_hz
-        return self._counted is not None and count > most
-
     def _is_behind(self, count: int, now_s: float) -> bool:
-        return count < self._expected(now_s) - CHECK_S * self._stream.sample_rate_hz
+        if self._counted is None:
+            return False
+        before, counted_s = self._counted
+        return count - before < (now_s - counted_s - CHECK_S) * self._stream.sample_rate_hz
 
     def _pause(self, why: str) -> None:
         self._count_next, self._trouble = True, why

@@ -49,6 +49,7 @@ def open_ephys_settings(addresses: Addresses) -> dict[str, Any]:
     }
 
 
+<<<<<<< HEAD
 def lsl_settings(addresses: Addresses) -> dict[str, Any]:
     """Return settings for the stream of an emulated sender."""
     return {
@@ -69,6 +70,18 @@ def intan_settings(addresses: Addresses) -> dict[str, Any]:
         "run": "run",
         "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
         "patience_s": 1.0,
+=======
+def spikeglx_settings(addresses: Addresses) -> dict[str, Any]:
+    """Return settings for all units of an emulated SpikeGLX, which somebody else runs."""
+    return {
+        "host": addresses["host"],
+        "port": addresses["port"],
+        "stream": addresses["stream"],
+        "filtered": False,
+        "detect": [{"channels": addresses["channels"], "threshold_uv": -80.0}],
+        "sync": {"kind": "ttl", "line": 7, "edges": "rising"},
+        "run": "operator",
+>>>>>>> 178eecb (SpikeGLX is in the recorder campaign; a run that has overtaken the last one is noticed, and a question is asked again where its connection broke)
     }
 
 
@@ -103,5 +116,15 @@ KITS: Mapping[str, Kit] = {
         mischief={"drop": 0.003, "repeat": 0.003, "half": 0.003},
         # Spikes of a write are certainly there with the waveforms of the next.
         completes_after=1,
+    ),
+    "spikeglx": Kit(
+        module="rig_adapters.spikeglx",
+        emulator="spikeglx",
+        settings=spikeglx_settings,
+        # Faster than time, what is kept is over sooner.
+        vendor={"buffer_s": 100.0, "block_samples": 600, "too_late": 0.001},
+        crowd={"too_late": 0.0},
+        mischief={"drop": 0.005, "half": 0.01},
+        floor_s=lambda rate_hz: 600 / rate_hz,
     ),
 }

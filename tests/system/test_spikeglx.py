@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from rig_adapters.testing.recorder_kits import spikeglx_settings
+
 from .conftest import Lab
 from .recorders import counts_are_those_that_were_sent, rehearsed
 
@@ -24,11 +26,7 @@ def test_a_session_through_spikeglx_counts_the_spikes_that_were_sent(lab: Lab) -
 def with_photodiode(addresses: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings that have SpikeGLX record, and onsets from a photodiode."""
     return {
-        "host": addresses["host"],
-        "port": addresses["port"],
-        "stream": addresses["stream"],
-        "filtered": False,
-        "detect": [{"channels": addresses["channels"], "threshold_uv": -80.0}],
+        **spikeglx_settings(addresses),
         "sync": {"kind": "photodiode", "channel": "XA0", "dark": 0.2, "lit": 3.0},
         "run": "record",
     }

@@ -7,22 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from rig_adapters.testing.recorder_contract import RecorderContract
+from rig_adapters.testing.recorder_kits import spikeglx_settings
 
 BAD_SETTINGS = {"host": "127.0.0.1", "stream": "imec0", "filtered": False, "run": "operator"}
-
-
-def settings_for(addresses: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Settings of an adapter for all units of an emulator at these addresses."""
-    return {
-        "host": addresses["host"],
-        "port": addresses["port"],
-        "stream": addresses["stream"],
-        "filtered": False,
-        "detect": [{"channels": addresses["channels"], "threshold_uv": -80.0}],
-        "sync": {"kind": "ttl", "line": 7, "edges": "rising"},
-        "run": "operator",
-        **more,
-    }
 
 
 @pytest.mark.system
@@ -37,4 +24,4 @@ class TestProbe(RecorderContract):
         return {"running": False}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
-        return settings_for(addresses, run="record", filtered=True)
+        return {**spikeglx_settings(addresses), "run": "record", "filtered": True}

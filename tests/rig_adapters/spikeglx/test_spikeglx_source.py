@@ -10,8 +10,10 @@ import pytest
 
 from rig_adapters.acquisition.source import RecorderError, RecorderRestarted, Stretch
 from rig_adapters.emulators.truth import Truth
+from rig_adapters.spikeglx import scan
 from rig_adapters.spikeglx.source import SpikeGlxSource, connect
 from rig_adapters.testing.recorder_contract import Emulated, emulating
+from rig_adapters.testing.recorder_kits import spikeglx_settings
 
 pytestmark = pytest.mark.system
 
@@ -22,17 +24,7 @@ PATIENCE_S = 30.0
 
 
 def settings_for(emulated: Emulated, **more: Any) -> dict[str, Any]:
-    addresses = emulated.addresses
-    return {
-        "host": addresses["host"],
-        "port": addresses["port"],
-        "stream": addresses["stream"],
-        "filtered": False,
-        "detect": [{"channels": addresses["channels"], "threshold_uv": -80.0}],
-        "sync": RISING,
-        "run": "operator",
-        **more,
-    }
+    return {**spikeglx_settings(emulated.addresses), **more}
 
 
 def file_of(vendor: Mapping[str, Any], **mischief: float) -> dict[str, Any]:
@@ -75,6 +67,13 @@ def check(stretches: Sequence[Stretch], truth: Truth) -> int:
     return int((~known[first : stretches[-1].through_sample]).sum())
 
 
+def told_until_it_refuses(source: SpikeGlxSource, told: list[Stretch]) -> None:
+    """Add what is told to `told`."""
+    while True:
+        told += source.take()
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize(
     ("vendor", "mischief", "more"),
     [
@@ -100,26 +99,15 @@ def test_nothing_is_lost_where_spikeglx_still_has_it(
 ) -> None:
     with emulating("spikeglx", file_of(vendor, **mischief), tmp_path) as emulated:
         settings = settings_for(emulated, **more)
-        source = connected(settings)
+        source = connect(settings)
         stretches = recorded(source, 1.0)
         source.close()
         assert check(stretches, emulated.truth()) == 0
 
 
-def connected(settings: dict[str, Any]) -> SpikeGlxSource:
-    """Connect, also to one that breaks connections: the daemon would start the adapter again."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return connect(settings)
-        except RecorderError:
-            if time.monotonic() > deadline_s:
-                raise
-
-
 def test_what_spikeglx_no_longer_has_is_a_gap(tmp_path: Path) -> None:
     with emulating("spikeglx", file_of({"too_late": 0.02}), tmp_path) as emulated:
-        source = connected(settings_for(emulated))
+        source = connect(settings_for(emulated))
         stretches = recorded(source, 1.0)
         source.close()
         truth = emulated.truth()
@@ -129,12 +117,26 @@ def test_what_spikeglx_no_longer_has_is_a_gap(tmp_path: Path) -> None:
         assert unknown == len(harmed) > 0
 
 
-def test_a_run_that_is_another_one_is_noticed_by_its_count(tmp_path: Path) -> None:
-    with emulating("spikeglx", file_of({}, jump_after_s=1.5, jump_s=60.0), tmp_path) as emulated:
+def test_a_run_that_is_another_one_is_noticed_also_when_it_has_as_many_samples(
+    tmp_path: Path,
+) -> None:
+    with emulating("spikeglx", file_of({}, restart_after_s=2.0), tmp_path) as emulated:
         source = connect(settings_for(emulated))
+        source.begin()
+        stretches: list[Stretch] = []
+        while not stretches:
+            stretches += source.take()
+        fetched, restarted = stretches[-1].through_sample, False
+        # The adapter's machine stands still, until the new run has overtaken the old one.
+        while not restarted or emulated.truth().through_sample < fetched + RATE_HZ:
+            restarted = any(event["event"] == "restarted" for event in emulated.truth().events)
+            time.sleep(0.1)
+        told: list[Stretch] = []
         with pytest.raises(RecorderRestarted, match="anew"):
-            recorded(source, PATIENCE_S)
+            told_until_it_refuses(source, told)
         source.close()
+        # What the reply that was under way had in it is of the old run; nothing is of the new one.
+        assert all(each.through_sample < fetched + RATE_HZ / 2 for each in told)
 
 
 def test_a_run_that_was_begun_for_a_session_ends_with_it(tmp_path: Path) -> None:
@@ -180,3 +182,13 @@ def test_one_that_was_never_told_what_to_acquire_is_refused(tmp_path: Path) -> N
         pytest.raises(RecorderError, match="Verify"),
     ):
         connect(settings_for(emulated, run="run"))
+
+
+def test_a_scan_finds_one_that_listens_and_connects_to_none(
+    emulated: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = emulated.addresses["port"]
+    monkeypatch.setattr(scan, "PORT", port)
+    found = [answer for answer in scan.look("spikeglx") if answer.where.endswith(str(port))]
+    assert [answer.adapter for answer in found] == ["spikeglx"]
+    assert "listens for commands" in found[0].tells
