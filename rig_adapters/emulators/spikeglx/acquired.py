@@ -6,14 +6,13 @@ that whoever counts from 1 is found out.
 
 from collections import deque
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rig_adapters.emulators.process import Stage
 from rig_adapters.emulators.spikeglx.table import SpikeGlxTable
-from rig_adapters.emulators.waveforms import Electrode, Photodiode
+from rig_adapters.emulators.waveforms import Photodiode, spike_shape
 from rig_adapters.sim.simulation import Recorded
 from rig_adapters.units import UNITS_PER_CHANNEL, channel_of
 
@@ -36,9 +35,11 @@ class Converter:
         rate_hz = stage.world.sample_rate_hz
         self.n_spiking = 1 + max(channel_of(unit) for unit in stage.world.unit_ids)
         self._table = table
-        self._electrodes = [
-            Electrode(channel, rate_hz, table.noise_uv) for channel in range(self.n_spiking)
-        ]
+        # Not of the stage, of which the order of requests depends on time.
+        self._rng = np.random.default_rng(1)
+        self._shape = spike_shape(rate_hz)
+        self._tail = np.zeros((0, 2), np.int64)
+        """Spikes, as sample and channel, that may reach into the next block."""
         self._diode = Photodiode(self.n_spiking, DARK_V, LIT_V, DIODE_NOISE_V)
         self._pulse = round(table.pulse_s * rate_hz)
         self._onsets = np.zeros(0, np.int64)
@@ -76,23 +77,31 @@ class Converter:
     def convert(self, block: Recorded) -> Counts:
         """Return all channels (n, c) of a block."""
         start, n = block.from_sample, block.through_sample - block.from_sample
-        channels = channel_of(block.spike_unit_ids)
-        spiking = np.stack(
-            [
-                each.record(start, n, block.spike_samples[channels == channel])
-                for channel, each in enumerate(self._electrodes)
-            ],
-            axis=1,
-        )
-        bits = _bits((spiking + self._table.offset_uv) * 1e-6, self._table.volts_per_bit)
+        bits = _bits(self._spiking_uv(block), 1e6 * self._table.volts_per_bit)
         diode = self._diode.record(start, n, block.sync_samples)[:, None]
         if self._table.stream == "nidq":
             others = [np.full((n, 1), 7, np.int16), _bits(diode, DIODE_V_PER_BIT)]
         elif self._table.stream == "obx0":
             others = [_bits(diode, DIODE_V_PER_BIT)]
         else:
-            others = [bits // 4]
+            others = [bits >> 2]
         return np.concatenate([bits, *others, self._word(block)], axis=1)
+
+    def _spiking_uv(self, block: Recorded) -> npt.NDArray[np.float32]:
+        """Return the channels with spikes (n, c), all at once: there may be hundreds."""
+        start, n = block.from_sample, block.through_sample - block.from_sample
+        values = self._rng.standard_normal((n, self.n_spiking), np.float32)
+        values *= np.float32(self._table.noise_uv)
+        values += np.float32(self._table.offset_uv)
+        spikes = np.stack([block.spike_samples, channel_of(block.spike_unit_ids)], axis=1)
+        spikes = np.concatenate([self._tail, spikes])
+        rows = spikes[:, :1] + np.arange(self._shape.size) - start
+        columns = np.broadcast_to(spikes[:, 1:], rows.shape)
+        inside = (rows >= 0) & (rows < n)
+        shapes = np.broadcast_to(self._shape, rows.shape)
+        np.add.at(values, (rows[inside], columns[inside]), shapes[inside])
+        self._tail = spikes[spikes[:, 0] + self._shape.size > start + n]
+        return values
 
     def _word(self, block: Recorded) -> Counts:
         start, n = block.from_sample, block.through_sample - block.from_sample
@@ -150,6 +159,7 @@ class Kept:
         return found
 
 
-def _bits(volts: npt.NDArray[np.floating[Any]], v_per_bit: float) -> Counts:
-    found: Counts = np.clip(np.rint(volts / v_per_bit), -32768, 32767).astype(np.int16)
+def _bits(values: npt.NDArray[np.float32], per_bit: float) -> Counts:
+    bits = np.rint(values * np.float32(1 / per_bit))
+    found: Counts = np.clip(bits, -32768, 32767, out=bits).astype(np.int16)
     return found
