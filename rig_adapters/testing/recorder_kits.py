@@ -49,7 +49,6 @@ def open_ephys_settings(addresses: Addresses) -> dict[str, Any]:
     }
 
 
-<<<<<<< HEAD
 def lsl_settings(addresses: Addresses) -> dict[str, Any]:
     """Return settings for the stream of an emulated sender."""
     return {
@@ -70,7 +69,9 @@ def intan_settings(addresses: Addresses) -> dict[str, Any]:
         "run": "run",
         "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
         "patience_s": 1.0,
-=======
+    }
+
+
 def spikeglx_settings(addresses: Addresses) -> dict[str, Any]:
     """Return settings for all units of an emulated SpikeGLX, which somebody else runs."""
     return {
@@ -81,7 +82,6 @@ def spikeglx_settings(addresses: Addresses) -> dict[str, Any]:
         "detect": [{"channels": addresses["channels"], "threshold_uv": -80.0}],
         "sync": {"kind": "ttl", "line": 7, "edges": "rising"},
         "run": "operator",
->>>>>>> 178eecb (SpikeGLX is in the recorder campaign; a run that has overtaken the last one is noticed, and a question is asked again where its connection broke)
     }
 
 
@@ -125,6 +125,7 @@ KITS: Mapping[str, Kit] = {
         vendor={"buffer_s": 100.0, "block_samples": 600, "too_late": 0.001},
         crowd={"too_late": 0.0},
         mischief={"drop": 0.005, "half": 0.01},
-        floor_s=lambda rate_hz: 600 / rate_hz,
+        # What is in the stream's buffer is whole.
+        completes_after=0,
     ),
 }
