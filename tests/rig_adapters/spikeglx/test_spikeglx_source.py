@@ -69,7 +69,8 @@ def check(stretches: Sequence[Stretch], truth: Truth) -> int:
 
 def told_until_it_refuses(source: SpikeGlxSource, told: list[Stretch]) -> None:
     """Add what is told to `told`."""
-    while True:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
         told += source.take()
         time.sleep(0.005)
 
