@@ -34,9 +34,10 @@ def clock_finding(clock: ClockMap | None) -> Finding:
             "look whether the recording runs, and at rig.log",
         )
     source = f"{clock.n_pairs} onsets" if clock.n_pairs > 1 else "one reading"
+    # Where the readings are: from there to host time 0 a small drift comes to seconds.
+    ahead_s = float(clock.to_rig(clock.center_host_s)) - clock.center_host_s
     found = (
-        f"{clock.offset_s:+.6f} s from the host's, known to {1e3 * clock.residual_s:.3f} ms "
-        f"by {source}"
+        f"{ahead_s:+.6f} s from the host's, known to {1e3 * clock.residual_s:.3f} ms by {source}"
     )
     return Finding("rig clock", "pass", found)
 
