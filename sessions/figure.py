@@ -17,7 +17,8 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from sessions.analysis.evolution import ends
-from sessions.analysis.responses import Psth, psth
+from sessions.analysis.responses import Psth
+from sessions.psths import PSTH_BIN_S, PSTH_WINDOW_S, response_to
 from sessions.reader import LogReader
 from sessions.records import Floats, Ints, ThreadInfo
 from sessions.report import Summary, ThreadSummary, thread_curve
@@ -30,8 +31,6 @@ THREAD_COLOURS = ("#c8442f", "#1f6fa8", "#2c8a5b", "#8a5aa8")
 """Dark enough for text on white, and apart for colour-blind readers by lightness and hue."""
 
 STRIP_IMAGES = 16
-PSTH_WINDOW_S = (-0.05, 0.3)
-PSTH_BIN_S = 0.01
 WIDTH_IN, THREAD_HEIGHT_IN, HEAD_IN = 11.0, 4.75, 0.95
 DPI = 120
 
@@ -164,7 +163,7 @@ def _draw_psth(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -
     drawn = False
     for chosen, shade, when in ((first, EARLY, "first"), (last, colour, "last")):
         response = _response(reader, thread, chosen)
-        if response is None or not response.n_presentations:
+        if not response.n_presentations:
             continue
         centres = (response.edges_s[:-1] + PSTH_BIN_S / 2) * 1e3
         label = f"{when} generations ({_span(chosen)})"
@@ -186,21 +185,11 @@ def _line_only(axes: Axes, centres: Floats, response: Psth, colour: str, label: 
     axes.plot(centres, response.rate_hz, color=colour, linewidth=1.8, label=label)
 
 
-def _response(reader: LogReader, thread: ThreadInfo, generations: Ints) -> Psth | None:
-    images, shown = reader.images, reader.presentations
+def _response(reader: LogReader, thread: ThreadInfo, generations: Ints) -> Psth:
+    images = reader.images
     made = (images.thread_id == thread.thread_id) & np.isin(images.generation, generations)
-    chosen = np.isin(shown.image_id, images.image_id[made]) & (shown.outcome == "completed")
-    if not chosen.any():
-        return None
-    spikes = reader.spikes
-    return psth(
-        spikes.rig_time_s,
-        spikes.unit_id,
-        thread.driver_unit_ids,
-        shown.onset_rig_s[chosen],
-        PSTH_WINDOW_S,
-        PSTH_BIN_S,
-    )
+    shown = np.isin(reader.presentations.image_id, images.image_id[made])
+    return response_to(reader, thread, shown)
 
 
 def _draw_strip(

@@ -12,6 +12,7 @@ from controller.cli import (
     log_commands,
     mirror,
     preflight,
+    psth,
     rig_commands,
     run,
     testcard,
@@ -40,6 +41,7 @@ run.add_to(app)
 control_commands.add_to(app)
 mirror.add_to(app)
 log_commands.add_to(app)
+psth.add_to(app)
 keys_commands.add_to(app)
 bench_commands.add_to(app)
 
