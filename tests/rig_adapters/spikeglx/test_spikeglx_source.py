@@ -107,7 +107,7 @@ def test_nothing_is_lost_where_spikeglx_still_has_it(
 
 
 def test_what_spikeglx_no_longer_has_is_a_gap(tmp_path: Path) -> None:
-    with emulating("spikeglx", file_of({"too_late": 0.02}), tmp_path) as emulated:
+    with emulating("spikeglx", file_of({"too_late": 0.3}), tmp_path) as emulated:
         source = connect(settings_for(emulated))
         stretches = recorded(source, 1.0)
         source.close()
