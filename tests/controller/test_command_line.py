@@ -52,6 +52,7 @@ COMMANDS = (
     "inspect",
     "recover",
     "replay",
+    "psth",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)
 Neuroloop = Callable[..., tuple[int, str, str]]

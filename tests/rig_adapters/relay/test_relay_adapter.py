@@ -19,4 +19,4 @@ class TestRelay(RecorderContract):
         return {"connect_to": f"ipc://{tmp_path / 'relay'}"}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
-        return {"listen_at": addresses["connects_to"], "patience_s": 10.0}
+        return {"listen_at": addresses["connects_to"], "patience_s": 4.0}
