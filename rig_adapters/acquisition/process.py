@@ -17,6 +17,7 @@ from rig_adapters.acquisition.arrivals import ArrivalClock
 from rig_adapters.acquisition.source import RecorderError, Source, Stretch
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.listener import Listener
+from rig_adapters.validation import first_problem
 from rig_adapters.wire import messages as m
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
@@ -40,10 +41,8 @@ def read_settings(model: type[SettingsT], name: str, table: Mapping[str, Any]) -
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "settings"
         raise SettingsRefused(
-            f"the {name} adapter cannot use its settings: {where}: {first['msg']}; correct "
+            f"the {name} adapter cannot use its settings: {first_problem(error)}; correct "
             "[rig.settings] of the config"
         ) from error
 

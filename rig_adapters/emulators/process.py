@@ -26,6 +26,7 @@ from rig_adapters.emulators.world import SteadySettings, SteadyWorld, WatchedWor
 from rig_adapters.errors import RigError
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded
+from rig_adapters.validation import first_problem
 
 EMULATORS: Mapping[str, str] = {
     "open-ephys": "rig_adapters.emulators.open_ephys",
@@ -178,9 +179,7 @@ def read_file(path: Path | None) -> EmulatorFile:
     except OSError as error:
         raise EmulatorRefused(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise EmulatorRefused(f"{path}: {where}: {first['msg']}") from error
+        raise EmulatorRefused(f"{path}: {first_problem(error, whole='')}") from error
     except ValueError as error:
         raise EmulatorRefused(f"{path} is no TOML: {error}") from error
 

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rig_adapters.errors import RigError
 from rig_adapters.units import MOST_CHANNELS, UNITS_PER_CHANNEL, unit_id_of
+from rig_adapters.validation import first_problem
 
 
 class SimSettingsError(RigError):
@@ -92,9 +93,7 @@ def read_settings(table: dict[str, object]) -> SimRigSettings:
     try:
         return SimRigSettings.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "settings"
         raise SimSettingsError(
-            f"the simulated rig cannot use its settings: {where}: {first['msg']}; "
+            f"the simulated rig cannot use its settings: {first_problem(error)}; "
             "correct the rig's table of the config"
         ) from error
