@@ -21,6 +21,8 @@ PORTS = 6
 STEP = 2
 PATIENCE_S = 3.0
 """Blocks last some 20 ms; who says nothing for so long is not acquiring."""
+EARLIER_PORT_S = 0.5
+"""How long an earlier port may take to be heard when a later one sends a stream of that name."""
 LARGEST_MESSAGE = 64 * 2**20
 KERNEL_BUFFER = 8 * 2**20
 
@@ -77,37 +79,71 @@ def find(host: str, first_port: int, stream: str, listen_s: float) -> Heard:
     Raises RecorderError where none does, and says what there is instead.
     """
     ports = [port for port in range(first_port, first_port + PORTS * STEP, STEP) if port < 65536]
-    heard: Heard | None = None
-    others = _Others()
-    deadline_s = time.monotonic() + PATIENCE_S
     with listening(host, ports) as sockets:
-        while time.monotonic() < deadline_s:
+        search = _Search(stream, list(sockets), listen_s)
+        while not search.is_over():
             for endpoint, frames in received(sockets):
-                message = others.judge(frames)
-                if not isinstance(message, Continuous):
-                    continue
-                if message.stream != stream:
-                    others.streams[message.stream] = endpoint
-                    continue
-                if heard is None:
-                    rate_hz = message.sample_rate_hz
-                    heard = Heard(endpoint, stream, rate_hz, message.n_samples)
-                    deadline_s = time.monotonic() + PATIENCE_S + listen_s
-                if endpoint == heard.endpoint:
-                    heard.take_in(message)
-            if heard is not None and _is_enough(heard, listen_s):
-                return heard
-    if heard is not None:
+                search.take_in(endpoint, frames)
+            found = search.found()
+            if found is not None:
+                return found
+    if search.heard:
         raise RecorderError(
-            f"Open Ephys at {heard.endpoint} has stopped sending: start its acquisition"
+            f"Open Ephys at {', '.join(search.heard)} has stopped sending: start its acquisition"
         )
-    raise RecorderError(others.sentence(host, ports, stream))
+    raise RecorderError(search.others.sentence(host, ports, stream))
 
 
-def _is_enough(heard: Heard, listen_s: float) -> bool:
-    # Three blocks, since the first one may have begun before anybody listened.
-    samples = min(sum(map(len, parts)) for parts in heard.values.values())
-    return heard.n_blocks >= 3 and samples >= listen_s * heard.sample_rate_hz
+class _Search:
+    """What was heard at some ports, in their order."""
+
+    def __init__(self, stream: str, endpoints: list[str], listen_s: float) -> None:
+        self._stream, self._endpoints, self._listen_s = stream, endpoints, listen_s
+        self.heard: dict[str, Heard] = {}
+        self.others = _Others()
+        self._came = True
+        self._last_s = time.monotonic()
+        self._found_s: float | None = None
+
+    def is_over(self) -> bool:
+        """Whether nothing of the stream comes any more; said of what was received last."""
+        # Silence is believed only after a look at what had come: it may be we who were held up.
+        came, self._came = self._came, False
+        return not came and time.monotonic() - self._last_s > PATIENCE_S
+
+    def take_in(self, endpoint: str, frames: list[bytes]) -> None:
+        """Learn from one message."""
+        message = self.others.judge(frames)
+        if not isinstance(message, Continuous):
+            return
+        if message.stream != self._stream:
+            self.others.streams[message.stream] = endpoint
+            return
+        self._came, self._last_s = True, time.monotonic()
+        if endpoint not in self.heard:
+            rate_hz = message.sample_rate_hz
+            self.heard[endpoint] = Heard(endpoint, self._stream, rate_hz, message.n_samples)
+        self.heard[endpoint].take_in(message)
+
+    def found(self) -> Heard | None:
+        """Return the first interface of which enough was heard, once no earlier one may follow."""
+        enough = [each for each in self._endpoints if self._is_enough(each)]
+        if not enough:
+            return None
+        if self._found_s is None:
+            self._found_s = time.monotonic()
+        # Another Open Ephys may send a stream of that name at a later port.
+        if enough[0] != self._endpoints[0] and time.monotonic() - self._found_s < EARLIER_PORT_S:
+            return None
+        return self.heard[enough[0]]
+
+    def _is_enough(self, endpoint: str) -> bool:
+        heard = self.heard.get(endpoint)
+        if heard is None:
+            return False
+        # Three blocks, since the first one may have begun before anybody listened.
+        samples = min(sum(map(len, parts)) for parts in heard.values.values())
+        return heard.n_blocks >= 3 and samples >= self._listen_s * heard.sample_rate_hz
 
 
 class _Others:

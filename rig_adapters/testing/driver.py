@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import zmq
 
-from rig_adapters.errors import RigTimeout
+from rig_adapters.errors import PeerFaulted, RigTimeout
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.conversation import Conversation, Script
@@ -47,12 +47,17 @@ class Driver:
         return message
 
     def expect(self, kind: type[MessageT], timeout_s: float = DEADLINE_S) -> MessageT:
-        """Return the next message of type `kind`, dropping others that come before it."""
+        """Return the next message of type `kind`, dropping others that come before it.
+
+        Raises PeerFaulted with the adapter's own sentence where it gives up instead.
+        """
         deadline_s = time.monotonic() + timeout_s
         while True:
             message = self.receive(max(0.0, deadline_s - time.monotonic()))
             if isinstance(message, kind):
                 return message
+            if isinstance(message, m.Faulted):
+                raise PeerFaulted(f"the adapter gave up: {message.what}")
 
     def close(self) -> None:
         """Close the socket."""

@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import threading
 import time
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 import zmq
 
 from rig_adapters.acquisition.source import RecorderError, RecorderRestarted, Stretch
+from rig_adapters.emulators.open_ephys.encode import Encoder
+from rig_adapters.emulators.open_ephys.plugin import Plugin
+from rig_adapters.emulators.open_ephys.table import OpenEphysTable
 from rig_adapters.emulators.waveforms import Electrode
 from rig_adapters.open_ephys import control, finding, heartbeat, scan
 from rig_adapters.open_ephys.source import OpenEphysSource, connect
@@ -105,6 +109,34 @@ def test_the_stream_is_found_among_several_on_ports_that_have_shifted(start: Sta
     assert about.sample_rate_hz == 24414.0625
     assert about.delivery_s == pytest.approx(1024 / 24414.0625)
     assert spikes(stretches)
+
+
+def test_the_named_port_wins_over_a_later_one_that_sends_a_stream_of_that_name_already() -> None:
+    """As with a second Open Ephys on the machine, which was started earlier."""
+    encoder = Encoder(OpenEphysTable(), "acquisition_board", 30_000.0)
+    over = threading.Event()
+    with zmq.Context() as context:
+        named = Plugin(context, 0, 1000)
+        other = Plugin(context, named.port + finding.STEP, 1000)
+
+        def send() -> None:
+            for n in itertools.count():
+                other.send(encoder.data(0, "CH1", 1024 * n, bytes(4096)))
+                if n > 30:
+                    named.send(encoder.data(0, "CH1", 1024 * n, bytes(4096)))
+                if over.wait(0.005):
+                    return
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            heard = finding.find("127.0.0.1", named.port, "acquisition_board", 0.0)
+        finally:
+            over.set()
+            thread.join()
+            named.close()
+            other.close()
+    assert heard.endpoint == f"tcp://127.0.0.1:{named.port}"
 
 
 def test_around_losses_is_detected_what_the_whole_signal_has(start: Start) -> None:
