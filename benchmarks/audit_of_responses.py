@@ -62,7 +62,10 @@ def session(folder: Path, seed: int) -> list[Responses]:
     command = [NEUROLOOP, "run", str(config), "--json", *sets]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     reader = open_log(json.loads(done.stdout)["log"])
-    return [Responses.of(LoggedBlock(reader.start, reader.block(k))) for k in range(BLOCKS)]
+    return [
+        Responses.of(LoggedBlock(reader.start, reader.block(k), reader.path.parent))
+        for k in range(BLOCKS)
+    ]
 
 
 def blocks_until_alarm(blocks: list[Responses], begins: int) -> int | None:

@@ -54,6 +54,8 @@ class GoOn:
     next_image_id: int
     next_presentation_id: int
     next_trial_id: int
+    parts_planned: int
+    """Parts of all blocks that were ever planned."""
     last_host_s: float
     last_rig_s: float
     interrupted: InterruptedBlock | None
@@ -77,7 +79,8 @@ def where_to_go_on(cut_off: CutOff, config: SessionConfig) -> GoOn:
     images = [reader.images.image_id, *(a.image_ids for a in _asked(interrupted))]
     flips = [shown.flip_off_host_s, *(table.flip_off_host_s for table in tables)]
     # What a new recording holds of an old window would be counted twice.
-    window_end_s = max(reader.rule.response_window_s[1], *(reader.rule.baseline_window_s or (0.0,)))
+    windows = (reader.rule.response_window_s, reader.rule.baseline_window_s)
+    window_end_s = max((window[1] for window in windows if window is not None), default=0.0)
     ends = [shown.onset_rig_s, *(table.onset_rig_s for table in tables)]
     spikes = [reader.spikes.rig_time_s, *(part.spikes.rig_time_s for part in earlier)]
     return GoOn(
@@ -87,6 +90,8 @@ def where_to_go_on(cut_off: CutOff, config: SessionConfig) -> GoOn:
             [shown.presentation_id, *(table.presentation_id for table in tables)]
         ),
         next_trial_id=_next_id([shown.trial_id, *(table.trial_id for table in tables)]),
+        parts_planned=len(set(zip(shown.block.tolist(), shown.part.tolist(), strict=True)))
+        + len(earlier),
         last_host_s=_latest(flips),
         last_rig_s=max(_latest(spikes), _latest(ends) + window_end_s),
         interrupted=interrupted,

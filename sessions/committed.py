@@ -27,13 +27,15 @@ from sessions.records import (
     GenerationRecord,
     Pixels,
     PresentationTable,
+    ReplyTable,
+    ReportedTable,
     SpikeTable,
     ThreadGeneration,
     TrialTable,
     no_trials,
 )
 
-RowsT = TypeVar("RowsT", PresentationTable, SpikeTable, TrialTable)
+RowsT = TypeVar("RowsT", PresentationTable, SpikeTable, TrialTable, ReportedTable, ReplyTable)
 
 
 def commit_of(record: GenerationRecord) -> CommittedBlock:
@@ -90,6 +92,8 @@ def generation_of(facts: Sequence[object]) -> GenerationRecord | None:
         clock=commit.clock,
         timing=commit.timing,
         trials=join_trials(parts),
+        reported=join_reported(parts),
+        replies=join_replies(parts),
     )
 
 
@@ -122,6 +126,16 @@ def join_trials(parts: Sequence[FinishedPart]) -> TrialTable:
     return _join(TrialTable, [part.trials for part in parts])
 
 
+def join_reported(parts: Sequence[FinishedPart]) -> ReportedTable:
+    """Return what a rig reported of all parts of a block as one table."""
+    return _join(ReportedTable, [part.reported for part in parts])
+
+
+def join_replies(parts: Sequence[FinishedPart]) -> ReplyTable:
+    """Return the replies to all parts of a block as one table."""
+    return _join(ReplyTable, [part.replies for part in parts])
+
+
 FactT = TypeVar("FactT")
 
 
@@ -151,6 +165,9 @@ def _join(kind: type[RowsT], tables: Sequence[RowsT]) -> RowsT:
     columns: dict[str, Any] = {}
     for field in fields(kind):
         values = [getattr(table, field.name) for table in tables]
-        texts = isinstance(values[0], tuple)
-        columns[field.name] = sum(values, ()) if texts else np.concatenate(values)
+        if isinstance(values[0], tuple):
+            columns[field.name] = sum(values, ())
+            continue
+        # A table without rows does not know how many units there are.
+        columns[field.name] = np.concatenate([v for v in values if len(v)] or values[:1])
     return kind(**columns)

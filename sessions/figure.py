@@ -114,6 +114,8 @@ def _thread_title(found: ThreadSummary) -> str:
 def _draw_curve(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -> None:
     """Draw scores by generation: every image as a dot, means with SEM, references in grey."""
     rate = "firing rate" if reader.rule.baseline_mode == "none" else "evoked rate"
+    if reader.rule.response_window_s is None:
+        rate = "response as reported"
     _clean(axes, "Score by generation", "generation", f"{rate} (spikes/s)")
     curve = thread_curve(reader, thread.thread_id)
     if not len(curve.generation):
@@ -155,7 +157,11 @@ def _draw_psth(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -
         "time from onset (ms)",
         "firing rate (spikes/s)",
     )
-    a, b = reader.start.response_window_s
+    window_s = reader.start.response_window_s
+    if window_s is None:
+        _say(axes, "The rig reported rates, and no spikes.")
+        return
+    a, b = window_s
     axes.axvspan(a * 1e3, b * 1e3, color="#f1f3f5", linewidth=0, zorder=0)
     generations = reader.generations
     mine = generations.thread_id == thread.thread_id

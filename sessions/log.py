@@ -244,6 +244,8 @@ class SessionLog:
             "scores": rows.score_rows(record),
             "presentations": rows.presentation_rows(block, record.presentations),
             "trials": rows.trial_rows(block, record.trials),
+            "reported": rows.reported_rows(record),
+            "replies": rows.reply_rows(block, record.replies),
             "generations": rows.generation_rows(record),
             "spikes": {
                 "rig_time_s": spikes.rig_time_s,
@@ -287,7 +289,7 @@ class SessionLog:
         """Give a log of an older version the tables and columns that it lacks."""
         new = [table for table in self._tables if table.path not in file]
         for table in new:
-            create_table(file, table, {})
+            create_table(file, table, {"units": len(self._start.units)})
         if new:
             self._count_more_tables(file)
         for table in self._tables:
@@ -349,7 +351,8 @@ def root_attributes(start: SessionStart) -> dict[str, str | float | np.int64 | l
         "rig_simulated": np.int64(start.rig_simulated),
         "display_label": start.display_label,
         "control": start.control,
-        "response_window_s": list(start.response_window_s),
+        "responses": "rates" if start.response_window_s is None else "spikes",
+        "response_window_s": list(start.response_window_s or (math.nan, math.nan)),
         "baseline_window_s": list(start.baseline_window_s or (math.nan, math.nan)),
         "baseline_mode": start.baseline_mode,
         "generations_committed": np.int64(0),

@@ -19,9 +19,13 @@ from sessions.records import (
     Pixels,
     PresentationTable,
     ReferenceScores,
+    ReplyTable,
+    ReportedTable,
     SpikeTable,
     Texts,
     TrialTable,
+    no_replies,
+    no_reported,
     no_trials,
 )
 
@@ -148,6 +152,8 @@ class FinishedPart:
     clock: ClockFit
     cut_off: bool = False
     trials: TrialTable = field(default_factory=no_trials)
+    reported: ReportedTable = field(default_factory=no_reported)
+    replies: ReplyTable = field(default_factory=no_replies)
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,9 +52,11 @@ def block_psths(reader: LogReader, block: int | None = None) -> tuple[BlockPsth,
     References count for a thread where they were shown at its place, as they do for its scores.
 
     Raises:
-        RecordError: there is no such block in the log.
+        RecordError: there is no such block in the log, or it has no spikes.
 
     """
+    if reader.rule.response_window_s is None:
+        raise RecordError(f"{reader.path} has rates as the rig reported them, and no spikes.")
     n = reader.generations_committed
     block = n - 1 if block is None else block
     if not 0 <= block < n:

@@ -18,6 +18,7 @@ import numpy as np
 from sessions import tables
 from sessions.analysis.responses import ScoringRule
 from sessions.errors import LogFormatError, RecordError
+from sessions.layout import Table
 from sessions.records import (
     Ints,
     Pixels,
@@ -27,9 +28,15 @@ from sessions.records import (
     ThreadInfo,
     UnitInfo,
     Window,
-    no_trials,
 )
-from sessions.schema import ADDED_LATER, COMMITS, FILE_NAME, FORMAT_NAME, SCHEMA_VERSION
+from sessions.schema import (
+    ADDED_LATER,
+    COMMITS,
+    FILE_NAME,
+    FORMAT_NAME,
+    SCHEMA_VERSION,
+    TABLES_ADDED_LATER,
+)
 from sessions.storage import json_value, open_for_reading, read_column
 
 Rows = TypeVar("Rows")
@@ -86,7 +93,7 @@ class LogReader:
             rig_simulated=bool(attributes["rig_simulated"]),
             config_toml=config["toml"],
             config_json=config["json"],
-            response_window_s=_window(attributes["response_window_s"]) or (np.nan, np.nan),
+            response_window_s=_window(attributes["response_window_s"]),
             baseline_window_s=baseline,
             baseline_mode=attributes["baseline_mode"],
             threads=threads,
@@ -135,9 +142,17 @@ class LogReader:
     @cached_property
     def trials(self) -> tables.TrialRows:
         """Every time that a fixation spot came on; none in a log from before they were kept."""
-        if "trials" not in self._counts:
-            return tables.TrialRows(block=np.zeros(0, np.int64), **vars(no_trials()))
         return self._table("trials", tables.TrialRows)
+
+    @cached_property
+    def reported(self) -> tables.ReportedRows:
+        """What a rig reported in files of every presentation; no rows where there are spikes."""
+        return self._table("reported", tables.ReportedRows)
+
+    @cached_property
+    def replies(self) -> tables.ReplyRows:
+        """Every file in which a rig reported; no rows where there are spikes."""
+        return self._table("replies", tables.ReplyRows)
 
     @cached_property
     def spikes(self) -> tables.SpikeRows:
@@ -207,6 +222,8 @@ class LogReader:
                 sync=added("sync", tables.SyncRows),
                 generations=added("generations", tables.GenerationRows),
                 clock=added("clock", tables.ClockRows),
+                reported=added("reported", tables.ReportedRows),
+                replies=added("replies", tables.ReplyRows),
                 code_ids={
                     int(key.removeprefix(_CODES)): read_column(
                         file[key]["image_id"], self._added_by(block, key)
@@ -238,13 +255,17 @@ class LogReader:
 
     def _table(self, key: str, kind: type[Rows]) -> Rows:
         with open_for_reading(self.path) as file:
-            return self._read(file, key, kind, slice(0, self._counts[key]))
+            return self._read(file, key, kind, slice(0, self._counts.get(key, 0)))
 
     def _added_by(self, block: int, key: str) -> slice:
         """Rows of a table that came with one block."""
+        if key not in self._commits:
+            return slice(0, 0)
         return slice(self._commits[key][block], self._commits[key][block + 1])
 
     def _read(self, file: h5py.File, key: str, kind: type[Rows], rows: slice) -> Rows:
+        if key not in file and key in TABLES_ADDED_LATER:
+            return kind(**_no_rows(TABLES_ADDED_LATER[key], self._counts["units"]))
         group, due = file[key], rows.stop - rows.start
         columns = {
             item.name: np.full(due, ADDED_LATER[key, item.name])
@@ -291,6 +312,18 @@ class LogReader:
             sha256s=tuple(images.sha256[chosen].tolist()),
             images=tuple(self.pixels(int(image_id)) for image_id in images.image_id[chosen]),
         )
+
+
+def _no_rows(table: Table, n_units: int) -> dict[str, Any]:
+    """Return the columns of a table that an older log does not have."""
+    return {
+        column.name: np.zeros((0, *(n_units for _ in column.shape)), _plain_dtype(column.dtype))
+        for column in table.columns
+    }
+
+
+def _plain_dtype(dtype: str) -> str:
+    return "U1" if dtype.startswith("S") else dtype
 
 
 def _require_log(file: h5py.File) -> None:

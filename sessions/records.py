@@ -112,7 +112,8 @@ class SessionStart:
     """All that is known before the first presentation.
 
     `started_at` is ISO 8601 with its zone. Windows are half-open (a, b) in seconds from stimulus
-    onset; `baseline_window_s` is None exactly when `baseline_mode` is "none". `extra` maps a short
+    onset; `response_window_s` is None where the rig counts by itself and reports rates;
+    `baseline_window_s` is None exactly when `baseline_mode` is "none". `extra` maps a short
     name to JSON text (display settings, clock settings).
     """
 
@@ -127,7 +128,7 @@ class SessionStart:
     rig_simulated: bool
     display_label: str
     control: Control
-    response_window_s: Window
+    response_window_s: Window | None
     baseline_window_s: Window | None
     baseline_mode: BaselineMode
     threads: tuple[ThreadInfo, ...]
@@ -257,6 +258,55 @@ def no_trials() -> TrialTable:
 
 
 @dataclass(frozen=True, eq=False)
+class ReportedTable:
+    """Responses as a rig reported them, of presentations that went through files: `k` rows.
+
+    `rates` (k, u) in the order of `SessionStart.units`, in the rig's own unit (usually spikes/s),
+    NaN where it reported none. `file` is the image file that was handed over, `file_sha256` its
+    hash.
+    """
+
+    presentation_id: Ints
+    file: Texts
+    file_sha256: Texts
+    rates: Floats
+
+    def __post_init__(self) -> None:
+        _same_rows(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ReplyTable:
+    """The files in which a rig reported responses: `r` rows, at most one for each part.
+
+    `folder_block` is the number by which the rig knew the part. The file itself is kept beside the
+    log under its `sha256`; `modified_ns` is its time by the clock of the file server, since 1970.
+    """
+
+    part: Ints
+    folder_block: Ints
+    file: Texts
+    sha256: Texts
+    n_bytes: Ints
+    modified_ns: Ints
+    arrived_wall: Texts
+
+    def __post_init__(self) -> None:
+        _same_rows(self)
+
+
+def no_reported() -> ReportedTable:
+    """Return a table without rows."""
+    return ReportedTable(np.zeros(0, np.int64), (), (), np.zeros((0, 0)))
+
+
+def no_replies() -> ReplyTable:
+    """Return a table without rows."""
+    ids = np.zeros(0, np.int64)
+    return ReplyTable(ids, ids, (), (), ids, ids, ())
+
+
+@dataclass(frozen=True, eq=False)
 class SpikeTable:
     """All spikes heard during a block, once each, and the sync edges seen by the rig.
 
@@ -305,6 +355,8 @@ class GenerationRecord:
     clock: ClockFit
     timing: Mapping[str, float] = field(default_factory=dict)
     trials: TrialTable = field(default_factory=no_trials)
+    reported: ReportedTable = field(default_factory=no_reported)
+    replies: ReplyTable = field(default_factory=no_replies)
 
 
 @dataclass(frozen=True)

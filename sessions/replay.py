@@ -17,6 +17,8 @@ from sessions.records import (
     GenerationRecord,
     PresentationTable,
     ReferenceScores,
+    ReplyTable,
+    ReportedTable,
     SpikeTable,
     ThreadGeneration,
     TrialTable,
@@ -58,6 +60,8 @@ def read_record(reader: LogReader, block: int, *, with_pixels: bool = True) -> G
         clock=_clock(reader, block),
         timing=_timing(reader, block),
         trials=read_trials(reader, block),
+        reported=read_reported(reader, block),
+        replies=read_replies(reader, block),
     )
 
 
@@ -78,6 +82,27 @@ def read_trials(reader: LogReader, block: int) -> TrialTable:
     rows = reader.trials
     chosen = rows.block == block
     return TrialTable(**{f.name: getattr(rows, f.name)[chosen] for f in fields(TrialTable)})
+
+
+def read_reported(reader: LogReader, block: int) -> ReportedTable:
+    """Read what a rig reported of the presentations of one block."""
+    rows = reader.reported
+    chosen = rows.block == block
+    return ReportedTable(
+        rows.presentation_id[chosen],
+        tuple(rows.file[chosen].tolist()),
+        tuple(rows.file_sha256[chosen].tolist()),
+        rows.rates[chosen],
+    )
+
+
+def read_replies(reader: LogReader, block: int) -> ReplyTable:
+    """Read which files reported the responses of one block."""
+    rows = reader.replies
+    chosen = rows.block == block
+    columns = {item.name: getattr(rows, item.name)[chosen] for item in fields(ReplyTable)}
+    texts = {name: tuple(columns[name].tolist()) for name in ("file", "sha256", "arrived_wall")}
+    return ReplyTable(**{**columns, **texts})
 
 
 def read_spikes(reader: LogReader, block: int) -> SpikeTable:

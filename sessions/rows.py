@@ -23,6 +23,7 @@ from sessions.records import (
     Ints,
     PresentationTable,
     ReferenceImages,
+    ReplyTable,
     ThreadGeneration,
     ThreadInfo,
     TrialTable,
@@ -148,6 +149,21 @@ def trial_rows(block: int, table: TrialTable) -> Columns:
     """Columns of /trials for one block."""
     columns: Columns = {item.name: getattr(table, item.name) for item in fields(table)}
     columns["block"] = np.full(len(table.trial_id), block)
+    return columns
+
+
+def reported_rows(record: GenerationRecord) -> Columns:
+    """Columns of /reported for one block."""
+    table, n_units = record.reported, record.presentations.response_counts.shape[1]
+    n = len(table.presentation_id)
+    columns: Columns = {item.name: getattr(table, item.name) for item in fields(table)}
+    return {**columns, "rates": table.rates.reshape(n, n_units), "block": np.full(n, record.block)}
+
+
+def reply_rows(block: int, table: ReplyTable) -> Columns:
+    """Columns of /replies for one block."""
+    columns: Columns = {item.name: getattr(table, item.name) for item in fields(table)}
+    columns["block"] = np.full(len(table.part), block)
     return columns
 
 

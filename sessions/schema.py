@@ -39,7 +39,16 @@ ROOT_ATTRIBUTES = (
     Scalar("rig_simulated", "int64", "1 when the neurons were simulated, else 0."),
     Scalar("display_label", "text", "What showed the images, in words."),
     Scalar("control", "text", "none, or shuffled: each told score belongs to another image."),
-    Scalar("response_window_s", "float64 [2]", "Scored window [a, b) from onset, seconds."),
+    Scalar(
+        "responses",
+        "text",
+        "spikes, or rates, as the rig reported them in files; older logs lack it and have spikes.",
+    ),
+    Scalar(
+        "response_window_s",
+        "float64 [2]",
+        "Scored window [a, b) from onset, seconds; NaN, NaN where rates were reported.",
+    ),
     Scalar("baseline_window_s", "float64 [2]", "Subtracted window [c, d); NaN, NaN for none."),
     Scalar("baseline_mode", "text", "none, presentation or block."),
     Scalar(
@@ -223,6 +232,43 @@ SYNC = Table(
     chunk_rows=1024,
 )
 
+REPORTED = Table(
+    "reported",
+    "One row for each presentation that went through files to a rig which counts by itself: what "
+    "it reported. Empty in a session with spikes.",
+    (
+        Column("presentation_id", "<i8", "id", "Presentation, as in /presentations."),
+        BLOCK,
+        Column("file", "S128", "", "Image file that was handed over."),
+        Column("file_sha256", "S64", "", "Hash of that file, hexadecimal."),
+        Column(
+            "rates",
+            "<f8",
+            "as reported",
+            "Response of each unit, in the order of /units, as the rig reported it; NaN for none.",
+            ("units",),
+        ),
+    ),
+    chunk_rows=256,
+)
+
+REPLIES = Table(
+    "replies",
+    "One row for each file in which a rig reported responses. The file itself is kept in the "
+    "folder `replies` beside the log, under its hash.",
+    (
+        BLOCK,
+        Column("part", "<i8", "index", "Part of the block, as in /presentations."),
+        Column("folder_block", "<i8", "index", "Number by which the rig knew that part."),
+        Column("file", "S32", "", "How the rig called it."),
+        Column("sha256", "S64", "", "Its hash, hexadecimal."),
+        Column("n_bytes", "<i8", "bytes", "Its size."),
+        Column("modified_ns", "<i8", "ns", "When it was written, since 1970, by its file server."),
+        Column("arrived_wall", "S40", "", "When it was read, ISO 8601 with zone."),
+    ),
+    chunk_rows=64,
+)
+
 GENERATIONS = Table(
     "generations",
     "One row for each thread and generation; summaries leave missing scores out.",
@@ -319,6 +365,9 @@ ADDED_LATER: Mapping[tuple[str, str], str | float] = {
 }
 """Columns that older logs lack: as what they are read, and added when one goes on."""
 
+TABLES_ADDED_LATER = {table.path: table for table in (TRIALS, REPORTED, REPLIES)}
+"""Tables that older logs lack: read as without rows, and added when one goes on."""
+
 FIXED_TABLES = (
     THREADS,
     UNITS,
@@ -331,6 +380,8 @@ FIXED_TABLES = (
     CLOCK,
     TIMING,
     TRIALS,
+    REPORTED,
+    REPLIES,
 )
 """Tables of every log that grow by commits alone; /events and /commits are kept separately."""
 
@@ -410,7 +461,9 @@ thread, and over the d driver units of the thread. In float64 and in this order 
     baseline_mode "presentation":  baseline = B / ((m * d) * (e - c))
     baseline_mode "block":         baseline = B_all / ((m_all * d) * (e - c))
 
-where B_all and m_all are taken over all completed presentations of the block. Without a completed
+where B_all and m_all are taken over all completed presentations of the block. Where the root
+attribute `responses` is "rates", the score is the mean of the m * d values in `/reported/rates`:
+their exact sum, rounded once to float64, divided by m * d. Without a completed
 presentation the score is NaN. A reference image is scored in each block for each thread.
 """
 

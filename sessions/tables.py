@@ -102,6 +102,31 @@ class TrialRows:
 
 
 @dataclass(frozen=True, eq=False)
+class ReportedRows:
+    """/reported, columns `(k,)`, `rates` (k, u): what a rig reported of presentations in files."""
+
+    presentation_id: Ints
+    block: Ints
+    file: Strings
+    file_sha256: Strings
+    rates: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class ReplyRows:
+    """/replies, columns `(r,)`: the files in which a rig reported responses."""
+
+    block: Ints
+    part: Ints
+    folder_block: Ints
+    file: Strings
+    sha256: Strings
+    n_bytes: Ints
+    modified_ns: Ints
+    arrived_wall: Strings
+
+
+@dataclass(frozen=True, eq=False)
 class SpikeRows:
     """/spikes, columns `(k,)`."""
 
@@ -190,4 +215,6 @@ class BlockRows:
     sync: SyncRows
     generations: GenerationRows
     clock: ClockRows
+    reported: ReportedRows
+    replies: ReplyRows
     code_ids: Mapping[int, Ints]

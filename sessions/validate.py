@@ -92,6 +92,16 @@ def require_record(start: SessionStart, block: int, record: GenerationRecord) ->
                 f"{name} has shape {shape} where (presentations, units) is {wanted}; give one "
                 "column for each unit of the session, in its order."
             )
+    reported = record.reported
+    _require_known(
+        "presentation_id of reported", reported.presentation_id.tolist(), set(table.presentation_id)
+    )
+    _require_unique("presentation_id of reported", reported.presentation_id.tolist())
+    if len(reported.rates) and reported.rates.shape[1] != len(start.units):
+        raise RecordError(
+            f"reported rates have {reported.rates.shape[1]} columns for {len(start.units)} units; "
+            "give one for each unit of the session, in its order."
+        )
 
 
 def _require_shapes(info: ThreadInfo, thread: ThreadGeneration) -> None:

@@ -9,9 +9,9 @@ a reply is bytes.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -30,10 +30,14 @@ _MATLAB_TEXT = b"MATLAB 7.3 MAT-file, written by neuroloop. HDF5 schema 1.00 ."
 
 
 class ReplyError(SessionLogError):
-    """A reply is not one to this block."""
+    """A reply cannot be used."""
 
 
-class ReplyUnreadable(ReplyError):
+class WrongReply(ReplyError):
+    """It is not one to this block."""
+
+
+class UnreadableReply(ReplyError):
     """HDF5 cannot open it: it is cut off, or still being written."""
 
 
@@ -60,8 +64,46 @@ def read_reply(data: bytes, format: ReplyFormat, names: Sequence[str]) -> Respon
     except ReplyError:
         raise
     except (ArithmeticError, LookupError, MemoryError, OSError, *_OF_HDF5) as error:
-        raise ReplyUnreadable(f"the reply cannot be read as HDF5 ({error})") from error
+        raise UnreadableReply(f"the reply cannot be read as HDF5 ({error})") from error
     return _matched(rows, values, tuple(names))
+
+
+def told_of(
+    data: bytes, format: ReplyFormat, names: Sequence[str], channels: int
+) -> dict[str, Any]:
+    """Return what a reply says as plain values, for `responses_from` in another process.
+
+    channels: how many responses there must be for each image.
+    """
+    try:
+        read = read_reply(data, format, names)
+        if read.values.shape[1] != channels:
+            raise WrongReply(
+                f"the reply has {read.values.shape[1]} responses for each image, and "
+                f"rig.settings.channels says {channels}: correct one of them"
+            )
+    except UnreadableReply as error:
+        return {"unreadable": str(error)}
+    except ReplyError as error:
+        return {"wrong": str(error)}
+    return {
+        "names": list(read.names),
+        "values": read.values.tolist(),
+        "answered": read.answered.tolist(),
+    }
+
+
+def responses_from(told: Mapping[str, Any]) -> Responses:
+    """Return what `told_of` said. Raises WrongReply or UnreadableReply, as it found."""
+    if "unreadable" in told:
+        raise UnreadableReply(told["unreadable"])
+    if "wrong" in told:
+        raise WrongReply(told["wrong"])
+    return Responses(
+        tuple(told["names"]),
+        np.array(told["values"], np.float64),
+        np.array(told["answered"], np.bool_),
+    )
 
 
 def write_reply(
@@ -89,7 +131,7 @@ def write_reply(
 def _of_matlab(file: h5py.File) -> tuple[list[str], npt.NDArray[np.float64]]:
     cells, values = _dataset(file, "stimulusID"), _numbers(_dataset(file, "tEvokedResp"))
     if h5py.check_ref_dtype(cells.dtype) is not h5py.Reference or cells.size > MOST_ROWS:
-        raise ReplyError("stimulusID of the reply is no cell array of names: save it as one")
+        raise WrongReply("stimulusID of the reply is no cell array of names: save it as one")
     rows = [_text(file[reference]) for reference in cells[()].ravel()]
     # The text after the last separator: rigs name whole paths, most of them on Windows.
     return [row.replace("\\", "/").rsplit("/", 1)[-1] for row in rows], values
@@ -99,7 +141,7 @@ def _of_h5(file: h5py.File, ordered: list[str]) -> tuple[list[str], npt.NDArray[
     values = _numbers(_dataset(file, "scores"))
     if "indices" not in file:
         if len(values) != len(ordered):
-            raise ReplyError(
+            raise WrongReply(
                 f"the reply has {len(values)} scores for {len(ordered)} images, and no indices "
                 "that would say whose they are: write indices, or all scores"
             )
@@ -107,7 +149,7 @@ def _of_h5(file: h5py.File, ordered: list[str]) -> tuple[list[str], npt.NDArray[
     indices = _numbers(_dataset(file, "indices"))[:, 0]
     wrong = (indices < 0) | (indices >= len(ordered)) | (indices != np.floor(indices))
     if np.any(wrong | ~np.isfinite(indices)):
-        raise ReplyError(
+        raise WrongReply(
             f"indices of the reply must go from 0 to {len(ordered) - 1}, by images in the order of "
             "their names"
         )
@@ -117,19 +159,19 @@ def _of_h5(file: h5py.File, ordered: list[str]) -> tuple[list[str], npt.NDArray[
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     """Return a dataset that is in the file itself: none that leads to another file."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ReplyError(f"the reply has no {name}: let the rig write it")
+        raise WrongReply(f"the reply has no {name}: let the rig write it")
     found = file[name]
     if not isinstance(found, h5py.Dataset) or found.external is not None or found.is_virtual:
-        raise ReplyError(f"{name} of the reply is no array of its own")
+        raise WrongReply(f"{name} of the reply is no array of its own")
     if found.size is None or found.size > MOST_VALUES:
-        raise ReplyError(f"{name} of the reply is empty, or has more than {MOST_VALUES} values")
+        raise WrongReply(f"{name} of the reply is empty, or has more than {MOST_VALUES} values")
     return found
 
 
 def _numbers(dataset: h5py.Dataset) -> npt.NDArray[np.float64]:
     """Return (n, channels) of a dataset; one dimension is one channel."""
     if dataset.dtype.kind not in "iuf" or dataset.ndim not in (1, 2):
-        raise ReplyError(f"{dataset.name} of the reply is no table of numbers")
+        raise WrongReply(f"{dataset.name} of the reply is no table of numbers")
     values = np.asarray(dataset[()], np.float64)
     return values[:, np.newaxis] if values.ndim == 1 else values
 
@@ -143,29 +185,29 @@ def _text(found: object) -> str:
         or found.external is not None
         or found.is_virtual
     ):
-        raise ReplyError("stimulusID of the reply has a cell that is no text")
+        raise WrongReply("stimulusID of the reply has a cell that is no text")
     codes = np.asarray(found[()]).ravel()
     return codes.astype("<u2").tobytes().decode("utf-16-le", errors="replace")
 
 
 def _matched(rows: list[str], values: npt.NDArray[np.float64], names: tuple[str, ...]) -> Responses:
     if len(rows) != len(values):
-        raise ReplyError(
+        raise WrongReply(
             f"the reply has {len(values)} rows of responses for {len(rows)} names: in MATLAB, "
             "tEvokedResp is channels by images, and stimulusID has a cell for each image"
         )
     if np.any(np.isinf(values)):
-        raise ReplyError("the reply has infinite responses; say NaN where there is none")
+        raise WrongReply("the reply has infinite responses; say NaN where there is none")
     place = {name: n for n, name in enumerate(names)}
     unknown = sorted({row for row in rows if row not in place})
     if unknown:
-        raise ReplyError(
+        raise WrongReply(
             f"the reply names {len(unknown)} images that were not shown in this block, such as "
             f"{unknown[0]!r}: it is of another block or session"
         )
     if len(set(rows)) < len(rows):
         twice = next(row for row in rows if rows.count(row) > 1)
-        raise ReplyError(f"the reply names {twice!r} twice: average them at the rig")
+        raise WrongReply(f"the reply names {twice!r} twice: average them at the rig")
     found = np.full((len(names), values.shape[1]), np.nan)
     answered = np.zeros(len(names), np.bool_)
     at = [place[row] for row in rows]

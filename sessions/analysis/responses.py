@@ -22,9 +22,11 @@ from sessions.records import (
     Ints,
     PresentationTable,
     ReferenceScores,
+    ReportedTable,
     SessionStart,
     ThreadInfo,
     Window,
+    no_reported,
 )
 
 Flags = npt.NDArray[np.bool_]
@@ -34,10 +36,11 @@ Flags = npt.NDArray[np.bool_]
 class ScoringRule:
     """What turns counts into a score; windows are half-open, in seconds from onset.
 
+    `response_window_s` is None where the rig reports rates, which are scored as they are.
     `baseline_window_s` is None exactly when `baseline_mode` is "none".
     """
 
-    response_window_s: Window
+    response_window_s: Window | None
     baseline_window_s: Window | None
     baseline_mode: BaselineMode
 
@@ -47,6 +50,8 @@ class ScoringRule:
                 f"baseline_mode is {self.baseline_mode!r} and baseline_window_s is "
                 f"{self.baseline_window_s}; give a window exactly when a baseline is subtracted."
             )
+        if self.response_window_s is None and self.baseline_mode != "none":
+            raise ValueError("Nothing can be subtracted from rates as a rig reported them.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +170,55 @@ def score_images(
     return Scores(np.asarray(image_ids, dtype=np.int64), scores, n_valid)
 
 
+def score_reported(
+    image_ids: Ints, presented_image_ids: Ints, completed: Flags, rates: Floats
+) -> Scores:
+    """Score images by the mean of what a rig reported, over presentations and driver units.
+
+    The sum is exact and rounded once (Shewchuk 1997), so that no order of addition matters.
+
+    Args:
+        image_ids: (n,) the images to score.
+        presented_image_ids: (p,) the image of each presentation of the block.
+        completed: (p,) whether the presentation counts.
+        rates: (p, d) as reported, of the driver units alone.
+
+    Returns:
+        A score for each image; NaN with `n_valid` 0 where no presentation completed.
+
+    Raises:
+        ValueError: a completed presentation has no rate.
+
+    """
+    if np.isnan(rates[completed]).any():
+        raise ValueError("A completed presentation has no reported rate; no data is not 0.")
+    scores = np.full(len(image_ids), np.nan)
+    n_valid = np.zeros(len(image_ids), dtype=np.int64)
+    for row, image_id in enumerate(image_ids):
+        chosen = completed & (presented_image_ids == image_id)
+        n_valid[row] = np.count_nonzero(chosen)
+        if n_valid[row]:
+            scores[row] = math.fsum(rates[chosen].ravel().tolist()) / rates[chosen].size
+    return Scores(np.asarray(image_ids, dtype=np.int64), scores, n_valid)
+
+
+def rates_of(presentation_ids: Ints, reported: ReportedTable, n_units: int) -> Floats:
+    """Return what was reported of presentations `(p,)` as (p, u), NaN where nothing was."""
+    rates = np.full((len(presentation_ids), n_units), np.nan)
+    rows = {int(each): row for row, each in enumerate(reported.presentation_id)}
+    for row, presentation_id in enumerate(presentation_ids.tolist()):
+        if presentation_id in rows:
+            rates[row] = reported.rates[rows[presentation_id]]
+    return rates
+
+
 def score_thread(
     thread: ThreadInfo,
     image_ids: Ints,
     presentations: PresentationTable,
     unit_ids: Ints | Sequence[int],
     rule: ScoringRule,
+    reported: ReportedTable | None = None,
 ) -> Scores:
     """Score images of one block for one thread: its driver units, at its place and size.
 
@@ -184,9 +232,10 @@ def score_thread(
         presentations: all `p` presentations of the block.
         unit_ids: (u,) units in the column order of the counts.
         rule: windows and baseline mode.
+        reported: what the rig reported, where the rule is to score that.
 
     Raises:
-        ValueError: a driver unit has no column, or a completed presentation no count.
+        ValueError: a driver unit has no column, or a completed presentation no count or rate.
 
     """
     columns = driver_columns(unit_ids, thread.driver_unit_ids)
@@ -198,6 +247,10 @@ def score_thread(
     )
     # Elsewhere presentations stay in the block baseline, and match no image.
     presented = np.where(here, presentations.image_id, np.iinfo(np.int64).min)
+    if rule.response_window_s is None:
+        ids = presentations.presentation_id
+        rates = rates_of(ids, reported or no_reported(), len(unit_ids))
+        return score_reported(image_ids, presented, completed, rates[:, columns])
     return score_images(
         image_ids,
         presented,
@@ -213,11 +266,13 @@ def score_references(
     presentations: PresentationTable,
     unit_ids: Sequence[int],
     rule: ScoringRule,
+    reported: ReportedTable | None = None,
 ) -> ReferenceScores:
     """Score the reference images once for each thread, with its driver units at its place."""
     ids = start.references.image_ids
     scored = [
-        (info, score_thread(info, ids, presentations, unit_ids, rule)) for info in start.threads
+        (info, score_thread(info, ids, presentations, unit_ids, rule, reported))
+        for info in start.threads
     ]
     empty = np.zeros(0, np.int64)
     return ReferenceScores(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from sessions.audit import identity, onsets, recompute
+from sessions.audit import identity, onsets, recompute, replies
 from sessions.audit.block import Difference, LoggedBlock
 from sessions.audit.lags import ResponseMemory, Responses, Verdict
 from sessions.records import SessionStart
@@ -25,6 +26,9 @@ REMEDIES = {
     "onsets": "Check the sync line and the photodiode; scores of this block are not to be trusted.",
     "clock map": "Check the sync line; onsets taken from the clock are not to be trusted.",
     "counts from spikes": "Recompute from /spikes and use that; report how the log was made.",
+    "rates from replies": (
+        "Read the files in the folder replies again and use that; report how the log was made."
+    ),
     "scores from spikes": "Recompute from /spikes and use that; report how the log was made.",
     "told scores": "The evolution did not follow its scores; leave this thread out, and report it.",
     "responses of images": (
@@ -47,15 +51,15 @@ class BlockAudit:
 class Auditor:
     """Audits the blocks of one session in their order."""
 
-    def __init__(self, start: SessionStart) -> None:
-        self._start = start
+    def __init__(self, start: SessionStart, folder: Path) -> None:
+        self._start, self._folder = start, folder
         self._ids = identity.SeenIds()
         self._pairs = onsets.ClockPairs()
         self._memory = ResponseMemory()
 
     def audit(self, rows: BlockRows) -> BlockAudit:
         """Ask everything of one block; its number must follow that of the block before."""
-        logged = LoggedBlock(self._start, rows)
+        logged = LoggedBlock(self._start, rows, self._folder)
         differences = [
             Difference(name, message, REMEDIES[name])
             for name, question in self._questions()
@@ -81,13 +85,14 @@ class Auditor:
             ("onsets", onsets.onsets_disagree),
             ("clock map", self._pairs.map_disagrees),
             ("counts from spikes", recompute.counts_differ),
+            ("rates from replies", replies.rates_differ),
             ("scores from spikes", recompute.scores_differ),
             ("told scores", recompute.told_scores_differ),
         )
 
 
-_CANNOT = (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError)
-"""What rows that contradict each other may lead to."""
+_CANNOT = (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, OSError)
+"""What rows that contradict each other, and replies that are gone, may lead to."""
 
 
 def _answers(question: Question, logged: LoggedBlock) -> Iterator[str]:

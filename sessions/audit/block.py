@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from sessions.records import SessionStart, ThreadInfo
 from sessions.tables import BlockRows
@@ -32,6 +33,13 @@ class LoggedBlock:
 
     start: SessionStart
     rows: BlockRows
+    folder: Path
+    """Where the log lies, and beside it the replies of a rig that reports in files."""
+
+    @property
+    def reports_rates(self) -> bool:
+        """Whether the rig counts by itself, so that there are rates and no spikes."""
+        return self.start.response_window_s is None
 
     @property
     def number(self) -> int:

@@ -34,7 +34,7 @@ def follow(folder: Path, is_over: Callable[[], bool]) -> Iterator[BlockAudit]:
         if found != seen and found is not None:
             try:
                 reader = open_log(path)
-                auditor = auditor or Auditor(reader.start)
+                auditor = auditor or Auditor(reader.start, folder)
                 while next_block < reader.generations_committed and not is_over():
                     yield auditor.audit(reader.block(next_block))
                     next_block += 1

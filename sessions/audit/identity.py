@@ -127,7 +127,11 @@ def settings_disagree(logged: LoggedBlock) -> Iterator[str]:
     start, config = logged.start, json.loads(logged.start.config_json)
     pairs: list[tuple[str, Any, Any]] = [
         ("control", _at(config, "session", "control"), start.control),
-        ("response_window_s", _at(config, "scoring", "response_window_s"), start.response_window_s),
+        (
+            "response_window_s",
+            _at(config, "scoring", "response_window_s"),
+            start.response_window_s or "as_reported",
+        ),
     ]
     window = _at(config, "scoring", "baseline_window_s")
     if window is not None:

@@ -47,7 +47,9 @@ def onsets_disagree(logged: LoggedBlock) -> Iterator[str]:
     shown, clock = logged.rows.presentations, logged.rows.clock
     ids, sync = shown.presentation_id, shown.sync
     known = np.isfinite(shown.onset_rig_s)
-    unknown = (~known) & ((sync != "none") | (shown.outcome == "completed"))
+    # Of what another program shows, nobody says when it came on.
+    timed = (sync != "none") | ((shown.outcome == "completed") & (not logged.reports_rates))
+    unknown = (~known) & timed
     unexplained = known & ((sync == "none") | ~np.isfinite(shown.flip_on_host_s))
     for rows, what in (
         (unknown, "have no onset, and say where it came from or that they completed"),

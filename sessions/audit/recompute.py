@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sessions.audit.block import LoggedBlock, listed, place_of
+from sessions.audit.replies import reread
 from sessions.records import ThreadInfo, Window
 
 NOT_COUNTED = -1
@@ -58,7 +59,12 @@ def counts_differ(logged: LoggedBlock) -> Iterator[str]:
     """Find counts that the spikes do not give, and counts of what nobody heard."""
     shown, start, again = logged.rows.presentations, logged.start, recount(logged)
     columns = (
-        ("response_counts", shown.response_counts.tolist(), again.response, True),
+        (
+            "response_counts",
+            shown.response_counts.tolist(),
+            again.response,
+            start.response_window_s is not None,
+        ),
         (
             "baseline_counts",
             shown.baseline_counts.tolist(),
@@ -160,6 +166,11 @@ def _score(
     drivers = [order.index(unit_id) for unit_id in thread.driver_unit_ids]
     if not mine:
         return math.nan
+    if start.response_window_s is None:
+        rates = reread(logged)
+        shown = logged.rows.presentations.presentation_id.tolist()
+        values = [rates[shown[row]][driver] for row in mine for driver in drivers]
+        return math.fsum(values) / len(values)
     score = _rate(again.response, mine, drivers, start.response_window_s)
     if start.baseline_window_s is None or start.baseline_mode == "none":
         return score

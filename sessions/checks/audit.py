@@ -17,7 +17,7 @@ from sessions.reader import LogReader
 @lru_cache(maxsize=1)
 def _audited(reader: LogReader) -> tuple[BlockAudit, ...]:
     """Audit every block once for all questions about the same snapshot."""
-    auditor = Auditor(reader.start)
+    auditor = Auditor(reader.start, reader.path.parent)
     return tuple(auditor.audit(reader.block(k)) for k in range(reader.generations_committed))
 
 

@@ -89,6 +89,7 @@ def with_reader(path: Path) -> tuple[int, list[str]]:
     last, torn = committed - 1, []
     shown = read_presentations(reader, last)
     spikes, window_s = read_spikes(reader, last), reader.rule.response_window_s
+    assert window_s is not None
     times, units = spikes.rig_time_s, spikes.unit_id
     counts = count_spikes(times, units, reader.unit_ids, shown.onset_rig_s, window_s)
     completed = np.array(shown.outcome) == "completed"

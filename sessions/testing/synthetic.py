@@ -41,6 +41,7 @@ from sessions.records import (
     TrialTable,
     UnitInfo,
     image_sha256,
+    no_reported,
 )
 from sessions.tables import Strings
 
@@ -158,6 +159,7 @@ def synthetic_record(
         ),
         timing={"optimizer": 0.02, "render": 0.4, "display": 30.0, "log": 0.01, "total": 31.0},
         trials=_trials(shown.presentations),
+        reported=replace(no_reported(), rates=np.zeros((0, len(unit_ids)))),
     )
 
 
@@ -187,6 +189,8 @@ def facts_of(record: GenerationRecord) -> tuple[OpenedBlock | RenderedImages | F
         record.spikes,
         record.clock,
         trials=record.trials,
+        reported=record.reported,
+        replies=record.replies,
     )
     return (opened, *images, part)
 

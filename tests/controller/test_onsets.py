@@ -222,7 +222,7 @@ def alarms(folder: Path, alter: Callable[[Alignment], Alignment]) -> set[str]:
         return logged(record, block, alter(found) if record.block == 4 else found)
 
     reader = open_log(write_synthetic_log(folder, SyntheticSession(generations=6), follow))
-    auditor = Auditor(reader.start)
+    auditor = Auditor(reader.start, reader.path.parent)
     audits = [auditor.audit(reader.block(k)) for k in range(6)]
     return {d.check for a in audits for d in a.differences} & {"onsets", "clock map"}
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sessions.xdream import ReplyError, ReplyUnreadable, read_reply, write_reply
+from sessions.xdream import ReplyError, UnreadableReply, read_reply, write_reply
 
 NAMES = ("block000_001_b.png", "block000_000_a.png", "block000_002_c.png")
 VALUES = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -165,7 +165,7 @@ def test_a_reply_reads_no_other_file(tmp_path: Path) -> None:
 def test_a_reply_that_is_cut_off_is_refused(data: st.DataObject) -> None:
     whole = write_reply("mat", NAMES, VALUES)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    with pytest.raises(ReplyUnreadable):
+    with pytest.raises(UnreadableReply):
         read_reply(cut, "mat", NAMES)
 
 
@@ -185,5 +185,5 @@ def test_a_damaged_reply_is_read_or_refused_and_nothing_else_is_raised(
 
 @given(st.binary(max_size=600))
 def test_noise_is_no_reply(noise: bytes) -> None:
-    with pytest.raises(ReplyUnreadable):
+    with pytest.raises(UnreadableReply):
         read_reply(noise, "h5", NAMES)
