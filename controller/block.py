@@ -1,73 +1,37 @@
-"""Presents one block until every image has its responses, and says how each presentation ended.
+"""Presents the parts of a block on the screen, and says how each presentation ended.
 
-The one policy that lives here: which images are shown again, and when to give up on one. How a
-presentation ended is decided in `controller.outcomes`, scoring is in `sessions.analysis.responses`,
-and rows of the log are in `controller.recording`.
+Which images are shown again is decided in `controller.presenting`, how a presentation ended in
+`controller.outcomes`; scoring is in `sessions.analysis.responses`, and rows of the log are in
+`controller.recording`.
 """
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from controller.config.tables import SessionConfig
 from controller.control.messages import PartStatus
-from controller.experiments.blocks import ImageToShow, Planned, plan_part
-from controller.facts import planned_part, presented_row, trial_row
+from controller.experiments.blocks import Planned
+from controller.facts import presented_row, trial_row
 from controller.onsets import Onsets, SessionClocks
 from controller.outcomes import ending, failed_by_rig, failed_by_trial, why_unheard, why_unknown
+from controller.presenting import OnFact, Presenter, Shown
 from controller.recorder import Recorder
 from controller.screen import Screen
-from controller.trials import PartReports, TrialCounts
+from controller.trials import PartReports
 from rig_adapters.alignment import Alignment, broken_fixations, completeness
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import WrongImage
 from rig_adapters.pairing import Rivals
 from rig_adapters.wire.messages import Presented, TrialEnded
-from sessions.open_block import TrialRow
 from sessions.records import CLOCK_STEPPED
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Shown:
-    """One presentation with what became of it, and why; `report` is None when it was never shown.
-
-    `heard`: whether its windows were recorded completely, whatever else went wrong.
-    """
-
-    planned: Planned
-    part: int
-    on_frames: int
-    off_frames: int
-    report: Presented | None
-    onset_rig_s: float
-    onset_uncertainty_s: float
-    sync: str
-    heard: bool
-    outcome: str
-    reason: str
-
-
-@dataclass
-class Counters:
-    """Ids that go on counting through the session."""
-
-    presentation_id: int = 0
-    trial_id: int = 0
-
-
-class BlockPresenter:
-    """Presents blocks of one session.
-
-    `on_progress` is called as they proceed, with how many presentations of the part are done and
-    planned, and what else is known of the part by then.
-    """
+class BlockPresenter(Presenter):
+    """Presents blocks on the session's own screen, and listens to its rig."""
 
     def __init__(
         self,
@@ -78,15 +42,11 @@ class BlockPresenter:
         waits_for_vertical_blank: bool,
         on_progress: Callable[[int, int, PartStatus], None],
     ) -> None:
-        self.outcomes: Counter[str] = Counter()
-        self.trials = TrialCounts()
-        self._config = config
+        super().__init__(config, on_progress)
         self._screen = screen
         self._recorder = recorder
         clocks = SessionClocks(1.0 / config.display.refresh_hz, has_grid=waits_for_vertical_blank)
         self._onsets = Onsets(recorder, has_sync, clocks)
-        self._on_progress = on_progress
-        self._counters = Counters()
 
     @property
     def clock(self) -> ClockMap | None:
@@ -96,68 +56,20 @@ class BlockPresenter:
     @property
     def window_span_s(self) -> tuple[float, float]:
         """From the start of the first to the end of the last window, from onset."""
-        windows = [self._config.scoring.response_window_s]
-        if self._config.scoring.baseline_window_s != "none":
-            windows.append(self._config.scoring.baseline_window_s)
+        scoring = self._config.scoring
+        windows = [
+            window
+            for window in (scoring.response_window_s, scoring.baseline_window_s)
+            if not isinstance(window, str)
+        ]
         return min(w[0] for w in windows), max(w[1] for w in windows)
-
-    def go_on_counting(self, next_presentation_id: int, next_trial_id: int) -> None:
-        """Count from these ids on, in a session that goes on after it was cut off."""
-        self._counters = Counters(next_presentation_id, next_trial_id)
-
-    async def present(
-        self,
-        block: int,
-        waiting: list[tuple[ImageToShow, int]],
-        rng: np.random.Generator,
-        on_fact: Callable[[object], None],
-        on_part: Callable[[int, list[Shown], list[TrialRow]], None],
-        first_part: int = 0,
-    ) -> None:
-        """Show images until each has its responses or its attempts are used up.
-
-        `waiting` holds each image once for every response that it needs, with the attempts it has
-        had. Every finished part goes to `on_part`; what happens meanwhile, to `on_fact`.
-        """
-        attempts = self._config.scoring.attempts
-        part, before = first_part, Counter[str]()
-        while waiting:
-            planned = self._plan(waiting, rng)
-            on_fact(planned_part(block, part, planned))
-            done, trials = await self._present_part(block, part, planned, on_fact, before)
-            ended = Counter(row.outcome for row in done)
-            self.outcomes.update(ended)
-            before.update(ended)
-            on_part(part, done, [trial_row(trial) for trial in trials])
-            waiting = [
-                (row.planned.image, row.planned.attempt + 1)
-                for row in done
-                if row.outcome != "completed" and row.planned.attempt + 1 < attempts
-            ]
-            if ended.keys() - {"completed"}:
-                logger.info("block %d part %d: %s", block, part, _told(ended, len(waiting)))
-            part += 1
-
-    def _plan(
-        self, waiting: list[tuple[ImageToShow, int]], rng: np.random.Generator
-    ) -> list[Planned]:
-        planned = plan_part(
-            waiting,
-            self._counters.presentation_id,
-            self._counters.trial_id,
-            self._config.display.presentations_per_trial,
-            rng,
-        )
-        self._counters.presentation_id = planned[-1].presentation_id + 1
-        self._counters.trial_id = planned[-1].trial_id + 1
-        return planned
 
     async def _present_part(
         self,
         block: int,
         part: int,
         planned: list[Planned],
-        on_fact: Callable[[object], None],
+        on_fact: OnFact,
         before: Counter[str],
     ) -> tuple[list[Shown], list[TrialEnded]]:
         reports = PartReports(planned)
@@ -319,12 +231,6 @@ class BlockPresenter:
         if math.isnan(onset_rig_s):
             return f"{CLOCK_STEPPED} {self._recorder.step_s:+.4f} s during this part"
         return why_unheard(onset_rig_s + begin_s, onset_rig_s + end_s, self._recorder.recording)
-
-
-def _told(ended: Counter[str], again: int) -> str:
-    """Return how the presentations of a part ended, in words."""
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
-    return f"{told}; {again} are shown again"
 
 
 def _flip_on(report: Presented | None) -> float:

@@ -4,6 +4,7 @@ ControllerError
 ├── ConfigError        the session's configuration cannot be used; one sentence for each problem
 ├── SessionRefused     pre-flight said no
 ├── NothingHeard       the rig is there, but recorded nothing of a whole block
+│   ├── NoReply        the program at the folders reported nothing that could be used
 │   └── OnsetsUnclear  it did, but not even the whole pattern says what belongs to what
 ├── SessionStopped     the operator stopped a session that could not go on
 └── ControlError       a running session could not be reached, or refused a command
@@ -38,6 +39,13 @@ class NothingHeard(ControllerError):
             f"the rig heard nothing of block {block}, although its adapter answers; check that "
             "the recording system is on and records"
         )
+
+
+class NoReply(NothingHeard):
+    """The program at the folders reported nothing of a block; `why` says what is known."""
+
+    def __init__(self, block: int, why: str) -> None:
+        ControllerError.__init__(self, f"there are no responses to block {block}: {why}")
 
 
 class OnsetsUnclear(NothingHeard):

@@ -26,6 +26,18 @@ CREEPING_PATIENCE = 10
 """So many times the patience for a recording that stands still, one that creeps is waited for."""
 
 
+class NothingRecorded:
+    """In place of a recorder, where another program shows and counts: there is no recording."""
+
+    def __init__(self) -> None:
+        self.recording = Recording()
+        self.busy_s = 0.0
+        self.clock: ClockMap | None = None
+
+    async def stop(self, timeout_s: float) -> None:
+        """There is nothing to stop."""
+
+
 class Recorder:
     """The session's recording.
 

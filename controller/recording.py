@@ -8,12 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from controller.block import Shown
+from controller.presenting import Shown
 from rig_adapters.clocks import ClockMap
 from rig_adapters.recorded import Recording
 from rig_adapters.wire.messages import Presented
 from sessions.analysis.responses import ScoringRule, count_spikes
-from sessions.records import NO_COUNT, ClockFit, PresentationTable, SpikeTable
+from sessions.records import (
+    NO_COUNT,
+    ClockFit,
+    PresentationTable,
+    ReplyTable,
+    ReportedTable,
+    SpikeTable,
+)
 
 NAN = float("nan")
 
@@ -69,10 +76,42 @@ def presentation_table(
         marked_by=tuple(report.marked_by if report else "" for report in reports),
         outcome=tuple(row.outcome for row in shown),
         reason=tuple(row.reason for row in shown),
-        shown_sha256=tuple(report.image_sha256 if report else "" for report in reports),
+        shown_sha256=tuple(_shown_sha256(row) for row in shown),
         response_counts=response,
         baseline_counts=baseline,
     )
+
+
+def reported_table(shown: Sequence[Shown], n_units: int) -> ReportedTable:
+    """Return what another program reported of a part; no rows where there was no reply."""
+    rows = [(row.planned.presentation_id, row.answer) for row in shown if row.answer is not None]
+    return ReportedTable(
+        presentation_id=_ints([presentation_id for presentation_id, _ in rows]),
+        file=tuple(answer.file for _, answer in rows),
+        file_sha256=tuple(answer.file_sha256 for _, answer in rows),
+        rates=np.array([answer.rates for _, answer in rows], np.float64).reshape(-1, n_units),
+    )
+
+
+def reply_table(shown: Sequence[Shown]) -> ReplyTable:
+    """Return the files in which another program reported of a part: one, or none."""
+    replies = {row.answer.reply: row.part for row in shown if row.answer is not None}
+    return ReplyTable(
+        part=_ints(list(replies.values())),
+        folder_block=_ints([reply.folder_block for reply in replies]),
+        file=tuple(reply.file for reply in replies),
+        sha256=tuple(reply.sha256 for reply in replies),
+        n_bytes=_ints([reply.n_bytes for reply in replies]),
+        modified_ns=_ints([reply.modified_ns for reply in replies]),
+        arrived_wall=tuple(reply.arrived_wall for reply in replies),
+    )
+
+
+def _shown_sha256(row: Shown) -> str:
+    """Return the hash of the pixels that were handed to whoever shows them; "" where none were."""
+    if row.report is not None:
+        return row.report.image_sha256
+    return row.answer.image_sha256 if row.answer is not None else ""
 
 
 def clock_fit(clock: ClockMap | None) -> ClockFit:

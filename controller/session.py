@@ -2,7 +2,7 @@
 
 Ask all threads, render, plan one interleaved block, present it, score, commit once, tell all. A
 generation is on disk before any optimizer is told of it. Processes, signals and commands are the
-daemon's; retries and outcomes are in `controller.block`.
+daemon's; retries are in `controller.presenting`, outcomes in `controller.block`.
 """
 
 import asyncio
@@ -13,25 +13,36 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from controller.block import BlockPresenter, Shown
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
-from controller.errors import NothingHeard, OnsetsUnclear
 from controller.experiments.blocks import images_of_block
 from controller.experiments.evolution import EvolutionThread
 from controller.logbook import Logbook
 from controller.optimizers.base import Population
-from controller.outcomes import UNCLEAR
+from controller.presenting import Presenter, Shown
 from controller.progress import Progress
 from controller.randomness import Purpose, rng_for
-from controller.recorder import Recorder
-from controller.recording import clock_fit, presentation_table, spike_table
+from controller.recorder import NothingRecorded, Recorder
+from controller.recording import (
+    clock_fit,
+    presentation_table,
+    reply_table,
+    reported_table,
+    spike_table,
+)
 from controller.resume import OTHER_IMAGES, GoOn, same_codes, still_waiting, without_responses
 from controller.screen import Screen
+from controller.silence import require_heard
 from controller.stopwatch import Stopwatch
 from generators.base import Generator, render_stream
 from sessions.analysis.responses import ScoringRule, score_references, score_thread
-from sessions.committed import join_parts, join_trials, trial_table
+from sessions.committed import (
+    join_parts,
+    join_replies,
+    join_reported,
+    join_trials,
+    trial_table,
+)
 from sessions.open_block import (
     AskedGeneration,
     FinishedPart,
@@ -40,9 +51,9 @@ from sessions.open_block import (
     TrialRow,
 )
 from sessions.records import (
-    NO_COUNT,
     GenerationRecord,
     PresentationTable,
+    ReportedTable,
     SessionStart,
     ThreadGeneration,
 )
@@ -76,8 +87,8 @@ class Session:
     threads: tuple[EvolutionThread, ...]
     generators: Mapping[str, Generator]
     screen: Screen
-    recorder: Recorder
-    presenter: BlockPresenter
+    recorder: Recorder | NothingRecorded
+    presenter: Presenter
     logbook: Logbook
     rule: ScoringRule
     progress: Progress
@@ -148,8 +159,9 @@ async def run_generation(session: Session) -> None:
     finally:
         await ahead
     presentations, spikes = join_parts(parts)
+    reported = join_reported(parts)
     generations = tuple(
-        score_generation(session, thread, rendered[thread.thread_id], presentations)
+        score_generation(session, thread, rendered[thread.thread_id], presentations, reported)
         for thread in session.threads
     )
     record = GenerationRecord(
@@ -160,13 +172,15 @@ async def run_generation(session: Session) -> None:
         ended_wall=wall_time(),
         threads=generations,
         reference_scores=score_references(
-            session.start, presentations, session.unit_ids, session.rule
+            session.start, presentations, session.unit_ids, session.rule, reported
         ),
         presentations=presentations,
         spikes=spikes,
         clock=clock_fit(session.presenter.clock),
         timing=lap(session),
         trials=join_trials(parts),
+        reported=reported,
+        replies=join_replies(parts),
     )
     await commit(session, record)
     session.block += 1
@@ -301,31 +315,11 @@ async def show(
     def keep(part: int, shown: Sequence[Shown], trials: Sequence[TrialRow]) -> None:
         parts.append(finish_part(session, part, shown, trials))
         session.logbook.part_ended(parts[-1])
-        if any(_was_heard(part) for part in parts):
-            return
-        if unclear := _unclear(parts[-1]):
-            raise OnsetsUnclear(block, unclear)
-        if _is_silent(parts[-1]):
-            raise NothingHeard(block)
+        require_heard(block, parts, session.rule)
 
     with session.stopwatch.measure("present"):
         await session.presenter.present(block, waiting, rng, session.logbook.fact, keep, first_part)
     return parts
-
-
-def _was_heard(part: FinishedPart) -> bool:
-    return bool((part.presentations.response_counts != NO_COUNT).any())
-
-
-def _is_silent(part: FinishedPart) -> bool:
-    """Whether nothing was recorded of what was shown; a clock that stepped is another matter."""
-    return bool(np.isfinite(part.presentations.onset_rig_s).any()) and not _was_heard(part)
-
-
-def _unclear(part: FinishedPart) -> str:
-    """Return why it is not clear when a part began, "" where it is."""
-    reasons = part.presentations.reason
-    return next((reason for reason in reasons if reason.startswith(UNCLEAR)), "")
 
 
 def finish_part(
@@ -341,7 +335,16 @@ def finish_part(
     table = presentation_table(shown, spikes, session.unit_ids, session.rule)
     recording.drop_before(through_rig_s - KEEP_SPIKES_S)
     clock = clock_fit(session.presenter.clock)
-    return FinishedPart(session.block, part, table, spikes, clock, trials=trial_table(trials))
+    return FinishedPart(
+        session.block,
+        part,
+        table,
+        spikes,
+        clock,
+        trials=trial_table(trials),
+        reported=reported_table(shown, len(session.unit_ids)),
+        replies=reply_table(shown),
+    )
 
 
 def score_generation(
@@ -349,11 +352,12 @@ def score_generation(
     thread: EvolutionThread,
     rendered: Rendered,
     presentations: PresentationTable,
+    reported: ReportedTable,
 ) -> ThreadGeneration:
     """Score a thread's images, and decide what its optimizer will be told."""
     info = session.start.threads[thread.thread_id]
     ids = rendered.population.ids
-    scored = score_thread(info, ids, presentations, session.unit_ids, session.rule)
+    scored = score_thread(info, ids, presentations, session.unit_ids, session.rule, reported)
     shuffled = session.config.session.control == "shuffled"
     order = thread.told_order(len(ids), shuffled=shuffled)
     return ThreadGeneration(

@@ -23,6 +23,7 @@ from rig_adapters.open_ephys.settings import OpenEphysSettings
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.spikeglx.settings import SpikeGlxSettings
+from rig_adapters.xdream.settings import XdreamSettings
 
 ENTRY_POINTS = "neuroloop.rig_adapters"
 
@@ -37,6 +38,8 @@ class Adapter:
     scan: "module:function" that looks for such systems on this machine (see
     `rig_adapters.scanning`); None where nothing can be looked for.
     watches_light: it is simulated and looks at the session's screen; so it can also be virtual.
+    through_folders: another program shows the images and reports responses, both as files; so it
+    is display and rig in one, and speaks the conversation of the folders.
     """
 
     module: str
@@ -44,6 +47,7 @@ class Adapter:
     records: str
     scan: str | None = None
     watches_light: bool = False
+    through_folders: bool = False
 
 
 class UnknownAdapter(RigError):
@@ -75,6 +79,12 @@ _OWN: Mapping[str, Adapter] = {
         SpikeGlxSettings,
         "SpikeGLX",
         scan="rig_adapters.spikeglx.scan:look",
+    ),
+    "xdream": Adapter(
+        "rig_adapters.xdream",
+        XdreamSettings,
+        "a rig that finds images in a folder and writes responses into one, as with XDream",
+        through_folders=True,
     ),
 }
 

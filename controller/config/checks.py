@@ -90,6 +90,55 @@ def _time_fits_display(config: SessionConfig) -> list[str]:
     return []
 
 
+def _folders_are_for_folders(config: SessionConfig) -> list[str]:
+    """Find what does not go with a rig of another program, which shows and counts by itself."""
+    adapter = adapters().get(config.rig.adapter)
+    if adapter is None:
+        return []
+    kind, window = config.display.kind, config.scoring.response_window_s
+    if not adapter.through_folders:
+        name, found = config.rig.adapter, []
+        if kind == "folder":
+            found.append(
+                f'display.kind is "folder", but rig.adapter {name} needs a screen of ours.'
+            )
+        if window == "as_reported":
+            found.append(
+                'scoring.response_window_s is "as_reported", but rig.adapter '
+                f"{name} delivers spikes: give [start, end]."
+            )
+        return found
+    name = config.rig.adapter
+    wanted = (
+        ("display.kind", kind, "folder"),
+        ("session.time", config.session.time, "real"),
+        ("rig.endpoint", config.rig.endpoint, "local"),
+        ("scoring.response_window_s", window, "as_reported"),
+        ("scoring.baseline_window_s", config.scoring.baseline_window_s, "none"),
+        ("behaviour.kind", config.behaviour.kind, "always"),
+        ("reward.kind", config.reward.kind, "none"),
+    )
+    found = [
+        f'with rig.adapter = "{name}" another program shows and counts, so {key} must be "{due}", '
+        f"but it is {list(given) if isinstance(given, tuple) else repr(given)}."
+        for key, given, due in wanted
+        if given != due
+    ]
+    found += [
+        f'display.{key} is ours to show, and with rig.adapter = "{name}" another program shows: '
+        "leave it out."
+        for key in ("photodiode", "ttl")
+        if getattr(config.display, key) is not None
+    ]
+    places = {(thread.position_deg, thread.size_deg) for thread in config.threads}
+    if len(places) > 1:
+        found.append(
+            "threads have several places or sizes, but the program at the folders shows all images "
+            "at one: give all threads the same position_deg and size_deg."
+        )
+    return found
+
+
 def _animal_lives_in_the_sessions_time(config: SessionConfig) -> list[str]:
     found = []
     if config.session.time == "virtual":
@@ -289,7 +338,7 @@ def _references_exist(config: SessionConfig) -> list[str]:
 
 def _baseline_lies_in_the_trial(config: SessionConfig) -> list[str]:
     window, display = config.scoring.baseline_window_s, config.display
-    if window == "none" or window[0] >= -display.fixation_frames / display.refresh_hz:
+    if isinstance(window, str) or window[0] >= -display.fixation_frames / display.refresh_hz:
         return []
     return [
         f"scoring.baseline_window_s {list(window)} begins before the trial: "
@@ -301,7 +350,7 @@ def _baseline_lies_in_the_trial(config: SessionConfig) -> list[str]:
 def _windows_fit_the_timing(config: SessionConfig) -> list[str]:
     display, window = config.display, config.scoring.response_window_s
     period_s = (display.on_frames + display.off_frames) / display.refresh_hz
-    if window[0] >= period_s + 1.0:
+    if not isinstance(window, str) and window[0] >= period_s + 1.0:
         return [
             f"scoring.response_window_s {list(window)} begins more than a second after the next "
             f"image has come on (every {period_s:.3f} s)."
@@ -312,6 +361,7 @@ def _windows_fit_the_timing(config: SessionConfig) -> list[str]:
 _CHECKS: tuple[Callable[[SessionConfig], list[str]], ...] = (
     _generators_are_known,
     _time_fits_display,
+    _folders_are_for_folders,
     _animal_lives_in_the_sessions_time,
     _reward_has_a_line_of_its_own,
     _images_are_on_the_screen,

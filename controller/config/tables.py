@@ -86,8 +86,9 @@ TtlTable = Annotated[SerialTtlTable | ParallelTtlTable, Field(discriminator="kin
 class DisplayTable(Table):
     """The monitor as measured, and the timing of what is shown on it, in whole frames."""
 
-    kind: Literal["psychopy", "virtual"] = Field(
-        description="psychopy: a window; virtual: no screen, for virtual time"
+    kind: Literal["psychopy", "virtual", "folder"] = Field(
+        description="psychopy: a window; virtual: no screen, for virtual time; folder: another "
+        "program shows what it finds in a folder, and this table says how, for the log"
     )
     monitor: str = Field(
         default="",
@@ -277,7 +278,10 @@ class ReferencesTable(Table):
 class ScoringTable(Table):
     """From spikes to one score for each image."""
 
-    response_window_s: Window = Field(description="scored window after onset, e.g. [0.05, 0.2]")
+    response_window_s: Window | Literal["as_reported"] = Field(
+        description="scored window after onset, e.g. [0.05, 0.2]; as_reported: the rig counts by "
+        "itself and reports a response for each image"
+    )
     baseline_window_s: Window | Literal["none"] = Field(
         description='subtracted window, e.g. [0.0, 0.04], or "none"'
     )
@@ -316,7 +320,7 @@ class ScoringTable(Table):
     def _windows_have_a_width(self) -> "ScoringTable":
         for key in ("response_window_s", "baseline_window_s"):
             window = getattr(self, key)
-            if window != "none" and not -1.0 <= window[0] < window[1] <= 10.0:
+            if not isinstance(window, str) and not -1.0 <= window[0] < window[1] <= 10.0:
                 raise ValueError(
                     f"@{key}@ must be [start, end] with start before end, in seconds from image "
                     f"onset, but it is {list(window)}"

@@ -29,7 +29,7 @@ from controller.errors import ControllerError, NothingHeard, SessionStopped
 from controller.logbook import Logbook
 from controller.optimizers import OptimizerError
 from controller.progress import Progress
-from controller.recorder import Recorder
+from controller.recorder import NothingRecorded, Recorder
 from controller.runtime import endpoint
 from controller.session import Session, run_session
 from controller.states import Event, State, TransitionRefused, next_state
@@ -146,7 +146,10 @@ class Daemon:
         await self.apply(Event.COMPLETE)
 
     async def _prepare(
-        self, processes: RigProcesses, cut_off: CutOff | None, recorder: Recorder | None = None
+        self,
+        processes: RigProcesses,
+        cut_off: CutOff | None,
+        recorder: Recorder | NothingRecorded | None = None,
     ) -> Session:
         return await prepare(
             self._config,

@@ -25,21 +25,24 @@ from controller.daemon.rig_processes import RigProcesses
 from controller.drivers import driver_unit_ids
 from controller.errors import SessionRefused
 from controller.experiments.evolution import EvolutionThread
+from controller.folder_block import FolderPresenter
 from controller.logbook import Logbook
 from controller.preflight.findings import Finding, Report, report, require
 from controller.preflight.machine import machine_findings
 from controller.preflight.rig import unit_findings
 from controller.preflight.screen import screen_findings
+from controller.presenting import Counters, Presenter
 from controller.progress import Progress
-from controller.recorder import Recorder
+from controller.recorder import NothingRecorded, Recorder
 from controller.recording_notes import RecordingNotes
+from controller.replies import ReplyStore
 from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
 from controller.screen import Screen
 from controller.session import Session
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
 from rig_adapters.wire import messages as m
-from sessions.analysis.responses import ScoringRule
+from sessions.analysis.responses import ScoringRule, driver_columns
 from sessions.log import SessionLog
 from sessions.records import (
     BaselineMode,
@@ -64,7 +67,7 @@ async def prepare(
     logbook: Logbook,
     progress: Progress,
     cut_off: CutOff | None = None,
-    recorder: Recorder | None = None,
+    recorder: Recorder | NothingRecorded | None = None,
 ) -> Session:
     """Configure the rig, build all parts, open the log; SessionRefused where that is no use.
 
@@ -100,6 +103,7 @@ async def prepare(
             (display, rig),
             logbook,
             progress,
+            folder,
             recorder,
         )
         await _go_on(session, cut_off, going_on, folder)
@@ -111,7 +115,7 @@ async def prepare(
     log = await asyncio.to_thread(SessionLog.create, folder, start)
     await logbook.opened(log)
     return await _assemble(
-        config, start, threads, generators, processes, (display, rig), logbook, progress
+        config, start, threads, generators, processes, (display, rig), logbook, progress, folder
     )
 
 
@@ -138,7 +142,7 @@ def _session_start(
         rig_simulated=rig.simulated,
         display_label=display.label,
         control=config.session.control,
-        response_window_s=config.scoring.response_window_s,
+        response_window_s=_response_window(config),
         baseline_window_s=_baseline_window(config),
         baseline_mode=_baseline_mode(config),
         threads=tuple(_thread_info(config, thread, generators, rig) for thread in threads),
@@ -183,7 +187,9 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         session.spikes_from_rig_s = going_on.last_rig_s
     session.block = going_on.block
     session.next_image_id = going_on.next_image_id
-    session.presenter.go_on_counting(going_on.next_presentation_id, going_on.next_trial_id)
+    session.presenter.go_on_counting(
+        Counters(going_on.next_presentation_id, going_on.next_trial_id, going_on.parts_planned)
+    )
     session.going_on = going_on
 
 
@@ -217,9 +223,9 @@ async def _assemble(
     configured: tuple[m.DisplayConfigured, m.RigConfigured],
     logbook: Logbook,
     progress: Progress,
-    recorder: Recorder | None = None,
+    folder: Path,
+    recorder: Recorder | NothingRecorded | None = None,
 ) -> Session:
-    display, rig = configured
     screen = Screen(processes.display, config.display, config.behaviour.waits_s)
     references = start.references
     if len(references.image_ids):
@@ -228,33 +234,62 @@ async def _assemble(
         await screen.start_loading(references.image_ids, pixels, placements=placements, keep=True)
         await screen.loaded()
 
-    if recorder is None:
-        notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
-        recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
-        await recorder.start(RECORDING_DEADLINE_S)
-    has_sync = "sync" in rig.capabilities
+    hears, presenter = await _presenter(
+        config, start, processes, configured, screen, logbook, progress, folder, recorder
+    )
     return Session(
         config=config,
         start=start,
         threads=threads,
         generators=generators,
         screen=screen,
-        recorder=recorder,
-        presenter=BlockPresenter(
-            config,
-            screen,
-            recorder,
-            has_sync,
-            display.waits_for_vertical_blank,
-            progress.set_part,
-        ),
+        recorder=hears,
+        presenter=presenter,
         logbook=logbook,
         rule=ScoringRule(
-            config.scoring.response_window_s, _baseline_window(config), _baseline_mode(config)
+            _response_window(config), _baseline_window(config), _baseline_mode(config)
         ),
         progress=progress,
         stopwatch=Stopwatch(),
         next_image_id=len(references.image_ids),
+    )
+
+
+async def _presenter(
+    config: SessionConfig,
+    start: SessionStart,
+    processes: RigProcesses,
+    configured: tuple[m.DisplayConfigured, m.RigConfigured],
+    screen: Screen,
+    logbook: Logbook,
+    progress: Progress,
+    folder: Path,
+    recorder: Recorder | NothingRecorded | None,
+) -> tuple[Recorder | NothingRecorded, Presenter]:
+    """Return what records and what presents; `recorder` is one that goes on, if any does."""
+    display, rig = configured
+    if processes.through_folders:
+        unit_ids = [unit.unit_id for unit in start.units]
+        drivers = {
+            thread.thread_id: driver_columns(unit_ids, thread.driver_unit_ids).tolist()
+            for thread in start.threads
+        }
+        store = ReplyStore(folder)
+        presenter = FolderPresenter(
+            config, processes.rig, screen.sha256, store, drivers, progress.set_part
+        )
+        return NothingRecorded(), presenter
+    if not isinstance(recorder, Recorder):
+        notes = RecordingNotes(logbook, [unit.unit_id for unit in rig.units])
+        recorder = Recorder(processes.rig, notes.gap, notes.step, notes.batch)
+        await recorder.start(RECORDING_DEADLINE_S)
+    return recorder, BlockPresenter(
+        config,
+        screen,
+        recorder,
+        "sync" in rig.capabilities,
+        display.waits_for_vertical_blank,
+        progress.set_part,
     )
 
 
@@ -282,6 +317,11 @@ async def _preflight(
     )
     require(found)
     return found
+
+
+def _response_window(config: SessionConfig) -> tuple[float, float] | None:
+    window = config.scoring.response_window_s
+    return None if window == "as_reported" else window
 
 
 def _baseline_window(config: SessionConfig) -> tuple[float, float] | None:

@@ -26,8 +26,9 @@ from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link, MessageT
 from rig_adapters.refusals import Refusals
 from rig_adapters.registry import adapter_named
+from rig_adapters.wire import folders as f
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.conversation import RIG, STIMULUS, Script
+from rig_adapters.wire.conversation import FOLDERS, RIG, STIMULUS, Script
 
 DISPLAY_NAME, RIG_NAME = "display", "rig"
 OPENING_DEADLINE_S = 60.0
@@ -37,6 +38,15 @@ REACHING_DEADLINE_S = 10.0
 
 
 RENEWAL_DEADLINE_S = 15.0
+
+FOLDER_DISPLAY = m.DisplayConfigured(
+    label="another program shows the images: no timing, and no proof of what was shown",
+    waits_for_vertical_blank=False,
+    measured_refresh_hz=None,
+    pixels_exact=None,
+    versions={},
+)
+"""What is known of a screen that is reached through folders."""
 
 
 @dataclass(eq=False)
@@ -67,13 +77,18 @@ class RigProcesses:
 
     async def start(self, folder: Path) -> None:
         """Start both processes, their output going to files in `folder`, and connect to them."""
-        for name in (DISPLAY_NAME, RIG_NAME):
+        for name in (RIG_NAME,) if self.through_folders else (DISPLAY_NAME, RIG_NAME):
             await self._start(name, folder)
 
     @property
+    def through_folders(self) -> bool:
+        """Whether another program shows and counts, so that one process is display and rig."""
+        return self._adapter.through_folders
+
+    @property
     def display(self) -> Link:
-        """The link to the stimulus process."""
-        return self._peers[DISPLAY_NAME].link
+        """The link to the process that images are sent to."""
+        return self._peers[RIG_NAME if self.through_folders else DISPLAY_NAME].link
 
     @property
     def rig(self) -> Link:
@@ -100,6 +115,8 @@ class RigProcesses:
 
         One that is open already, since only the other was replaced, stays as it is.
         """
+        if self.through_folders:
+            return FOLDER_DISPLAY, await self._open_folders(going_on)
         own = endpoint(self._runtime, "light") if self._adapter.watches_light else None
         light = own or self._config.rig.light
         display, rig = self._peers[DISPLAY_NAME], self._peers[RIG_NAME]
@@ -151,7 +168,11 @@ class RigProcesses:
             return
         script, module, log_name = {
             DISPLAY_NAME: (STIMULUS, STIMULUS_MODULE, "stimulus.log"),
-            RIG_NAME: (RIG, self._adapter.module, "rig.log"),
+            RIG_NAME: (
+                FOLDERS if self.through_folders else RIG,
+                self._adapter.module,
+                "rig.log",
+            ),
         }[name]
         where = endpoint(self._runtime, name)
         silence_limit_s = 3 * heartbeat.interval_s + 5.0
@@ -204,6 +225,19 @@ class RigProcesses:
         peer.link.watch()
         peer.configured = True
 
+    async def _open_folders(self, going_on: GoOn | None) -> m.RigConfigured:
+        peer = self._peers[RIG_NAME]
+        await peer.link.send(
+            f.OpenFolders(
+                settings=self._config.rig.settings,
+                first_block=going_on.parts_planned if going_on else 0,
+            )
+        )
+        self._rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        peer.link.watch()
+        peer.configured = True
+        return self._rig_is
+
     async def _close(self, peer: Peer) -> None:
         asked = peer.link.failure is None
         if asked:
@@ -230,6 +264,8 @@ def display_of(
     clock_start_s: where a virtual clock begins.
     """
     display = config.display
+    if display.kind == "folder":
+        raise ValueError("images that go into a folder need no screen of ours")
     return m.ConfigureDisplay(
         kind=display.kind,
         geometry=geometry_of(config),

@@ -20,7 +20,7 @@ from controller.config.tables import SessionConfig, SupervisionTable
 from controller.daemon.rig_processes import DISPLAY_NAME, RIG_NAME, RigProcesses
 from controller.errors import ControllerError, NothingHeard, SessionStopped
 from controller.logbook import Logbook
-from controller.recorder import Recorder
+from controller.recorder import NothingRecorded, Recorder
 from controller.session import Session
 from controller.states import Event, State
 from generators.errors import GeneratorError
@@ -89,7 +89,7 @@ class Supervised(Protocol):
         """Return when the session is not paused, or not any more."""
 
 
-Rebuild = Callable[[CutOff, Recorder | None], Awaitable[Session]]
+Rebuild = Callable[[CutOff, Recorder | NothingRecorded | None], Awaitable[Session]]
 """Builds the session anew from what is on disk, with the processes that there are."""
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.block import Shown
 from controller.config.tables import SessionConfig
 from controller.drivers import lacking
 from controller.preflight.findings import Finding
+from controller.presenting import Shown
 from rig_adapters.clocks import ClockMap
 from rig_adapters.wire.messages import RigConfigured
 

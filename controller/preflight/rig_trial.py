@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from controller.block import BlockPresenter, Shown
+from controller.block import BlockPresenter
 from controller.config.tables import SessionConfig
 from controller.daemon.daemon import STOPPING_DEADLINE_S
 from controller.daemon.preparation import RECORDING_DEADLINE_S
@@ -21,6 +21,7 @@ from controller.preflight.findings import Finding, Report, report
 from controller.preflight.opened import opened, without_animal
 from controller.preflight.rehearsal import driver_spikes
 from controller.preflight.rig import rehearsal_findings, unit_findings
+from controller.presenting import Shown
 from controller.recorder import Recorder
 from controller.screen import Screen
 from rig_adapters.clocks import ClockMap
@@ -28,6 +29,10 @@ from rig_adapters.errors import RigError
 from rig_adapters.recorded import Gap
 from rig_adapters.wire.messages import RigConfigured, SpikesRecorded
 
+NO_RECORDER = (
+    "another program shows and counts, so there is no recording system to listen to: run "
+    "neuroloop preflight, which looks at the folders, and then a session of one generation"
+)
 PRESENTATIONS_AT_ONCE = 20
 IMAGE_SIZE_PX = 64
 GREY = 160
@@ -82,6 +87,8 @@ async def try_rig(config: SessionConfig, seconds: float, tell: Callable[[str], N
     found: list[Finding] = []
     async with opened(config) as there:
         try:
+            if there.processes.through_folders:
+                raise RigError(NO_RECORDER)
             tell("opening the screen and the rig")
             await there.processes.start(there.folder)
             display, rig = await there.processes.configure(None)

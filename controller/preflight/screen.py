@@ -18,9 +18,9 @@ def screen_findings(
     config: SessionConfig, display: DisplayConfigured, *, simulated: bool
 ) -> Iterator[Finding]:
     """Judge the screen. `simulated`: no animal looks at it, so bad timing is no reason to stop."""
-    virtual = config.display.kind == "virtual"
-    yield _identity(config, display, virtual)
-    if virtual:
+    not_ours = config.display.kind != "psychopy"
+    yield _identity(config, display, not_ours)
+    if not_ours:
         return
     yield from _timing(config, display, simulated)
     yield _read_back(display)
@@ -28,9 +28,9 @@ def screen_findings(
     yield from _desktop(config, display, simulated)
 
 
-def _identity(config: SessionConfig, display: DisplayConfigured, virtual: bool) -> Finding:
+def _identity(config: SessionConfig, display: DisplayConfigured, not_ours: bool) -> Finding:
     width_px, height_px = config.display.screen_size_px
-    if virtual:
+    if not_ours:
         return Finding("screen", "pass", display.label)
     named = f"{display.monitor or 'monitor without a name'}, {width_px} x {height_px} pixels"
     told_cm, config_cm = display.monitor_width_cm, config.display.screen_width_cm

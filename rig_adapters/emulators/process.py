@@ -34,6 +34,7 @@ EMULATORS: Mapping[str, str] = {
     "lsl": "rig_adapters.emulators.lsl",
     "relay": "rig_adapters.emulators.relay",
     "spikeglx": "rig_adapters.emulators.spikeglx",
+    "xdream": "rig_adapters.emulators.xdream",
 }
 """Where each emulator is; its module has a function `emulate(Stage) -> Emulator`."""
 

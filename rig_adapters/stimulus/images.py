@@ -3,17 +3,10 @@
 Images live for one block (until images for the next one come) or, when kept, for the session.
 """
 
-import hashlib
-
-from rig_adapters.errors import DisplayError
-from rig_adapters.stimulus.base import Display, ImagePixels, PlacedImage
+from rig_adapters.sent_images import require_as_sent
+from rig_adapters.stimulus.base import Display, PlacedImage
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.wire.messages import LoadImages
-
-
-def image_sha256(image: ImagePixels) -> str:
-    """Return the SHA-256 (hex) of the bytes of `image` `(h, w, 3)` in C order."""
-    return hashlib.sha256(image.data.cast("B")).hexdigest()
 
 
 class LoadedImages:
@@ -33,7 +26,7 @@ class LoadedImages:
         DisplayError, before anything is uploaded, where an image is not what its hash says.
         """
         image_ids = [int(image_id) for image_id in message.image_ids]
-        _check(message, image_ids)
+        require_as_sent(message)
         outdated = self._sha256s.keys() & set(image_ids)
         if not message.keep and self._block_was_shown:
             outdated |= self._of_block
@@ -62,27 +55,3 @@ class LoadedImages:
         self._of_block -= image_ids
         self._display.forget(image_ids)
         self._shine.forgotten(set(gone) - set(self._sha256s.values()))
-
-
-def _check(message: LoadImages, image_ids: list[int]) -> None:
-    if not len(image_ids) == len(message.sha256s) == len(message.images):
-        raise DisplayError(
-            f"the daemon sent {len(message.images)} images with {len(image_ids)} ids and "
-            f"{len(message.sha256s)} hashes; this is a fault in the daemon"
-        )
-    if len(set(image_ids)) != len(image_ids):
-        raise DisplayError(
-            "the daemon sent two images with the same id in one message; "
-            "this is a fault in the daemon"
-        )
-    if image_ids and (message.images.shape[3] != 3 or min(message.images.shape[1:3]) < 2):
-        raise DisplayError(
-            f"images of shape {message.images.shape[1:]} cannot be shown; "
-            "the daemon has to send (height, width, 3), at least two pixels each way"
-        )
-    for image_id, sha256, image in zip(image_ids, message.sha256s, message.images, strict=True):
-        if image_sha256(image) != sha256:
-            raise DisplayError(
-                f"image {image_id} does not match its SHA-256, so it was changed on its way; "
-                "it was not shown, and the session has to be started again"
-            )

@@ -7,6 +7,7 @@ import hashlib
 
 import numpy as np
 
+from rig_adapters.wire import folders as f
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import Message
@@ -123,6 +124,36 @@ RIG: tuple[Message, ...] = (
     ),
     m.StopRecording(),
     m.RecordingStopped(last_sequence=0),
+)
+FOLDERS: tuple[Message, ...] = (
+    *COMMON,
+    f.OpenFolders(settings={}, first_block=0),
+    m.RigConfigured(
+        adapter="xdream",
+        simulated=True,
+        sample_rate_hz=0.0,
+        units=(m.UnitDescription(unit_id=100, channel_id=1, label="as reported"),),
+        capabilities=frozenset(),
+        versions={},
+    ),
+    m.LoadImages(image_ids=IDS, sha256s=(SHA256,), images=PIXELS),
+    m.ImagesLoaded(image_ids=IDS),
+    f.WriteBlock(folder_block=0, image_ids=IDS, names=("block000_000_a.png",)),
+    f.BlockWritten(
+        images=(f.WrittenImage(name="block000_000_a.png", sha256=SHA256, image_sha256=SHA256),)
+    ),
+    f.ReplyArrived(
+        name="block000.mat",
+        format="mat",
+        sha256=SHA256,
+        modified_ns=1,
+        data=np.zeros(8, np.uint8),
+    ),
+    f.ReplyLate(why="nothing came"),
+    f.CloseBlock(),
+    f.BlockClosed(),
+    m.AbortBlock(),
+    m.BlockAborted(presented=0),
 )
 LIGHT: tuple[Message, ...] = (
     ImagesUploaded(sha256s=(SHA256,), images=PIXELS),

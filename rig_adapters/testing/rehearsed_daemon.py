@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig_adapters.stimulus.images import image_sha256
+from rig_adapters.sent_images import image_sha256
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import STIMULUS, Conversation
 

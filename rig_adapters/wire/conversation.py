@@ -13,6 +13,13 @@ The stimulus process:                          The rig adapter:
     presenting ─BlockPresented→ ready              starting ─RecordingStarted→ recording
     presenting ─AbortBlock→ aborting               recording ─StopRecording→ stopping
     aborting ─BlockAborted→ ready                  stopping ─RecordingStopped→ ready
+
+The process at the folders of another program's rig, which is both in one:
+
+    connected ─OpenFolders→ configuring            presenting ─CloseBlock→ clearing
+    configuring ─RigConfigured→ ready              clearing ─BlockClosed→ ready
+    ready ─WriteBlock→ presenting                  presenting, clearing ─AbortBlock→ aborting
+    presenting ─ReplyArrived, ReplyLate→ presenting    aborting ─BlockAborted→ ready
 """
 
 from collections.abc import Mapping
@@ -20,6 +27,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig_adapters.errors import LocalProtocolError, Reason, RemoteProtocolError
+from rig_adapters.wire import folders as f
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.messages import Message
 
@@ -126,6 +134,57 @@ RIG = Script(
         "starting": {m.RecordingStarted: "recording"},
         "recording": {m.SpikesRecorded: "recording", m.StopRecording: "stopping"},
         "stopping": {m.SpikesRecorded: "stopping", m.RecordingStopped: "ready"},
+    },
+)
+
+
+FOLDERS = Script(
+    peer="process at the folders",
+    speakers={
+        f.OpenFolders: "daemon",
+        m.RigConfigured: "peer",
+        m.LoadImages: "daemon",
+        m.ImagesLoaded: "peer",
+        f.WriteBlock: "daemon",
+        f.BlockWritten: "peer",
+        f.ReplyArrived: "peer",
+        f.ReplyLate: "peer",
+        f.CloseBlock: "daemon",
+        f.BlockClosed: "peer",
+        m.AbortBlock: "daemon",
+        m.BlockAborted: "peer",
+    },
+    transitions={
+        "connected": {f.OpenFolders: "configuring"},
+        "configuring": {m.RigConfigured: "ready"},
+        "ready": {
+            m.LoadImages: "ready",
+            m.ImagesLoaded: "ready",
+            f.WriteBlock: "presenting",
+            m.AbortBlock: "aborting",
+        },
+        "presenting": {
+            f.BlockWritten: "presenting",
+            f.ReplyArrived: "presenting",
+            f.ReplyLate: "presenting",
+            f.CloseBlock: "clearing",
+            m.AbortBlock: "aborting",
+        },
+        # The block may be closed while a report of it is on its way.
+        "clearing": {
+            f.ReplyArrived: "clearing",
+            f.ReplyLate: "clearing",
+            f.BlockClosed: "ready",
+            m.AbortBlock: "aborting",
+        },
+        "aborting": {
+            f.BlockWritten: "aborting",
+            f.ReplyArrived: "aborting",
+            f.ReplyLate: "aborting",
+            f.BlockClosed: "aborting",
+            m.ImagesLoaded: "aborting",
+            m.BlockAborted: "ready",
+        },
     },
 )
 

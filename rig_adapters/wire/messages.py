@@ -42,15 +42,16 @@ class ArrayType:
         return array
 
 
-def _array(dtype: str, ndim: int) -> tuple[ArrayType, BeforeValidator]:
+def array_of(dtype: str, ndim: int) -> tuple[ArrayType, BeforeValidator]:
+    """Return what declares a field to be such an array."""
     kind = ArrayType(dtype, ndim)
     return kind, BeforeValidator(kind.check)
 
 
-_images, _images_check = _array("uint8", 4)
-_ids, _ids_check = _array("int64", 1)
-_small_ids, _small_ids_check = _array("int32", 1)
-_times, _times_check = _array("float64", 1)
+_images, _images_check = array_of("uint8", 4)
+_ids, _ids_check = array_of("int64", 1)
+_small_ids, _small_ids_check = array_of("int32", 1)
+_times, _times_check = array_of("float64", 1)
 
 Images = Annotated[npt.NDArray[np.uint8], _images, _images_check]
 Ids = Annotated[npt.NDArray[np.int64], _ids, _ids_check]

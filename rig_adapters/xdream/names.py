@@ -19,6 +19,7 @@ MOST_BLOCKS = MOST_IMAGES = 1000
 _ID = r"[A-Za-z0-9][A-Za-z0-9.-]*(?:_[A-Za-z0-9.-]+)*"
 _IMAGE = re.compile(rf"block(\d{{3}})_(\d{{3}})_({_ID})\.(png|bmp)")
 _REPLY = re.compile(r"block(\d{3})\.(mat|h5)")
+_DONE = re.compile(r"block(\d{3})\.done")
 _LONGEST_ID = 100
 
 
@@ -72,6 +73,15 @@ def reply_name(block: int, format: ReplyFormat) -> str:
 def done_name(block: int) -> str:
     """Return how the marker is called that says that all images of a block are there."""
     return f"block{block:03d}.done"
+
+
+def block_of_image(name: str) -> int | None:
+    """Return the block that the name of an image or of a marker says; None where it is neither."""
+    image = read_image_name(name)
+    if image is not None:
+        return image.block
+    found = _DONE.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def block_of_reply(name: str) -> int | None:

@@ -20,6 +20,7 @@ import PIL.Image
 from rig_adapters.xdream.names import (
     FolderError,
     ImageName,
+    block_of_image,
     block_of_reply,
     done_name,
     read_image_name,
@@ -63,17 +64,28 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def check(self, replies: Path) -> None:
+    def check(self, replies: Path, first_block: int = 0) -> None:
         """See that both folders are there and hold nothing of another session.
 
-        Raises FolderError, before anything is written.
+        A session that goes on with `first_block` has its former blocks there; of the last of them,
+        which may have been cut off, images are taken away. Raises FolderError, before anything is
+        written.
         """
         for folder in (self._folder, replies):
             if not folder.is_dir():
                 raise FolderError(f"there is no folder {folder}: make it, or correct the config")
-        left = [each.name for each in self._folder.iterdir() if read_image_name(each.name)]
-        left += [each.name for each in self._folder.iterdir() if each.suffix == ".done"]
-        left += [each.name for each in replies.iterdir() if block_of_reply(each.name) is not None]
+        there = [each.name for each in self._folder.iterdir()]
+        if first_block:
+            names = [each.removesuffix(_UNFINISHED) for each in there]
+            of_block = [(read_image_name(name), name) for name in names]
+            cut_off = [name for read, name in of_block if read and read.block == first_block - 1]
+            self.take_away(first_block - 1, cut_off)
+        left = [name for name in there if _is_from(block_of_image(name), first_block)]
+        left += [
+            each.name
+            for each in replies.iterdir()
+            if _is_from(block_of_reply(each.name), first_block)
+        ]
         if left:
             raise FolderError(
                 f"{len(left)} files of another session are in the folders ({min(left)} …): move "
@@ -146,3 +158,7 @@ class Outbox:
     def _written(self, name: str, data: bytes) -> Written:
         status = (self._folder / name).stat()
         return Written(name, hashlib.sha256(data).hexdigest(), status.st_size, status.st_mtime_ns)
+
+
+def _is_from(block: int | None, first: int) -> bool:
+    return block is not None and block >= first

@@ -66,7 +66,7 @@ class ReplyWatch:
         self._block = block
         self._settled_s = settled_s
         self._looks: Mapping[ReplyFormat, _Look] = {}
-        self._unreadable: _Look | None = None
+        self._handed_over: _Look | None = None
         old = [name for name in self._names().values() if (folder / name).exists()]
         if old:
             raise FolderError(
@@ -95,7 +95,7 @@ class ReplyWatch:
         }
         for format, look in self._looks.items():
             settled = now_s - look.since_s >= self._settled_s
-            if settled and look.n_bytes and look != self._unreadable:
+            if settled and look.n_bytes and look != self._handed_over:
                 reply = self._read(format, look)
                 if reply is not None:
                     return reply
@@ -103,9 +103,9 @@ class ReplyWatch:
             raise ReplyLate(self._why_late())
         return None
 
-    def cannot_be_read(self) -> None:
-        """Take note that the reply could not be opened: it is waited for until it changes."""
-        self._unreadable = next(iter(self._looks.values()), None)
+    def handed_over(self) -> None:
+        """Take note that the reply was handed over: if it could not be opened, it will change."""
+        self._handed_over = next(iter(self._looks.values()), None)
 
     def strays(self) -> list[str]:
         """Return replies to later blocks: the rig counts otherwise than this session."""
@@ -146,7 +146,7 @@ class ReplyWatch:
 
     def _why_late(self) -> str:
         names = " or ".join(self._names().values())
-        if self._unreadable is not None:
+        if self._handed_over is not None:
             what = "a reply came, but HDF5 cannot open it, as where it was cut off"
         elif self._looks:
             what = "a reply came, but was empty or still changing"

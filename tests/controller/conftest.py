@@ -16,13 +16,14 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from controller.block import BlockPresenter, Shown
+from controller.block import BlockPresenter
 from controller.cli.config_commands import template
 from controller.config.load import parse_config
 from controller.config.tables import SessionConfig
 from controller.control.messages import PartStatus
 from controller.experiments.blocks import ImageToShow
 from controller.experiments.evolution import Placement
+from controller.presenting import Shown
 from controller.recorder import Recorder
 from controller.resume import still_waiting
 from controller.screen import Screen

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.block import Shown
 from controller.control.messages import PartStatus
 from controller.outcomes import UNCLEAR
+from controller.presenting import Shown
 from controller.recording import presentation_table, spike_table
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import PeerLost, RemoteProtocolError, WrongImage

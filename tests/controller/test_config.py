@@ -135,8 +135,9 @@ WRONG = {
 
 NEEDED = {
     "response_window_s": (
-        "scoring.response_window_s is missing (scored window after onset, e.g. [0.05, 0.2]); "
-        "it has no default."
+        "scoring.response_window_s is missing (scored window after onset, e.g. [0.05, 0.2]; "
+        "as_reported: the rig counts by itself and reports a response for each image); it has no "
+        "default."
     ),
     "baseline_window_s": (
         'scoring.baseline_window_s is missing (subtracted window, e.g. [0.0, 0.04], or "none"); '

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.block import Shown
 from controller.config.tables import SessionConfig
 from controller.errors import SessionRefused
 from controller.experiments.blocks import ImageToShow, Planned
@@ -16,6 +15,7 @@ from controller.preflight import machine
 from controller.preflight.findings import Finding, Report, report, require
 from controller.preflight.rig import clock_finding, rehearsal_findings
 from controller.preflight.screen import screen_findings
+from controller.presenting import Shown
 from rig_adapters.clocks import ClockMap
 from rig_adapters.stimulus.desktop import is_linear, suspicions
 from rig_adapters.wire import messages as m

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.block import Shown
 from controller.experiments.blocks import ImageToShow, Planned
 from controller.experiments.evolution import Placement
+from controller.presenting import Shown
 from controller.recording import clock_fit, presentation_table, spike_table
 from rig_adapters.clocks import ClockMap
 from rig_adapters.errors import PeerLost, RemoteProtocolError

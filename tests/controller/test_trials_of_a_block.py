@@ -18,10 +18,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.block import Shown
 from controller.config.checks import geometry_of
 from controller.experiments.blocks import ImageToShow, images_of_block
 from controller.experiments.evolution import Placement
+from controller.presenting import Shown
 from controller.recording import presentation_table, spike_table
 from controller.resume import still_waiting
 from rig_adapters.errors import RemoteProtocolError

@@ -23,6 +23,7 @@ from .conftest import PAGES, ROOT, blocks
 
 RIGS = [(page, block) for page in PAGES for block in blocks(page, "toml", "rig")]
 EMULATORS = [(page, block) for page in PAGES for block in blocks(page, "toml", "emulator")]
+FOLDERS = [(page, block) for page in PAGES for block in blocks(page, "toml", "folders")]
 PROTOCOL = ROOT / "docs" / "reference" / "relay.md"
 RELAY_PAGE = ROOT / "docs" / "how-to" / "recorders" / "relay.md"
 
@@ -33,6 +34,17 @@ def test_a_rig_that_a_page_shows_makes_a_valid_session(page: Path, block: Any) -
     tables["rig"] = {**tables["rig"], "settings": {}, **tomllib.loads(block.text)["rig"]}
     config = SessionConfig.model_validate(tables)
     assert problems_of(config) == [], page
+
+
+def test_folders_that_a_page_shows_make_a_valid_session() -> None:
+    ((_, block),) = FOLDERS
+    told, tables = tomllib.loads(block.text), tomllib.loads(template())
+    del tables["display"]["photodiode"], tables["threads"][0]["driver_units"]
+    for name in ("display", "scoring"):
+        tables[name] |= told[name]
+    tables["threads"][0] |= told["threads"][0]
+    tables |= {name: told[name] for name in ("rig", "behaviour", "reward")}
+    assert problems_of(SessionConfig.model_validate(tables)) == []
 
 
 @pytest.mark.parametrize(("page", "block"), EMULATORS, ids=lambda item: getattr(item, "name", ""))

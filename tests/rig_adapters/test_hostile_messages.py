@@ -21,7 +21,7 @@ from rig_adapters.testing import examples
 from rig_adapters.testing.hostile import Frames, Hostile, frames_of
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
-from rig_adapters.wire.conversation import RIG, STIMULUS
+from rig_adapters.wire.conversation import FOLDERS, RIG, STIMULUS
 from rig_adapters.wire.light import LIGHT_MESSAGES, ImagesUploaded, LightChanged
 
 CODEC = Codec(RIG.vocabulary)
@@ -74,7 +74,11 @@ def is_served(listener: Listener, daemon: "zmq.Socket[bytes]") -> None:
 
 
 def test_there_is_an_example_of_every_message() -> None:
-    for script, messages in ((STIMULUS, examples.STIMULUS), (RIG, examples.RIG)):
+    for script, messages in (
+        (STIMULUS, examples.STIMULUS),
+        (RIG, examples.RIG),
+        (FOLDERS, examples.FOLDERS),
+    ):
         assert {type(message) for message in messages} == set(script.vocabulary)
     assert {type(message) for message in examples.LIGHT} == set(LIGHT_MESSAGES)
 

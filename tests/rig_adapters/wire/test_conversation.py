@@ -7,9 +7,19 @@ import pytest
 
 from rig_adapters.errors import LocalProtocolError, RemoteProtocolError
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Conversation, Script, Speaker
+from rig_adapters.wire.conversation import (
+    COMMON,
+    FOLDERS,
+    RIG,
+    STIMULUS,
+    Conversation,
+    Script,
+    Speaker,
+)
 
-SCRIPTS = pytest.mark.parametrize("script", [STIMULUS, RIG], ids=lambda script: script.peer)
+SCRIPTS = pytest.mark.parametrize(
+    "script", [STIMULUS, RIG, FOLDERS], ids=lambda script: script.peer
+)
 CLOSED = ("closing", "closed", "faulted")
 
 
@@ -87,8 +97,8 @@ def test_every_state_can_be_reached_and_left(script: Script) -> None:
 
 @SCRIPTS
 def test_words_of_the_other_conversation_are_refused(script: Script) -> None:
-    other = RIG if script is STIMULUS else STIMULUS
-    for kind in other.speakers:
+    others = {kind for other in (STIMULUS, RIG, FOLDERS) for kind in other.speakers}
+    for kind in others - set(script.speakers):
         with pytest.raises(LocalProtocolError):
             Conversation(script, "daemon").sending(kind.model_construct())
         with pytest.raises(RemoteProtocolError):

@@ -151,12 +151,12 @@ def test_a_reply_that_cannot_be_opened_yet_is_waited_for(tmp_path: Path) -> None
     path.write_bytes(HDF5[:1000])
     assert watch.look(0.0, 5.0) is None
     assert watch.look(1.0, 5.0) is not None
-    watch.cannot_be_read()
+    watch.handed_over()
     assert watch.look(2.0, 5.0) is None
     path.write_bytes(HDF5)
     assert watch.look(3.0, 5.0) is None
     assert watch.look(4.0, 5.0) is not None
-    watch.cannot_be_read()
+    watch.handed_over()
     with pytest.raises(ReplyLate, match="cut off"):
         watch.look(5.1, 5.0)
 
