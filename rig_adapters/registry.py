@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from rig_adapters.blackrock.settings import BlackrockSettings
 from rig_adapters.errors import RigError
 from rig_adapters.intan.settings import IntanSettings
 from rig_adapters.lsl.settings import LslSettings
@@ -73,6 +74,12 @@ _OWN: Mapping[str, Adapter] = {
     ),
     "relay": Adapter(
         "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
+    ),
+    "blackrock": Adapter(
+        "rig_adapters.blackrock",
+        BlackrockSettings,
+        "Blackrock's NSPs and hubs",
+        scan="rig_adapters.blackrock.scan:look",
     ),
     "spikeglx": Adapter(
         "rig_adapters.spikeglx",

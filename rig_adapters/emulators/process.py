@@ -29,6 +29,7 @@ from rig_adapters.sim.simulation import Recorded
 from rig_adapters.validation import first_problem
 
 EMULATORS: Mapping[str, str] = {
+    "blackrock": "rig_adapters.emulators.blackrock",
     "open-ephys": "rig_adapters.emulators.open_ephys",
     "intan": "rig_adapters.emulators.intan.rhx",
     "lsl": "rig_adapters.emulators.lsl",

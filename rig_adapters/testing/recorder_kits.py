@@ -85,6 +85,15 @@ def spikeglx_settings(addresses: Addresses) -> dict[str, Any]:
     }
 
 
+def blackrock_settings(addresses: Addresses) -> dict[str, Any]:
+    """Return settings for all units of an emulated instrument."""
+    return {
+        **{name: addresses[name] for name in ("host", "port", "listen", "digital_channel")},
+        "electrodes": [{"channels": addresses["channels"], "units": addresses["units"]}],
+        "sync": {"kind": "ttl", "line": 1, "edges": "rising"},
+    }
+
+
 KITS: Mapping[str, Kit] = {
     "lsl": Kit(
         module="rig_adapters.lsl",
@@ -127,5 +136,15 @@ KITS: Mapping[str, Kit] = {
         mischief={"drop": 0.005, "half": 0.01},
         # What is in the stream's buffer is whole.
         completes_after=0,
+    ),
+    "blackrock": Kit(
+        module="rig_adapters.blackrock",
+        emulator="blackrock",
+        settings=blackrock_settings,
+        vendor={"clock": "ns", "epoch_s": 1.75e9, "datagram_bytes": 600},
+        crowd={"front_end": 384, "continuous": 10, "datagram_bytes": 1400},
+        mischief={"drop": 0.003, "repeat": 0.02, "reorder": 0.003, "half": 0.001},
+        # A heartbeat says that it is over, and two monitor packets that all of it has come.
+        completes_after=3,
     ),
 }
