@@ -135,7 +135,8 @@ class _Line:
 
 
 def _robust_line(x: Seconds, y: Seconds) -> _Line:
-    line = _Line(float(np.median(y)), 0.0, 0.0, 0.0, 0.0, wide_spread_s(y - np.median(y)))
+    middle = _quantile(np.sort(y), 0.5)
+    line = _Line(middle, 0.0, 0.0, 0.0, 0.0, wide_spread_s(y - middle))
     for tail in ("huber", "biweight"):
         for _ in range(_N_ITERATIONS):
             residuals = y - line.intercept - line.slope * x
@@ -143,8 +144,12 @@ def _robust_line(x: Seconds, y: Seconds) -> _Line:
             if not weights.any():
                 # Of a few readings that agree all may be far from a line through all of them; about
                 # their median, as the scale is, half of them always count.
-                weights = _weights(np.abs(residuals - np.median(residuals)) / line.scale, tail)
-            line = _line(x, y, weights, line.scale)
+                middle = _quantile(np.sort(residuals), 0.5)
+                weights = _weights(np.abs(residuals - middle) / line.scale, tail)
+            before, line = line, _line(x, y, weights, line.scale)
+            if line == before:
+                # Every further one would be the same.
+                break
     return line
 
 
@@ -172,9 +177,7 @@ def _line(x: Seconds, y: Seconds, weights: Seconds, scale: float) -> _Line:
 
 def spread_s(residuals: Seconds) -> float:
     """Robust standard deviation of residuals (n,), `RESIDUAL_FLOOR_S` at least."""
-    # 1.4826 turns the median absolute deviation into the standard deviation of a Gaussian.
-    deviation = 1.4826 * float(np.median(np.abs(residuals - np.median(residuals))))
-    return max(deviation, RESIDUAL_FLOOR_S)
+    return _spread_s(_distances(residuals))
 
 
 def wide_spread_s(residuals: Seconds) -> float:
@@ -183,8 +186,34 @@ def wide_spread_s(residuals: Seconds) -> float:
     Edges of light may be of two kinds, from dark to bright and back, milliseconds apart. The median
     absolute deviation may see one kind alone, and the other would be taken for outliers.
     """
-    off = np.abs(residuals - np.median(residuals))
-    return max(float(np.quantile(off, 0.7)) / 1.0364, spread_s(residuals))
+    off = _distances(residuals)
+    return max(_quantile(off, 0.7) / 1.0364, _spread_s(off))
+
+
+def _spread_s(off: Seconds) -> float:
+    # 1.4826 turns the median absolute deviation into the standard deviation of a Gaussian.
+    return max(1.4826 * _quantile(off, 0.5), RESIDUAL_FLOOR_S)
+
+
+def _distances(residuals: Seconds) -> Seconds:
+    """Distances of residuals (n,) from their median: (n,) sorted."""
+    off: Seconds = np.sort(np.abs(residuals - _quantile(np.sort(residuals), 0.5)))
+    return off
+
+
+def _quantile(ordered: Seconds, part: float) -> float:
+    """Return what `np.quantile` does of sorted numbers (n,), which are finite.
+
+    A fit of a clock asks a hundred times, and most of that call is no arithmetic.
+    """
+    place = (ordered.size - 1) * part
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, ordered.size - 1)])
+    further = place - below
+    # Rounded as numpy does it.
+    if further >= 0.5:
+        return high - (high - low) * (1.0 - further)
+    return low + (high - low) * further
 
 
 def scatter_s(residuals: Seconds) -> float:

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig_adapters.clocks import DRIFT_PRIOR, RESIDUAL_FLOOR_S, ClockMap, fit_clock, scatter_s
+from rig_adapters.clocks import (
+    DRIFT_PRIOR,
+    RESIDUAL_FLOOR_S,
+    ClockMap,
+    fit_clock,
+    scatter_s,
+    spread_s,
+    wide_spread_s,
+)
 
 offsets = st.floats(-1e6, 1e6)
 drifts = st.floats(-100e-6, 100e-6)
@@ -134,3 +142,12 @@ def test_three_readings_that_say_three_things_make_a_map_all_the_same() -> None:
     rig_s = [0.33089511819608486, 0.4545195869336973, 0.7093910611769104]
 
     assert np.abs(fit_clock(host_s, rig_s).to_rig(host_s) - rig_s).max() <= 1e-3
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40))
+def test_spreads_are_those_by_numpys_quantiles_to_the_last_bit(residuals: list[float]) -> None:
+    off = np.abs(residuals - np.median(residuals))
+    spread = max(1.4826 * float(np.median(off)), RESIDUAL_FLOOR_S)
+
+    assert spread_s(np.array(residuals)) == spread
+    assert wide_spread_s(np.array(residuals)) == max(float(np.quantile(off, 0.7)) / 1.0364, spread)
