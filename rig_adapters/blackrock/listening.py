@@ -103,13 +103,13 @@ class Listening:
         return True
 
 
-def measure(settings: BlackrockSettings, patience_s: float = PATIENCE_S) -> DeviceClock:
+def measure(settings: BlackrockSettings) -> DeviceClock:
     """Listen until it is clear how the instrument counts time. Raises RecorderError."""
     listening = Listening(settings)
     try:
         heartbeats: list[int] = []
         n_monitors = 0
-        for packets in _heard(listening, patience_s):
+        for packets in _heard(listening, PATIENCE_S):
             system = packets.channels == CONFIGURATION
             heartbeats += packets.times[system & (packets.types == HEARTBEAT)].tolist()
             n_monitors += int(np.sum(system & (packets.types == MONITOR)))

@@ -26,9 +26,9 @@ from rig_adapters.blackrock.balance import Balance, Believed, Monitor
 from rig_adapters.blackrock.clock import DeviceClock
 from rig_adapters.blackrock.wire import CONFIGURATION, HEARTBEAT, MONITOR, Packets
 
-LONGEST_STEP = 2.0
+SHORTEST_STEP, LONGEST_STEP = 0.5, 2.0
 """When all heartbeats have come and two are farther apart than so many usual steps, the clock has
-jumped: nobody recorded what is between."""
+jumped: nobody recorded what is between. When two are closer than that, it went back."""
 _BACKWARDS = 3
 """So many heartbeats in a row that do not go on were not overtaken: the clock went back."""
 _PATIENCE = 5
@@ -112,10 +112,7 @@ class Telling:
         if beat.sample <= self._newest:
             self._not_advancing += 1
             if self._not_advancing >= _BACKWARDS:
-                raise RecorderRestarted(
-                    "the clock of the instrument has gone back: it was started anew, or its time "
-                    "was set; leave it running, and do not set its time during a session"
-                )
+                raise _went_back()
         else:
             self._not_advancing = 0
             self._newest, self._heard_s = beat.sample, heard_s
@@ -147,11 +144,13 @@ class Telling:
         if self._not_advancing:
             # Perhaps the clock went back; if it did not, the next one proves this too.
             return
-        steps = LONGEST_STEP * self._clock.heartbeat_samples
+        step = self._clock.heartbeat_samples
         passed = sorted(e.sample for e in self._beats if e.received <= believed.received)
         self._forget_beats(believed.received)
         for before, after in itertools.pairwise(passed):
-            if after - before > steps:
+            if after - before <= SHORTEST_STEP * step:
+                raise _went_back()
+            if after - before > LONGEST_STEP * step:
                 yield from self._known_through(before - self._terms.margin)
                 self._known_from = after + self._terms.margin
                 self._gap = (self._told, self._known_from)
@@ -212,6 +211,13 @@ class Telling:
         if sync.edges != "both":
             has_changed &= is_up == (sync.edges == "rising")
         return self._clock.samples(packets.times[rows[has_changed]])
+
+
+def _went_back() -> RecorderRestarted:
+    return RecorderRestarted(
+        "the clock of the instrument has gone back: it was started anew, or its time was set; "
+        "leave it running, and do not set its time during a session"
+    )
 
 
 class _UnitTable:
