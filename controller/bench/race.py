@@ -73,8 +73,12 @@ def _workers(n_workers: int) -> Iterator[ProcessPoolExecutor]:
         yield executor
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
+        children = set(multiprocessing.active_children()) - others
+        for child in children:
             child.terminate()
+        # The executor has let go of them, and waits for none any more.
+        for child in children:
+            child.join()
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
