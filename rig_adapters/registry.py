@@ -8,7 +8,7 @@ A package of another lab makes its adapter known by an entry point in its own py
 Nothing is started here; settings are looked at, so that a config can be checked before anything is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -38,6 +38,8 @@ class Adapter:
     records: in a few words, what it records from.
     scan: "module:function" that looks for such systems on this machine (see
     `rig_adapters.scanning`); None where nothing can be looked for.
+    counts_in: returns of its settings the window in which its system counts, where it tells of no
+    single spikes; None where it does.
     watches_light: it is simulated and looks at the session's screen; so it can also be virtual.
     through_folders: another program shows the images and reports responses, both as files; so it
     is display and rig in one, and speaks the conversation of the folders.
@@ -47,6 +49,7 @@ class Adapter:
     settings: type[BaseModel]
     records: str
     scan: str | None = None
+    counts_in: Callable[[Any], tuple[float, float] | None] = lambda _: None
     watches_light: bool = False
     through_folders: bool = False
 
@@ -73,7 +76,10 @@ _OWN: Mapping[str, Adapter] = {
         scan="rig_adapters.lsl.scanning:look",
     ),
     "relay": Adapter(
-        "rig_adapters.relay", RelaySettings, "a relay beside any other recording system"
+        "rig_adapters.relay",
+        RelaySettings,
+        "a relay beside any other recording system",
+        counts_in=lambda settings: settings.counts_window_s,
     ),
     "blackrock": Adapter(
         "rig_adapters.blackrock",

@@ -227,9 +227,21 @@ def _rig_settings_are_valid(config: SessionConfig) -> list[str]:
         known = " or ".join(repr(name) for name in sorted(adapters()))
         return [f"rig.adapter must be {known}, but it is {config.rig.adapter!r}."]
     error = settings_problems(adapter, config.rig.settings)
-    if error is None:
-        return []
-    return problems.sentences(error, adapter.settings, prefix=("rig", "settings"))
+    if error is not None:
+        return problems.sentences(error, adapter.settings, prefix=("rig", "settings"))
+    counted_s = adapter.counts_in(adapter.settings.model_validate(config.rig.settings))
+    scoring, found = config.scoring, []
+    if counted_s is not None and scoring.response_window_s != counted_s:
+        found.append(
+            f"scoring.response_window_s must be {list(counted_s)}, since the rig counts spikes in "
+            "that window after each onset and tells of no single ones."
+        )
+    if counted_s is not None and scoring.baseline_window_s != "none":
+        found.append(
+            'scoring.baseline_window_s must be "none", since the rig counts in one window only and '
+            "tells of no single spikes."
+        )
+    return found
 
 
 def _rig_goes_with_time_and_screen(config: SessionConfig) -> list[str]:

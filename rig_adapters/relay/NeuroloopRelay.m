@@ -5,6 +5,12 @@ classdef NeuroloopRelay < handle
     %
     %   relay = NeuroloopRelay('tcp://127.0.0.1:5570', 'OmniPlex', 40000, [13 1; 13 2], true);
     %   relay.tell(from, through, spikes, onsets)   % every 10 to 50 ms, also without spikes
+    %
+    % For software that counts and tells of no single spikes, give the window, in samples from each
+    % onset, and then the counts of all units for each onset whose window is over:
+    %
+    %   relay = NeuroloopRelay(..., true, {}, [2000 8000]);
+    %   relay.tell(from, through, zeros(0, 3), onsets, counts)   % not ending in the second half of a window
 
     properties (SetAccess = private)
         hello
@@ -13,17 +19,21 @@ classdef NeuroloopRelay < handle
     end
 
     methods
-        function self = NeuroloopRelay(address, system, rate_hz, units, sees_onsets, keys)
+        function self = NeuroloopRelay(address, system, rate_hz, units, sees_onsets, keys, window)
             % units (n, 2): channel and unit of every unit that may be told of; unit 0 is unsorted.
-            % keys (optional): {public, secret, neuroloop's public}.
+            % keys (optional): {public, secret, neuroloop's public}; {} for none.
+            extra = '';
+            if nargin > 6
+                extra = sprintf(',"counts_window":[%.0f,%.0f]', window(1), window(2));
+            end
             self.hello = sprintf(['{"say":"hello","relay":1,"system":%s,"sample_rate_hz":%.10g,' ...
-                '"units":%s,"sees_onsets":%s}'], jsonencode(system), rate_hz, ...
-                NeuroloopRelay.rows(units), jsonencode(logical(sees_onsets)));
+                '"units":%s,"sees_onsets":%s%s}'], jsonencode(system), rate_hz, ...
+                NeuroloopRelay.rows(units), jsonencode(logical(sees_onsets)), extra);
             self.context = org.zeromq.ZContext();
             self.socket = self.context.createSocket(org.zeromq.SocketType.DEALER);
             self.socket.setLinger(0);
             self.socket.setImmediate(true); % nothing is kept for a neuroloop that is not there
-            if nargin > 5
+            if nargin > 5 && ~isempty(keys)
                 self.socket.setCurvePublicKey(uint8(keys{1}));
                 self.socket.setCurveSecretKey(uint8(keys{2}));
                 self.socket.setCurveServerKey(uint8(keys{3}));
@@ -32,12 +42,17 @@ classdef NeuroloopRelay < handle
             self.say(self.hello);
         end
 
-        function tell(self, from, through, spikes, onsets)
+        function tell(self, from, through, spikes, onsets, counts)
             % Everything recorded in [from, through), in samples. spikes (k, 3): sample, channel,
             % unit; onsets (m, 1). Where samples were lost, begin later than the last call ended.
+            % counts (k, 4), optional: onset, channel, unit, number.
             self.listen();
-            self.say(sprintf('{"say":"recorded","from":%.0f,"through":%.0f,"spikes":%s,"onsets":[%s]}', ...
-                from, through, NeuroloopRelay.rows(spikes), NeuroloopRelay.list(onsets)));
+            extra = '';
+            if nargin > 5
+                extra = sprintf(',"counts":%s', NeuroloopRelay.rows(counts));
+            end
+            self.say(sprintf('{"say":"recorded","from":%.0f,"through":%.0f,"spikes":%s,"onsets":[%s]%s}', ...
+                from, through, NeuroloopRelay.rows(spikes), NeuroloopRelay.list(onsets), extra));
         end
 
         function listen(self)

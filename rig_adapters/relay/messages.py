@@ -19,8 +19,13 @@ from rig_adapters.units import MOST_CHANNELS, UNITS_PER_CHANNEL
 VERSION = 1
 MOST_BYTES = 16 * 2**20
 MOST_SAMPLE = 2**62
+MOST_OFFSET = 2**40
+MOST_SPIKES = 1_000_000
+"""Of one unit in one window."""
 
 Sample = Annotated[int, Field(ge=0, le=MOST_SAMPLE, strict=True)]
+Offset = Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET, strict=True)]
+Number = Annotated[int, Field(ge=0, le=MOST_SPIKES, strict=True)]
 Channel = Annotated[int, Field(ge=0, le=MOST_CHANNELS, strict=True)]
 Unit = Annotated[int, Field(ge=0, lt=UNITS_PER_CHANNEL, strict=True)]
 
@@ -38,16 +43,22 @@ class Hello(_Said):
     sample_rate_hz: float = Field(ge=100, le=1e6)
     units: tuple[tuple[Channel, Unit], ...] = Field(min_length=1, max_length=100_000)
     sees_onsets: bool
+    counts_window: tuple[Offset, Offset] | None = None
+    """In samples from each onset, where the relay counts and tells of no single spikes."""
 
 
 class Told(_Said):
-    """Everything that was recorded in `[from, through)`: spikes and image onsets, by sample."""
+    """Everything that was recorded in `[from, through)`: spikes and image onsets, by sample.
+
+    `counts`: onset, channel, unit and number, of each unit for each onset whose window is over.
+    """
 
     say: Literal["recorded"]
     from_sample: Sample = Field(alias="from")
     through: Sample
     spikes: tuple[tuple[Sample, Channel, Unit], ...]
     onsets: tuple[Sample, ...] = ()
+    counts: tuple[tuple[Sample, Channel, Unit, Number], ...] = ()
 
 
 _Heard = Annotated[Hello | Told, Field(discriminator="say")]
@@ -89,6 +100,13 @@ def _check_hello(hello: Hello) -> None:
         )
     if len(set(hello.units)) < len(hello.units):
         raise RemoteProtocolError("units: one is named twice", Reason.BODY)
+    window = hello.counts_window
+    if window is not None and not (window[0] < window[1] and hello.sees_onsets):
+        raise RemoteProtocolError(
+            "counts_window: it must be [start, end] with start before end, of a relay that sees "
+            "onsets",
+            Reason.BODY,
+        )
 
 
 def _check_told(told: Told) -> None:

@@ -20,6 +20,7 @@ class Relay:
 
     units: (channel, unit) of every unit that may be told of; unit 0 is unsorted.
     keys: (public, secret, neuroloop's public), each 40 characters; needed across a network.
+    counts_window: in samples from each onset, for software that counts and tells of no spikes.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Relay:
         units: Iterable[tuple[int, int]],
         sees_onsets: bool,
         keys: tuple[bytes, bytes, bytes] | None = None,
+        counts_window: tuple[int, int] | None = None,
     ) -> None:
         self.hello = {
             "say": "hello",
@@ -39,6 +41,8 @@ class Relay:
             "units": [[int(channel), int(unit)] for channel, unit in units],
             "sees_onsets": bool(sees_onsets),
         }
+        if counts_window:
+            self.hello["counts_window"] = list(counts_window)
         self.socket: Any = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         # Nothing is kept for a neuroloop that is not there.
@@ -56,23 +60,26 @@ class Relay:
         through_sample: int,
         spikes: Iterable[tuple[int, int, int]],
         onsets: Iterable[int] = (),
+        counts: Iterable[tuple[int, int, int, int]] = (),
     ) -> None:
         """Tell of everything recorded in [from_sample, through_sample).
 
         spikes: (sample, channel, unit) of each; onsets: samples of photodiode or TTL edges. Call
         it every 10 to 50 ms, also when there was no spike: that is news, too. Begin where the last
-        call ended; where samples were lost, begin later.
+        call ended; where samples were lost, begin later. counts: (onset, channel, unit, number) of
+        all units for each onset whose window is over; do not end in the second half of a window.
         """
         self.listen()
-        self.say(
-            {
-                "say": "recorded",
-                "from": int(from_sample),
-                "through": int(through_sample),
-                "spikes": [[int(s), int(c), int(u)] for s, c, u in spikes],
-                "onsets": [int(sample) for sample in onsets],
-            }
-        )
+        message: dict[str, Any] = {
+            "say": "recorded",
+            "from": int(from_sample),
+            "through": int(through_sample),
+            "spikes": [[int(s), int(c), int(u)] for s, c, u in spikes],
+            "onsets": [int(sample) for sample in onsets],
+        }
+        if "counts_window" in self.hello:
+            message["counts"] = [[int(o), int(c), int(u), int(n)] for o, c, u, n in counts]
+        self.say(message)
 
     def listen(self) -> None:
         """Hear what neuroloop says: it asks who is there, or refuses something and says why."""

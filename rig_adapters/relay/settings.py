@@ -19,6 +19,11 @@ class RelaySettings(BaseModel):
         description="folder of keys (neuroloop keys new); only relays whose keys are in its folder "
         "allowed can connect",
     )
+    counts_window_s: tuple[float, float] | None = Field(
+        default=None,
+        description="for a relay that tells of counts and not of spikes: the window after each "
+        "onset in which it counts, which must be scoring.response_window_s",
+    )
     patience_s: float = Field(
         default=20.0, gt=0, le=50, description="how long to wait for the relay to connect"
     )

@@ -25,6 +25,7 @@ from rig_adapters.endpoints import to_listen_at
 from rig_adapters.errors import Reason, RemoteProtocolError
 from rig_adapters.keys import listening_keys
 from rig_adapters.refusals import Refusals
+from rig_adapters.relay.counting import Counting, Ints, UnitIds
 from rig_adapters.relay.messages import MOST_BYTES, VERSION, Hello, Told, read, write
 from rig_adapters.relay.settings import RelaySettings
 from rig_adapters.units import UNITS_PER_CHANNEL, unit_id_of
@@ -64,6 +65,7 @@ class RelaySource:
         self._heard_s = 0.0
         self._wanted = False
         self._through: int | None = None
+        self._counting: Counting | None = None
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 200)
@@ -104,7 +106,11 @@ class RelaySource:
             name=hello.system,
             sample_rate_hz=hello.sample_rate_hz,
             units=tuple(
-                UnitDescription(unit_id=unit_id_of(channel, unit), channel_id=channel, label="")
+                UnitDescription(
+                    unit_id=unit_id_of(channel, unit),
+                    channel_id=channel,
+                    label="" if hello.counts_window is None else "counted, not single spikes",
+                )
                 for channel, unit in hello.units
             ),
             sees_onsets=hello.sees_onsets,
@@ -121,6 +127,8 @@ class RelaySource:
         while self._hear() is not None:
             pass
         self._wanted, self._through = True, None
+        if self._counting is not None:
+            self._counting.lost()
 
     def take(self) -> Sequence[Stretch]:
         """Return what the relay has told since."""
@@ -131,8 +139,13 @@ class RelaySource:
             if told is None:
                 break
             if isinstance(told, Told):
-                stretch = self._stretch(told)
-                found += [stretch] if stretch is not None else []
+                try:
+                    stretch = self._stretch(told)
+                except RemoteProtocolError as error:
+                    # What it told of is not known, and so it is lost.
+                    self._refuse(error)
+                else:
+                    found += [stretch] if stretch is not None else []
         return found
 
     def end(self) -> None:
@@ -184,9 +197,29 @@ class RelaySource:
             raise RecorderRestarted(
                 f"the relay of {hello.system} was started anew, with other units or another clock"
             )
+        self._counting = self._counts(hello)
         self._hello, self._relay, self._heard_s = hello, sender, time.monotonic()
         self._unit_ids = [unit_id_of(channel, unit) for channel, unit in hello.units]
         self._say(sender, write("welcome", relay=VERSION))
+
+    def _counts(self, hello: Hello) -> Counting | None:
+        """Return what follows the counts of a relay that counts, in the window of the config."""
+        window_s = self._settings.counts_window_s
+        wanted: tuple[int, ...] | None = None
+        if window_s is not None:
+            wanted = tuple(round(end_s * hello.sample_rate_hz) for end_s in window_s)
+        if hello.counts_window != wanted:
+            told = "tells of single spikes"
+            if hello.counts_window is not None:
+                told = f"counts in samples {list(hello.counts_window)} from each onset"
+            raise RecorderError(
+                f"the relay of {hello.system} {told}, but rig.settings.counts_window_s is "
+                f"{'not there' if wanted is None else f'{window_s}, or samples {list(wanted)}'}: "
+                "correct one of them"
+            )
+        if hello.counts_window is None:
+            return None
+        return Counting(hello.counts_window, [unit_id_of(*unit) for unit in hello.units])
 
     def _is_silent(self) -> bool:
         return time.monotonic() - self._heard_s > SILENCE_S
@@ -194,6 +227,27 @@ class RelaySource:
     def _say(self, to: bytes, message: bytes) -> None:
         # Who is gone does not hear it, and nobody waits.
         self._socket.send_multipart([to, message], zmq.NOBLOCK)
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        self.refusals.add(error)
+        if self._relay is not None:
+            self._say(self._relay, write("refused", why=str(error)))
+
+    def _spikes(self, told: Told, *, is_gap: bool) -> tuple[Ints, UnitIds]:
+        """Return samples and units of what was told, in no order."""
+        if self._counting is None:
+            if told.counts:
+                raise RemoteProtocolError("counts: the hello has no counts_window", Reason.BODY)
+            spikes = np.array(told.spikes, np.int64).reshape(-1, 3)
+            units = (spikes[:, 1] * UNITS_PER_CHANNEL + spikes[:, 2]).astype(np.int32)
+            return spikes[:, 0], units
+        if is_gap:
+            self._counting.lost()
+        try:
+            return self._counting.take(told)
+        except RemoteProtocolError:
+            self._counting.lost()
+            raise
 
     def _stretch(self, told: Told) -> Stretch | None:
         through = self._through
@@ -204,16 +258,21 @@ class RelaySource:
                 f"the relay tells of samples {told.from_sample} to {through} a second time: it is "
                 "at fault"
             )
+        samples, units = self._spikes(told, is_gap=through not in (None, told.from_sample))
         self._through = told.through
-        spikes = np.array(told.spikes, np.int64).reshape(-1, 3)
-        units = (spikes[:, 1] * UNITS_PER_CHANNEL + spikes[:, 2]).astype(np.int32)
-        kept = np.isin(units, self._unit_ids)
+        first = told.from_sample
+        if self._counting is not None:
+            first = max(first, self._counting.certain_from)
+        if first > told.through:
+            return None
+        kept = np.isin(units, self._unit_ids) & (samples >= first)
+        onsets = np.array(told.onsets, np.int64)
         return Stretch(
-            from_sample=told.from_sample,
+            from_sample=first,
             through_sample=told.through,
-            spike_samples=spikes[kept, 0],
+            spike_samples=samples[kept],
             spike_unit_ids=units[kept],
-            sync_samples=np.array(told.onsets, np.int64),
+            sync_samples=onsets[onsets >= first],
             newest_sample=told.through,
             heard_host_s=time.monotonic(),
         )

@@ -117,8 +117,10 @@ def judge(recording: Recording, truth: Truth, configured: m.RigConfigured) -> Ve
     for first, through in truth.lost:
         harmed |= (first / rate_hz < stops_s) & (through / rate_hz > starts_s)
     unit_ids = [unit.unit_id for unit in configured.units]
-    told = _told(recording, rate_hz).counts(unit_ids, onsets_s, WINDOW_S, rate_hz)
-    sent = truth.counts(unit_ids, onsets_s, WINDOW_S, rate_hz)
+    # Whole samples are counted: no rounding decides about a spike at the end of a window.
+    counted_s = onsets_s - 0.5 / rate_hz
+    told = _told(recording, rate_hz).counts(unit_ids, counted_s, WINDOW_S, rate_hz)
+    sent = truth.counts(unit_ids, counted_s, WINDOW_S, rate_hz)
     seen = np.isin(onsets_s, recording.sync_rig_s())
     can_see = recording.covers(onsets_s, onsets_s + 1 / rate_hz)
     return Verdict(

@@ -58,6 +58,10 @@ def test_the_protocols_examples_are_read_as_the_page_says() -> None:
     data = bytes.fromhex(hexadecimal.text)
 
     assert isinstance(read(hello.text.strip().encode()), Hello)
+    (counting,) = blocks(PROTOCOL, "json", "counting")
+    (counted,) = blocks(PROTOCOL, "json", "counted")
+    assert read(counting.text.strip().encode()).counts_window == (1221, 4883)  # type: ignore[union-attr]
+    assert read(counted.text.strip().encode()).counts == ((812007, 1, 1, 17),)  # type: ignore[union-attr]
     assert data == recorded.text.strip().encode()
     assert f"these {len(data)} bytes" in PROTOCOL.read_text(encoding="utf-8")
     told = read(data)
