@@ -6,6 +6,8 @@ Says nothing that the log does not hold; the drawing itself is in `sessions.figu
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,9 +160,23 @@ def summary_sentences(found: Summary) -> list[str]:
 def draw_summary(reader: LogReader, path: Path | str) -> None:
     """Draw the figure of a session into an image file; its ending names the format (png, pdf)."""
     # Imported here because drawing is slow to load and most callers only read numbers.
-    from sessions.figure import draw
+    with _without_help_texts():
+        from sessions.figure import draw
 
     draw(reader, summary(reader), Path(path))
+
+
+@contextmanager
+def _without_help_texts() -> Iterator[None]:
+    """Import matplotlib in two thirds of the time: it writes the help texts of all its classes."""
+    import matplotlib.artist
+
+    kwdoc = matplotlib.artist.kwdoc
+    matplotlib.artist.kwdoc = lambda _: ""  # type: ignore[assignment]  # called by position
+    try:
+        yield
+    finally:
+        matplotlib.artist.kwdoc = kwdoc
 
 
 def _headline(found: Summary) -> str:
