@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.control.messages import Resume
 from controller.replay import first_difference
 from sessions.checks import run_checks
 from sessions.reader import LogReader
@@ -19,7 +20,12 @@ pytestmark = pytest.mark.system
 GENERATIONS = 6
 PLACE = "2:0:10"
 """Where the disk begins to fail."""
-SETTINGS = (*VIRTUAL, f"stopping.max_generations={GENERATIONS}")
+SETTINGS = (
+    *VIRTUAL,
+    f"stopping.max_generations={GENERATIONS}",
+    "threads.0.optimizer.population_size=12",
+    "references.count=4",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +74,7 @@ def test_a_session_waits_for_a_failing_disk_and_goes_on_as_if_nothing_had_been(
         assert words in held.message
         assert remedy in held.message
         # Asked to go on while nothing is mended, it is held again.
-        assert lab.neuroloop("resume").returncode == 0
+        lab.command(Resume())
         wait_for(lambda: lab.daemon_log().count("running → paused") == 2, "a new try")
         lab.wait_for_state("paused")
     assert lab.neuroloop("resume").returncode == 0

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from controller.control.messages import Stop
 from sessions.checks import run_checks
 
 from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab
@@ -30,7 +31,7 @@ def test_a_suspended_machine_goes_on_where_it_stood(lab: Lab) -> None:
         os.kill(pid, signal.SIGCONT)
 
     lab.wait_for_block(lab.status().block + 1)
-    assert lab.neuroloop("stop").returncode == 0
+    lab.command(Stop())
     output, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 0, output
     assert [f.message for f in run_checks(lab.the_log()) if f.severity == "error"] == []

@@ -8,6 +8,8 @@ import signal
 
 import pytest
 
+from controller.control.messages import Stop
+
 from .conftest import ENDLESS, PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
@@ -36,6 +38,6 @@ def test_a_killed_terminal_leaves_the_session_running(lab: Lab) -> None:
     run.communicate()
 
     wait_for(lambda: lab.status().block > block, "another generation")
-    assert lab.neuroloop("stop").returncode == 0
+    lab.command(Stop())
     wait_for(lambda: lab.card() is None, "the end of the session")
     assert lab.the_log().end is not None

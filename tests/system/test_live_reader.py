@@ -13,9 +13,13 @@ from .conftest import PATIENCE_S, VIRTUAL, Lab, wait_for
 pytestmark = pytest.mark.system
 
 
+SMALL = ("threads.0.optimizer.population_size=12", "references.count=4")
+"""Blocks that are soon over: it is while they are committed that a reader might see them torn."""
+
+
 def test_who_reads_a_live_session_meets_no_error_and_no_torn_generation(lab: Lab) -> None:
     lab.hold_at(place := "10:0:10")
-    run = lab.start(*VIRTUAL, "stopping.max_generations=30", "session.store_images=false")
+    run = lab.start(*VIRTUAL, *SMALL, "stopping.max_generations=30", "session.store_images=false")
     (folder,) = wait_for(lambda: list(lab.folder.glob("runs/*")), "the session's folder")
     log = folder / "session.h5"
     command = [sys.executable, "-m", "sessions.testing.live_reader", str(log)]

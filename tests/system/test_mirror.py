@@ -8,6 +8,7 @@ import PIL.Image
 import psutil
 import pytest
 
+from controller.control.messages import Abort
 from sessions.checks import run_checks
 
 from .conftest import ENDLESS, NEUROLOOP, PATIENCE_S, VIRTUAL, Lab, wait_for
@@ -27,7 +28,7 @@ def test_a_mirror_saves_what_is_shown_and_the_session_goes_on(lab: Lab) -> None:
     assert pixels.shape == (180, 320, 3)
     assert pixels[85:95, 155:165].std() > 5, "an image in the middle"
     assert (pixels[40, 40] == 128).all()
-    assert lab.neuroloop("stop", "--now").returncode == 0
+    lab.command(Abort(reason="seen"))
     run.communicate(timeout=PATIENCE_S)
     lab.is_clean()
 

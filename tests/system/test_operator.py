@@ -12,19 +12,27 @@ from .conftest import ENDLESS, NEUROLOOP, PATIENCE_S, VIRTUAL, Lab, wait_for
 
 pytestmark = pytest.mark.system
 
+PLACE = "0:0:20"
+"""Where a session is held, in states that would pass by otherwise, and while commands start."""
+LATER = "2:0:20"
+
 
 def test_an_operator_can_pause_note_resume_and_stop(lab: Lab) -> None:
+    lab.hold_at(PLACE, LATER)
     run = lab.start(*VIRTUAL, ENDLESS)
-    lab.wait_for_state("running")
+    lab.wait_until_held(PLACE)
 
     assert lab.neuroloop("pause").stdout == "The session pauses at the end of this block.\n"
+    lab.release(PLACE)
     paused = lab.wait_for_state("paused")
     assert lab.neuroloop("note", "animal drowsy – reward up").returncode == 0
     assert "paused" in lab.neuroloop("status").stdout
     assert lab.status().block == paused.block
     assert lab.neuroloop("resume").returncode == 0
-    lab.wait_for_block(paused.block + 1)
+    lab.wait_until_held(LATER)
+    assert lab.status().block > paused.block
     assert lab.neuroloop("stop").returncode == 0
+    lab.release(LATER)
     run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0
@@ -36,8 +44,9 @@ def test_an_operator_can_pause_note_resume_and_stop(lab: Lab) -> None:
 
 
 def test_commands_that_make_no_sense_are_refused_with_a_sentence(lab: Lab) -> None:
+    lab.hold_at(PLACE)
     run = lab.start(*VIRTUAL, ENDLESS)
-    lab.wait_for_state("running")
+    lab.wait_until_held(PLACE)
 
     refused = lab.neuroloop("resume")
     assert refused.returncode == 5
@@ -54,6 +63,7 @@ def test_without_a_session_the_commands_say_so(lab: Lab) -> None:
 
 
 def test_a_detached_session_runs_on_and_can_be_stopped(lab: Lab) -> None:
+    lab.hold_at(PLACE)
     lab_run = lab.neuroloop(
         "run",
         str(lab.config),
@@ -61,14 +71,16 @@ def test_a_detached_session_runs_on_and_can_be_stopped(lab: Lab) -> None:
         *[w for o in (*VIRTUAL, ENDLESS) for w in ("--set", o)],
     )
     assert lab_run.returncode == 0
-    lab.wait_for_state("running")
+    lab.wait_until_held(PLACE)
     assert lab.neuroloop("stop").returncode == 0
+    lab.release(PLACE)
     wait_for(lambda: lab.card() is None, "the end of the session")
 
 
 def test_who_watches_a_session_sees_its_generations_and_its_end_and_may_leave(lab: Lab) -> None:
+    lab.hold_at(LATER)
     run = lab.start(*VIRTUAL, ENDLESS)
-    lab.wait_for_state("running")
+    lab.wait_until_held(LATER)
     command = [NEUROLOOP, "watch"]
     pipe = subprocess.PIPE
     with (
@@ -77,22 +89,21 @@ def test_who_watches_a_session_sees_its_generations_and_its_end_and_may_leave(la
             command, env=lab.environment, stdout=pipe, stderr=pipe, text=True
         ) as stays,
     ):
-        assert left.stderr is not None
-        assert left.stderr.readline().startswith("generation ")
+        for watching in (left, stays):
+            assert watching.stderr is not None
+            assert watching.stderr.readline().startswith("generation 2")
         left.send_signal(signal.SIGINT)
         said, _ = left.communicate(timeout=PATIENCE_S)
         assert (said.endswith(" goes on.\n"), left.returncode) == (True, 0)
         assert lab.status().state == "running"
-        lab.neuroloop("stop")
-        said, generations = stays.communicate(timeout=PATIENCE_S)
+        lab.command(Stop())
+        lab.release(LATER)
+        said, _ = stays.communicate(timeout=PATIENCE_S)
     run.communicate(timeout=PATIENCE_S)
 
     assert said.endswith(" has ended.\n")
-    assert "generation" in generations
 
 
-PLACE = "0:0:20"
-"""Where a session is held in the states that would pass by otherwise."""
 STATES = (
     "idle",
     "preparing",

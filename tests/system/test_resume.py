@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from controller import assembly
-from controller.control.messages import Pause
+from controller.control.messages import Pause, Stop
 from controller.replay import logged_config
 from controller.resume import tell_again
 from sessions.checks import run_checks
@@ -132,7 +132,7 @@ def test_a_session_killed_while_paused_goes_on(lab: Lab) -> None:
     done = lab.neuroloop("resume", str(log.parent), "--detach")
     assert done.returncode == 0, done.stderr
     lab.wait_for_block(paused.block + 1)
-    lab.neuroloop("stop")
+    lab.command(Stop())
     wait_for(lambda: lab.card() is None, "the end of the session")
 
     after = lab.the_log()
@@ -157,13 +157,14 @@ def test_an_aborted_session_can_go_on_and_a_complete_one_cannot(lab: Lab) -> Non
 
 
 def test_a_running_session_is_not_resumed_a_second_time(lab: Lab) -> None:
+    lab.hold_at(place := "0:0:20")
     run = lab.start(*VIRTUAL, ENDLESS)
-    lab.wait_for_state("running")
+    lab.wait_until_held(place)
     (log,) = lab.logs()
 
     done = lab.neuroloop("resume", str(log.parent))
 
     assert done.returncode == 5
     assert "is still running" in done.stderr
-    lab.neuroloop("stop", "--now")
+    run.send_signal(signal.SIGINT)
     run.communicate(timeout=PATIENCE_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from controller.control.messages import Abort
 from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from sessions.checks import run_checks
 from sessions.reader import LogReader
@@ -107,7 +108,7 @@ def test_a_daemon_that_is_killed_can_go_on_with_the_same_adapter(lab: Lab) -> No
         lab.started.remove(run)
         assert lab.neuroloop("resume", str(log.parent), "--detach").returncode == 0
         lab.wait_for_block(2)
-        assert lab.neuroloop("stop", "--now").returncode == 0
+        lab.command(Abort(reason="seen"))
         wait_for(lambda: lab.card() is None, "the end of the session")
         end = lab.the_log().end
         assert end is not None
@@ -125,7 +126,7 @@ def test_a_rig_that_was_lost_on_the_way_is_connected_to_anew(lab: Lab) -> None:
         # It was not this session's to end; it finds its daemon gone, and waits for another.
         there.process.send_signal(signal.SIGCONT)
         lab.wait_for_block(2)
-        assert lab.neuroloop("stop", "--now").returncode == 0
+        lab.command(Abort(reason="seen"))
         output, _ = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 3, output
         text = " ".join(lab.the_log().events.text)

@@ -21,7 +21,7 @@ from .test_resume import codes_of_an_uninterrupted_run_differ, errors_in
 
 pytestmark = pytest.mark.system
 
-REPEATS = 4
+REPEATS = 2
 CALM = "behaviour.kind=always"
 """Only a loss is shown again."""
 TWO = (*VIRTUAL, "stopping.max_generations=2", f"scoring.repeats={REPEATS}", CALM)
