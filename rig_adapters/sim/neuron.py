@@ -10,18 +10,16 @@ past the preferred picture. Spike times, noise and fatigue are elsewhere.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from rig_adapters.sim.oriented_energy import N_ENERGIES, EarlyResponse, early_response
-from rig_adapters.sim.patterns import KINDS, Kind, preferred_picture, textures
-from rig_adapters.sim.retina import Floats, Placement, ReceptiveField, patches
+from rig_adapters.sim.oriented_energy import N_ENERGIES, EarlyResponse
+from rig_adapters.sim.patterns import KINDS, Kind, preferred_picture
+from rig_adapters.sim.retina import Floats, ReceptiveField
 from rig_adapters.sim.settings import UnitSettings
+from rig_adapters.sim.texture_features import features_of, texture_features
 
-_N_TEXTURES = 64
-_TEXTURE_SEED = 1981
 _SPREAD_FLOOR = 0.05
 # Energies give the tuning for form, surfaces the polarity and colour; squares add up to 1.
 _ENERGY_SHARE, _SURFACE_SHARE = 0.8, 0.6
@@ -73,9 +71,9 @@ def build_neuron(settings: UnitSettings) -> SimulatedNeuron:
     """
     kind = KINDS[settings.seed % len(KINDS)]
     preferred = preferred_picture(kind, np.random.default_rng(settings.seed))
-    texture = _texture_features()
+    texture = texture_features()
     mean, spread = texture.mean(axis=0), texture.std(axis=0) + _SPREAD_FLOOR
-    wanted = (_centered(preferred[None])[0] - mean) / spread
+    wanted = (features_of(preferred[None])[0] - mean) / spread
     deviations = (texture - mean) / spread
     template = np.zeros_like(wanted)
     for share, part in (
@@ -85,13 +83,3 @@ def build_neuron(settings: UnitSettings) -> SimulatedNeuron:
         template[part] = share * wanted[part] / (deviations[:, part] @ wanted[part]).std()
     template /= (wanted @ template) * spread
     return SimulatedNeuron(settings, kind, preferred, template, float(mean @ template))
-
-
-def _centered(pictures: npt.NDArray[np.uint8]) -> Floats:
-    field, place = ReceptiveField((0.0, 0.0), 1.0), Placement(0.0, 0.0, 1.0)
-    return early_response(patches(pictures, place, field)).features
-
-
-@cache
-def _texture_features() -> Floats:
-    return _centered(textures(_N_TEXTURES, np.random.default_rng(_TEXTURE_SEED)))

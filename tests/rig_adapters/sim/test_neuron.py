@@ -11,6 +11,7 @@ from rig_adapters.sim.oriented_energy import N_FEATURES, early_response
 from rig_adapters.sim.patterns import KINDS, preferred_picture, textures
 from rig_adapters.sim.retina import Placement, ReceptiveField, patches
 from rig_adapters.sim.settings import UnitSettings
+from rig_adapters.sim.texture_features import computed_texture_features, texture_features
 
 Rates = Callable[..., npt.NDArray[np.float64]]
 NEURONS = [build_neuron(UnitSettings(channel=seed, seed=seed)) for seed in range(1, 5)]
@@ -29,6 +30,13 @@ def test_the_preferred_pattern_beats_every_other_kind_of_picture(neuron, rates_h
     best = rates_hz(neuron, neuron.preferred[None])[0]
     assert 150 < best <= neuron.settings.max_rate_hz
     assert rates_hz(neuron, pictures_but(neuron.kind)).max() < best
+
+
+def test_the_features_of_textures_in_the_file_are_those_that_are_computed() -> None:
+    computed = computed_texture_features()
+    assert texture_features().dtype == computed.dtype == np.float32
+    # Not to the last bit: the Fourier transforms of two processors may differ in that.
+    np.testing.assert_allclose(texture_features(), computed, rtol=1e-3, atol=1e-5)
 
 
 @each_neuron
