@@ -29,7 +29,7 @@ MOST_AT_ONCE = 512
 REMEMBERED = 1024
 """Datagrams that are known again when they come twice."""
 PATIENCE_S = 2.0
-HEARTBEATS = 20
+HEARTBEATS = 10
 """So many show how the instrument counts time."""
 
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.system]
 
 
 class TestGemini(RecorderContract):
-    """It counts nanoseconds since 1970, and sends a continuous group beside spikes."""
+    """It counts nanoseconds since 1970."""
 
     module = KIT.module
     emulator = KIT.emulator
@@ -24,7 +24,7 @@ class TestGemini(RecorderContract):
     bad_settings: ClassVar[dict[str, Any]] = {"host": "127.0.0.1", "port": 51002}
 
     def vendor_table(self, tmp_path: Path) -> dict[str, Any]:
-        return {"clock": "ns", "epoch_s": 1.75e9, "continuous": 2}
+        return {"clock": "ns", "epoch_s": 1.75e9}
 
     def settings_for(self, addresses: Mapping[str, Any]) -> dict[str, Any]:
         return KIT.settings(addresses)
