@@ -141,9 +141,6 @@ class Telling:
             self._forget_beats(believed.received)
             self._resume()
             return
-        if self._not_advancing:
-            # Perhaps the clock went back; if it did not, the next one proves this too.
-            return
         step = self._clock.heartbeat_samples
         passed = sorted(e.sample for e in self._beats if e.received <= believed.received)
         self._forget_beats(believed.received)

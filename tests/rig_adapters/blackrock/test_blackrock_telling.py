@@ -143,15 +143,16 @@ def test_a_loss_that_another_packet_makes_up_for_by_coming_early_is_found() -> N
     stretches: list[Stretch] = []
     for n in range(20):
         start = FIRST + n * BLOCK_SAMPLES
-        spike = encoder.spike(start + 40, 1, 1, bytes(96))
+        # A spike is told a little late, from the end of the block before.
+        spike = encoder.spike(start - 100, 1, 1, bytes(96))
         monitor, beat = encoder.monitor(start, 3, n), encoder.heartbeat(start + 290)
-        packets = [spike, monitor, beat]
+        packets = [spike, beat, monitor]
         if n == 10:
             # The spike of this block is lost, and that of the next one has come already.
-            packets[0] = encoder.spike(start + BLOCK_SAMPLES + 40, 1, 1, bytes(96))
+            packets[0] = encoder.spike(start + BLOCK_SAMPLES - 100, 1, 1, bytes(96))
         stretches += heard(packets[1:] if n == 11 else packets, told)
     ((start, stop),) = gaps_of(stretches)
-    assert start <= FIRST + 10 * BLOCK_SAMPLES + 40 < stop
+    assert start <= FIRST + 10 * BLOCK_SAMPLES - 100 < stop
 
 
 def jumping(by: int, stretches: list[Stretch]) -> None:
