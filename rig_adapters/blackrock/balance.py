@@ -4,7 +4,9 @@ A monitor packet says how many packets were sent since the last one, itself incl
 what was sent, from some monitor packet on, is the *level*. A lost packet lowers it for good; one
 that was overtaken lowers or raises it for a moment. So a monitor packet is believed when the next
 one finds the same level, and all between two believed ones of the same level has come. A new level
-is believed after `AGREEING` more have found it: then something was lost before the first of them.
+is taken for a loss after `AGREEING` more have found it. The first of them is not believed: what was
+overtaken may have lowered it, and have come since, while something else was lost. The last but one
+is, since nothing is overtaken for so long.
 """
 
 from collections.abc import Iterator
@@ -93,14 +95,15 @@ class Balance:
 
     def _believe(self) -> Iterator[Believed]:
         while self._open:
-            first, level = self._open[0]
+            level = self._open[0][1]
             agreeing = 1 if level == self._level else AGREEING
             later = [each for _, each in self._open[1 : 1 + agreeing]]
             if any(each != level for each in later):
                 self._open.pop(0)
             elif len(later) == agreeing:
-                self._open.pop(0)
-                yield Believed(first.received, level == self._level)
+                believed = agreeing - 1
+                yield Believed(self._open[believed][0].received, level == self._level)
+                del self._open[: believed + 1]
                 self._level = level
             else:
                 return

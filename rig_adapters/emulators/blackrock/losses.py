@@ -1,10 +1,10 @@
 """Which samples a datagram that never came could have told of, for the truth file.
 
 Nobody who listens knows more than this: what came before the monitor packet before the last one is
-certain, and after a loss nothing is until one monitor packet and four more have come with all that
-was sent between them, each in its turn. What is unknown begins with the last heartbeat before the
-one, and ends with the first heartbeat behind the other, and both a while earlier or later, by which
-packets may be out of the order of time.
+certain, and after a loss nothing is until five monitor packets have come with all that was sent
+between them, each in its turn; the fourth of them is certain. What is unknown begins with the last
+heartbeat before the one, and ends with the first heartbeat behind the other, and both a while
+earlier or later, by which packets may be out of the order of time.
 """
 
 from collections import deque
@@ -83,10 +83,10 @@ class Losses:
     def _decide(self) -> None:
         while self._monitors:
             first, last = self._monitors[0], self._certain
-            unharmed = last is not None and not first.harmed
-            calm = self._monitors[1 : 1 + (CALM_BEFORE if unharmed else CALM_AFTER)]
+            n_calm = CALM_BEFORE if last is not None and not first.harmed else CALM_AFTER
+            calm = self._monitors[1 : 1 + n_calm]
             is_over = any(not _calm(each) for each in calm)
-            if not is_over and len(calm) < (CALM_BEFORE if unharmed else CALM_AFTER):
+            if not is_over and len(calm) < n_calm:
                 return
             self._monitors.pop(0)
             if is_over or not first.came or first.overtaken:
@@ -94,9 +94,10 @@ class Losses:
                     # Whatever is wrong with this one's stretch is wrong with the next one's.
                     self._monitors[0].harmed |= first.harmed
                 continue
+            self._certain = [first, *calm][n_calm - 1]
+            del self._monitors[: n_calm - 1]
             if first.harmed:
-                self._tell(last, first)
-            self._certain = first
+                self._tell(last, self._certain)
 
     def _tell(self, before: _Monitor | None, behind: _Monitor) -> None:
         if before is None or before.before is None or behind.behind is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rig_adapters.acquisition.source import RecorderError, RecorderRestarted, Stretch
@@ -88,7 +88,7 @@ def test_all_is_told_but_the_beginning_and_the_end() -> None:
 
     known = known_of(told, BLOCKS)
     assert gaps_of(told) == []
-    assert told[0].from_sample <= FIRST + 3 * BLOCK_SAMPLES
+    assert told[0].from_sample <= FIRST + 6 * BLOCK_SAMPLES
     assert told[-1].through_sample >= FIRST + (N_BLOCKS - 4) * BLOCK_SAMPLES
     assert known.sum() == told[-1].through_sample - told[0].from_sample
 
@@ -113,6 +113,8 @@ def test_whatever_is_lost_what_is_told_is_what_was_sent(lost: set[int]) -> None:
     st.sets(st.integers(0, len(SENT) - 1), max_size=4),
     st.dictionaries(st.integers(0, len(SENT) - 1), st.integers(1, 4), max_size=4),
 )
+# What is overtaken here has as many packets as what is lost soon after, and comes in its place.
+@example({46}, {42: 2})
 def test_what_is_overtaken_is_neither_lost_nor_told_wrongly(
     lost: set[int], late: dict[int, int]
 ) -> None:
@@ -135,7 +137,7 @@ def test_a_lost_datagram_is_a_gap_about_it(number: int) -> None:
     ((start, stop),) = gaps_of(told)
     block = number * N_BLOCKS // len(SENT)
     assert start < FIRST + block * BLOCK_SAMPLES < FIRST + (block + 1) * BLOCK_SAMPLES <= stop
-    assert stop - start <= 7 * BLOCK_SAMPLES
+    assert stop - start <= 10 * BLOCK_SAMPLES
 
 
 def test_a_loss_that_another_packet_makes_up_for_by_coming_early_is_found() -> None:
