@@ -84,7 +84,7 @@ _OWN: Mapping[str, Adapter] = {
     "blackrock": Adapter(
         "rig_adapters.blackrock",
         BlackrockSettings,
-        "Blackrock's NSPs and hubs",
+        "Blackrock's Gemini NSPs and hubs",
         scan="rig_adapters.blackrock.scan:look",
     ),
     "spikeglx": Adapter(

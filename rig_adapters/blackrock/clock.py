@@ -1,6 +1,6 @@
 """How an instrument counts time: in samples, or in nanoseconds. Pure.
 
-Legacy instruments and players count samples; Gemini counts nanoseconds. No packet says which, but
+Players count samples; Gemini counts nanoseconds. No packet says which, but
 heartbeats come every 10 ms: 300 samples, or 10 million ns.
 """
 

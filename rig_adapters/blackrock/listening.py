@@ -135,13 +135,13 @@ def _why(settings: BlackrockSettings, listening: Listening, n_heartbeats: int) -
     if n_heartbeats:
         return (
             f"the instrument at {settings.host} sends heartbeats, but no monitor packets that can "
-            "be read, and without them a loss would be silence: bring it to protocol 4.1 or later "
-            "with an update from Blackrock"
+            "be read, and without them a loss would be silence: update it to protocol 4.1 or "
+            "later, or use a relay"
         )
     if listening.unreadable:
         return (
-            f"what {settings.host} sends to {where} is not of protocol 4.1 or later: update the "
-            "instrument and Central, or see that it is a Cerebus instrument"
+            f"what {settings.host} sends to {where} is not of protocol 4.1 or later, and in an "
+            "older one a loss cannot be proved: update the instrument, or use a relay"
         )
     if listening.strangers:
         return (

@@ -55,17 +55,16 @@ class BlackrockSettings(BaseModel):
 
     host: IPv4Address = Field(
         description='address of the instrument, "192.168.137.128" of an NSP and "192.168.137.200" '
-        'of the first hub; "127.0.0.1" of a player on this machine'
+        'of the first hub; "127.0.0.1" of an emulator'
     )
     port: int = Field(
         ge=1,
         le=65535,
-        description="port to which it sends: 51002 of a legacy NSP, of nPlay and of the first hub, "
-        "51001 of a Gemini NSP, 51003 and 51004 of the second and third hub",
+        description="port to which it sends: 51001 of an NSP, 51002 to 51004 of the three hubs",
     )
     listen: IPv4Address = Field(
         description="address of this machine at which its packets arrive: the broadcast address "
-        '"192.168.137.255" on an instrument\'s network, "127.0.0.1" for a player on this machine'
+        '"192.168.137.255" on an instrument\'s network, "127.0.0.1" for an emulator'
     )
     electrodes: tuple[UnitsOf, ...] = Field(
         min_length=1, description="which units are recorded, in tables [[rig.settings.electrodes]]"
@@ -77,8 +76,7 @@ class BlackrockSettings(BaseModel):
         default=None,
         ge=1,
         le=MOST_CHANNELS,
-        description="number of the digital input in Central, needed with a line: 279 on Gemini, "
-        "151 on a legacy NSP of 128 channels",
+        description="number of the digital input in Central, needed with a line: 279 on Gemini",
     )
     margin_s: float = Field(
         default=0.01,

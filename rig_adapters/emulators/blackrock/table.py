@@ -17,7 +17,7 @@ class BlackrockTable(BaseModel):
         default="4.2", description="layout of its packets; the older ones are refused by neuroloop"
     )
     clock: Literal["samples", "ns"] = Field(
-        default="samples", description="samples: as a legacy NSP and nPlay; ns: as Gemini"
+        default="samples", description="samples: as nPlay; ns: as Gemini"
     )
     epoch_s: float = Field(
         default=0.0, ge=0, le=2e9, description="what the clock reads at its start; Gemini has PTP"

@@ -67,7 +67,7 @@ def check(told: list[Stretch], truth: Truth) -> None:
         {"clock": "samples", "continuous": 3, "datagram_bytes": 58_080},
         {"clock": "ns", "epoch_s": 1.9e9, "instrument": 3, "waveform_samples": 128},
     ],
-    ids=["legacy", "Gemini"],
+    ids=["samples", "ns"],
 )
 def test_every_spike_of_an_instrument_is_told(start: Start, vendor: dict[str, Any]) -> None:
     emulated = start(vendor=vendor, mischief={"repeat": 0.2})
