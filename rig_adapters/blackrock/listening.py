@@ -52,7 +52,6 @@ class Listening:
 
     def __init__(self, settings: BlackrockSettings) -> None:
         self._from = str(settings.host)
-        self._at = (str(settings.listen), settings.port)
         self.strangers: set[str] = set()
         """Who else sends to this port."""
         self.unreadable = 0
@@ -60,7 +59,8 @@ class Listening:
         self._order: deque[int] = deque()
         try:
             # Of a broadcast everybody gets a copy, also Central or CereLink on this machine.
-            self._socket = bound(*self._at, shared=not settings.listen.is_loopback)
+            shared = not settings.listen.is_loopback
+            self._socket = bound(str(settings.listen), settings.port, shared)
         except OSError as error:
             raise RecorderError(
                 f"packets cannot be listened for at {settings.listen}:{settings.port} "
