@@ -6,6 +6,7 @@ standard output says how the session ended, as JSON. Exit status: 0 success, 3 a
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s daemon: %(message)s"
     )
+    # Nothing of what is imported is garbage, and to look for some takes a tenth of the time.
+    gc.disable()
     # Not before the signals are held back: the imports take a second or two.
     from controller import runtime
     from controller.config.tables import SessionConfig
@@ -33,6 +36,8 @@ def main() -> int:
     from sessions.errors import SessionLogError
     from sessions.recover import recover
 
+    gc.freeze()
+    gc.enable()
     config = SessionConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
     toml = arguments.toml.read_text(encoding="utf-8") if arguments.toml else ""
     try:
