@@ -34,6 +34,8 @@ def test_memory_handles_threads_and_shared_memory_of_a_session_stay_what_they_ar
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "40 generations" in done.stdout
+    told = re.match(r"(\d+) generations", done.stdout)
+    assert told is not None, done.stdout
+    assert int(told[1]) >= 40
     for process in ("daemon", "stimulus", "rig"):
         assert re.search(rf"^{process} +\d", done.stdout, re.MULTILINE), done.stdout
