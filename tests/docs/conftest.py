@@ -18,17 +18,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-VIRTUAL_TIME = "<!-- test: virtual time -->"
+SHORTER = {
+    "<!-- test: virtual time -->": {
+        'time = "real"': 'time = "virtual"',
+        'kind = "psychopy"': 'kind = "virtual"',
+        "max_generations = 16": "max_generations = 2",
+        "code_dim = 4096": "code_dim = 256",
+    },
+    "<!-- test: shorter -->": {
+        "max_generations = 16": "max_generations = 8",
+        "code_dim = 4096": "code_dim = 1024",
+    },
+}
+"""What a mark of a page changes in the files that its `neuroloop init` writes."""
 NOT_RUN = ("./scripts/demo", "./scripts/test", "./scripts/setup")
 """They install and take minutes; whoever runs these tests has run them."""
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SHORTER = {
-    'time = "real"': 'time = "virtual"',
-    'kind = "psychopy"': 'kind = "virtual"',
-    "max_generations = 16": "max_generations = 2",
-    "code_dim = 4096": "code_dim = 256",
-}
 
 
 @dataclass(frozen=True)
@@ -99,16 +105,17 @@ class Bench:
             timeout=120,
         )
 
-    def shorten(self, line: str) -> None:
-        """Turn the file that a `neuroloop init` has written into a short virtual session."""
+    def shorten(self, line: str, page: str) -> None:
+        """Make the session shorter that a `neuroloop init` has written, as the page is marked."""
         made = re.match(r"neuroloop init (\S+)", line)
         if made is None:
             return
         path = self.folder / made[1]
         text = path.read_text(encoding="utf-8")
-        for long, short in _SHORTER.items():
-            assert text.count(long) >= 1, long
-            text = text.replace(long, short, 1)
+        for mark, changes in SHORTER.items():
+            for long, short in changes.items() if mark in page else ():
+                assert text.count(long) >= 1, long
+                text = text.replace(long, short, 1)
         path.write_text(text, encoding="utf-8")
 
 

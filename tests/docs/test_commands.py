@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import NOT_RUN, PAGES, ROOT, VIRTUAL_TIME, Bench, commands, comparable
+from .conftest import NOT_RUN, PAGES, ROOT, Bench, commands, comparable
 
 WITH_COMMANDS = [page for page in PAGES if commands(page)]
 pytestmark = pytest.mark.system
@@ -25,7 +25,7 @@ def test_the_readme_names_the_two_commands_and_they_can_be_run() -> None:
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
 def test_every_command_of_a_page_does_what_the_page_shows(page: Path, bench: Bench) -> None:
-    in_virtual_time = VIRTUAL_TIME in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     for command in commands(page):
         if command.line in NOT_RUN:
             continue
@@ -34,5 +34,4 @@ def test_every_command_of_a_page_does_what_the_page_shows(page: Path, bench: Ben
         printed = comparable(done.stdout)
         for line in comparable("\n".join(command.printed)):
             assert line in printed, f"$ {command.line}\n{done.stdout}"
-        if in_virtual_time:
-            bench.shorten(command.line)
+        bench.shorten(command.line, text)
