@@ -10,7 +10,7 @@ _USUAL_THRESHOLD = 128 * 1024
 def give_memory_back() -> None:
     """Have glibc return large blocks to the system as soon as they are free.
 
-    By itself it raises both thresholds with each large block that is freed. Then buffers of changing
+    By itself it raises both thresholds with each large block that is freed. Then buffers of many
     sizes leave holes, and on a busy machine a process whose data stay the same grows by several MB
     a minute. Other C libraries have no such choice.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import h5py
@@ -77,6 +77,10 @@ def told_of(
     """
     try:
         read = read_reply(data, format, names)
+        if not read.answered.any():
+            # Of nothing, nobody says how many channels there are.
+            nothing = np.full((len(read.names), channels), np.nan)
+            read = replace(read, values=nothing)
         if read.values.shape[1] != channels:
             raise WrongReply(
                 f"the reply has {read.values.shape[1]} responses for each image, and "

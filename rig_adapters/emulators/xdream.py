@@ -57,7 +57,8 @@ def emulate(stage: Stage) -> "EmulatedXdreamRig":
 class EmulatedXdreamRig:
     """Answers block after block.
 
-    Mischief: `drop` leaves images out of a reply, `half` writes one in two pieces, with a pause.
+    Mischief: `drop` leaves images out of a reply, `half` writes one in two pieces, with a pause,
+    `reorder` tells its images in any order, `repeat` writes that of the block before once more.
     """
 
     block_samples = 1
@@ -74,6 +75,7 @@ class EmulatedXdreamRig:
         self._answered = -1
         self._seen: frozenset[str] = frozenset()
         self._since_s = 0.0
+        self._last: tuple[Path, bytes] | None = None
         self._rest: tuple[float, Path, bytes] | None = None
         """When the rest of a reply follows, and what it is."""
 
@@ -129,11 +131,16 @@ class EmulatedXdreamRig:
             return
         self._answered = block
         keep = self._stage.rng.random(len(names)) >= self._stage.mischief.drop
-        told = [name for name, kept in zip(names, keep, strict=True) if kept]
+        rows = np.flatnonzero(keep)
+        if self._stage.rng.random() < self._stage.mischief.reorder:
+            self._stage.rng.shuffle(rows)
+        told = [names[row] for row in rows]
         self._stage.truth.event(
-            "reply", block=block, names=told, values=values[keep].tolist(), of=len(names)
+            "reply", block=block, names=told, values=values[rows].tolist(), of=len(names)
         )
-        self._write(block, told, names, values[keep])
+        if self._last is not None and self._stage.rng.random() < self._stage.mischief.repeat:
+            self._last[0].write_bytes(self._last[1])
+        self._write(block, told, names, values[rows])
 
     def _look_at(self, name: str) -> npt.NDArray[np.float64]:
         with PIL.Image.open(self._table.image_folder / name) as picture:
@@ -164,6 +171,7 @@ class EmulatedXdreamRig:
                 file["indices"] = np.array([names.index(name) for name in told], np.int64)
         data = whole.read_bytes()
         whole.unlink()
+        self._last = (path, data)
         cut = len(data) // 2 if self._stage.rng.random() < self._stage.mischief.half else len(data)
         path.write_bytes(data[:cut])
         if cut < len(data):

@@ -75,8 +75,7 @@ def reread(logged: LoggedBlock) -> Rates:
 
 
 def _in_matlab(reply: h5py.File) -> dict[str, list[float]]:
-    rows = np.array(reply["tEvokedResp"], dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
+    rows = _rows(reply["tEvokedResp"])
     found = {}
     for row, reference in enumerate(reply["stimulusID"][()].flatten()):
         letters = reply[reference][()].flatten().tolist()
@@ -85,9 +84,14 @@ def _in_matlab(reply: h5py.File) -> dict[str, list[float]]:
     return found
 
 
+def _rows(table: h5py.Dataset) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return one row for each image; of one channel, where there is one dimension."""
+    rows = np.array(table, dtype=np.float64)
+    return rows[:, None] if rows.ndim == 1 else rows
+
+
 def _in_h5(reply: h5py.File, names: list[str]) -> dict[str, list[float]]:
-    rows = np.array(reply["scores"], dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
+    rows = _rows(reply["scores"])
     places = np.array(reply["indices"]).flatten() if "indices" in reply else range(len(rows))
     return {names[int(place)]: row.tolist() for place, row in zip(places, rows, strict=True)}
 

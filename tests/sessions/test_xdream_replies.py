@@ -1,6 +1,9 @@
 """Replies of an XDream rig: matched by name, and refused where they cannot be of this block."""
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sessions.xdream import ReplyError, UnreadableReply, read_reply, write_reply
+from sessions.xdream import (
+    ReplyError,
+    ReplyFormat,
+    UnreadableReply,
+    WrongReply,
+    read_reply,
+    responses_from,
+    told_of,
+    write_reply,
+)
 
 NAMES = ("block000_001_b.png", "block000_000_a.png", "block000_002_c.png")
 VALUES = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -187,3 +199,42 @@ def test_a_damaged_reply_is_read_or_refused_and_nothing_else_is_raised(
 def test_noise_is_no_reply(noise: bytes) -> None:
     with pytest.raises(UnreadableReply):
         read_reply(noise, "h5", NAMES)
+
+
+@given(st.data())
+def test_what_another_process_says_of_a_reply_is_what_it_says(data: st.DataObject) -> None:
+    format: ReplyFormat = data.draw(st.sampled_from(["mat", "h5"]))
+    reply = write_reply(format, NAMES, VALUES)
+    told = json.loads(json.dumps(told_of(reply, format, NAMES, VALUES.shape[1])))
+
+    again, whole = responses_from(told), read_reply(reply, format, NAMES)
+    assert again.names == whole.names
+    np.testing.assert_array_equal(again.values, whole.values)
+    np.testing.assert_array_equal(again.answered, whole.answered)
+
+
+def test_another_process_tells_what_is_wrong_with_a_reply() -> None:
+    whole = write_reply("mat", NAMES, VALUES)
+    with pytest.raises(WrongReply, match="channels says 7"):
+        responses_from(told_of(whole, "mat", NAMES, 7))
+    with pytest.raises(WrongReply, match="were not shown"):
+        responses_from(told_of(whole, "mat", NAMES[:-1], VALUES.shape[1]))
+    with pytest.raises(UnreadableReply):
+        responses_from(told_of(whole[:700], "mat", NAMES, VALUES.shape[1]))
+
+
+def test_a_reply_that_names_no_image_is_one_without_responses() -> None:
+    empty = write_reply("mat", [], VALUES[:0])
+    responses = responses_from(told_of(empty, "mat", NAMES, VALUES.shape[1]))
+    assert not responses.answered.any()
+    assert responses.values.shape == (len(NAMES), VALUES.shape[1])
+    assert np.isnan(responses.values).all()
+
+
+def test_the_process_that_reads_replies_says_it_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "block000.mat"
+    path.write_bytes(write_reply("mat", NAMES, VALUES))
+    asked = json.dumps({"names": list(NAMES), "channels": VALUES.shape[1]})
+    command = [sys.executable, "-m", "sessions.read_reply", "mat", str(path)]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+    np.testing.assert_array_equal(responses_from(json.loads(done.stdout)).values, VALUES)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig_adapters.xdream.incoming import IncomingBlock
 from rig_adapters.xdream.names import FolderError, ImageName, image_names, read_image_name
 from rig_adapters.xdream.outbox import Outbox, decoded, encoded
 from rig_adapters.xdream.replies import ReplyLate, ReplyWatch
@@ -195,60 +194,6 @@ def test_no_reply_ends_with_a_sentence_at_the_deadline(
     assert watch.look(4.9, 5.0) is None
     with pytest.raises(ReplyLate, match=why):
         watch.look(5.1, 5.0)
-
-
-def test_a_clients_block_is_taken_when_it_is_whole(tmp_path: Path) -> None:
-    incoming, block = IncomingBlock(tmp_path, 2, SETTLED_S, None), files(2, 3)
-    assert incoming.look(0.0) is None
-    for at_s, (name, data) in enumerate(block.items(), start=1):
-        (tmp_path / str(name)).write_bytes(data)
-        assert incoming.look(float(at_s)) is None
-    images = incoming.look(4.0)
-    assert images is not None
-    assert [image.name for image in images] == list(block)
-    for n, image in enumerate(images):
-        np.testing.assert_array_equal(image.pixels, pixels(n))
-    assert not incoming.is_taken_away()
-    for name in block:
-        (tmp_path / str(name)).unlink()
-    assert incoming.is_taken_away()
-
-
-def test_a_block_of_a_known_size_is_waited_for(tmp_path: Path) -> None:
-    incoming, block = IncomingBlock(tmp_path, 0, SETTLED_S, 2), files(0, 3)
-    for at_s, (name, data) in enumerate(list(block.items())[:2]):
-        assert incoming.look(10.0 * at_s + 9) is None
-        (tmp_path / str(name)).write_bytes(data)
-        assert incoming.look(10.0 * at_s + 10) is None
-    assert incoming.look(30.0) is not None
-    (tmp_path / str(list(block)[2])).write_bytes(block[list(block)[2]])
-    incoming.look(40.0)
-    with pytest.raises(FolderError, match="has 3 images"):
-        incoming.look(50.0)
-
-
-@pytest.mark.parametrize(
-    ("names", "why"),
-    [
-        (["block000_001_a.png"], "without a hole"),
-        (["block000_000_a.png", "block000_002_b.png"], "without a hole"),
-        (["block000_000_a.png", "block000_001_a.png"], "twice"),
-        (["block001_000_a.png"], "counts blocks otherwise"),
-        (["block000_000_cut.png"], "cannot be read as an image"),
-    ],
-)
-def test_what_can_never_be_a_block_is_refused(tmp_path: Path, names: list[str], why: str) -> None:
-    incoming = IncomingBlock(tmp_path, 0, SETTLED_S, None)
-    (data,) = files(0, 1).values()
-    for name in names:
-        (tmp_path / name).write_bytes(data[:100] if "cut" in name else data)
-
-    def looked() -> None:
-        for now_s in (0.0, 1.0):
-            incoming.look(now_s)
-
-    with pytest.raises(FolderError, match=why):
-        looked()
 
 
 RIG = """
