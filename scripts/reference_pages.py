@@ -31,7 +31,7 @@ from rig_adapters.wire import animal, messages
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, MAX_FRAMES, MAX_HEADER_BYTES
 from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Script
 from rig_adapters.wire.messages import ArrayType, Message, Value
-from sessions.schema import schema_markdown
+from sessions.schema_page import schema_markdown
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 

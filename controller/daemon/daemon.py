@@ -30,8 +30,9 @@ from controller.logbook import Logbook
 from controller.optimizers import OptimizerError
 from controller.progress import Progress
 from controller.recorder import NothingRecorded, Recorder
+from controller.running import Session
 from controller.runtime import endpoint
-from controller.session import Session, run_session
+from controller.session import run_session
 from controller.states import Event, State, TransitionRefused, next_state
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError

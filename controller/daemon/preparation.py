@@ -37,8 +37,8 @@ from controller.recorder import NothingRecorded, Recorder
 from controller.recording_notes import RecordingNotes
 from controller.replies import ReplyStore
 from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
+from controller.running import Session
 from controller.screen import Screen
-from controller.session import Session
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
 from rig_adapters.wire import messages as m

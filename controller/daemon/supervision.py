@@ -21,7 +21,7 @@ from controller.daemon.rig_processes import DISPLAY_NAME, RIG_NAME, RigProcesses
 from controller.errors import ControllerError, NothingHeard, SessionStopped
 from controller.logbook import Logbook
 from controller.recorder import NothingRecorded, Recorder
-from controller.session import Session
+from controller.running import Session
 from controller.states import Event, State
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError

@@ -18,7 +18,7 @@ from controller.daemon.daemon import Daemon
 from controller.daemon.rig_processes import RigProcesses
 from controller.errors import NothingHeard, SessionStopped
 from controller.optimizers import DivergedError
-from controller.session import Session
+from controller.running import Session
 from controller.states import Event, State
 from rig_adapters.errors import PeerLost, RigError
 from sessions.errors import LogBusyError

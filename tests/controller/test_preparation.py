@@ -16,7 +16,8 @@ from controller.errors import SessionRefused
 from controller.preflight.findings import report, require
 from controller.preflight.machine import disk_space, generation_bytes
 from controller.progress import Progress
-from controller.session import Session, is_complete, lap
+from controller.running import Session
+from controller.session import is_complete, lap
 from controller.stopwatch import Stopwatch
 from rig_adapters.wire import messages as m
 from sessions.records import TIMING_STAGES

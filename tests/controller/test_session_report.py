@@ -9,7 +9,8 @@ import numpy as np
 from controller.experiments.evolution import EvolutionThread, Placement
 from controller.optimizers.cma.cholesky import CholeskyCmaEs
 from controller.progress import Progress
-from controller.session import Session, report
+from controller.running import Session
+from controller.session import report
 from controller.testing.optimizer_runs import advance, initial_codes
 from sessions.records import GenerationRecord
 from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start

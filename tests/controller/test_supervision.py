@@ -15,7 +15,8 @@ from controller.daemon.supervision import RestartBudget, Supervisor
 from controller.errors import NothingHeard, OnsetsUnclear, SessionRefused, SessionStopped
 from controller.logbook import Logbook
 from controller.progress import Progress
-from controller.session import Rendered, Session, show
+from controller.running import Rendered, Session
+from controller.showing import show
 from controller.states import Event, State, next_state
 from controller.stopwatch import Stopwatch
 from rig_adapters.errors import PeerLost, RigError

@@ -12,7 +12,7 @@ from PIL import Image
 from sessions.figure import best_images
 from sessions.reader import open_log
 from sessions.report import draw_summary, summary, summary_sentences, thread_curve
-from sessions.schema import schema_markdown
+from sessions.schema_page import schema_markdown
 from sessions.testing.synthetic import SyntheticSession, write_synthetic_log
 
 
@@ -111,5 +111,5 @@ def test_the_page_on_the_log_format_is_the_printed_schema() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "log_format.md"
     assert page.read_text(encoding="utf-8") == schema_markdown(), (
         "The page has drifted from sessions/schema.py; print it again with "
-        "`python -m sessions.schema > docs/reference/log_format.md`."
+        "`python -m sessions.schema_page > docs/reference/log_format.md`."
     )

@@ -60,16 +60,16 @@ def counts_shifted() -> None:
 
 def images_permuted() -> None:
     """Take each presentation for that of another image."""
-    from controller import session
+    from controller import showing
 
-    true = session.presentation_table
+    true = showing.presentation_table
 
     def permuted(*arguments: Any) -> Any:
         table = true(*arguments)
         order = np.roll(np.arange(len(table.image_id)), 1)
         return replace(table, image_id=table.image_id[order], thread_id=table.thread_id[order])
 
-    session.presentation_table = permuted
+    showing.presentation_table = permuted
 
 
 def rig_one_image_late() -> None:
