@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from rig_adapters.acquisition.source import RecorderRestarted
 
 AGREEING = 4
-"""How many later monitor packets must agree on a new level; as many are waited for where one is
-missing. A packet that is overtaken by more is lost."""
+"""How many later monitor packets must agree on a new level."""
+MISSING = 6
+"""A monitor packet that has not come after so many later ones is lost."""
 _BACKWARDS = 3
 
 
@@ -77,13 +78,17 @@ class Balance:
             return
         self._backwards = 0
         self._waiting[monitor.number] = monitor
-        if max(self._waiting) - self._next >= AGREEING:
+        if max(self._waiting) - self._next >= MISSING:
             self._give_up_the_missing()
         while (due := self._waiting.pop(self._next, None)) is not None:
             self._next += 1
             self._sent += due.sent
             self._open.append((due, due.received - self._sent))
             yield from self._believe()
+
+    def disturb(self) -> None:
+        """Take in that something came out of order: a new level may be one of a moment only."""
+        self._open = [each for each in self._open if each[1] == self._level]
 
     def _give_up_the_missing(self) -> None:
         """Go on at the next one that has come; how much was sent before it nobody knows."""

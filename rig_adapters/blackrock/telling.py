@@ -96,20 +96,33 @@ class Telling:
         )
         monitors = system[packets.types[system] == MONITOR]
         numbers = dict(zip(monitors.tolist(), packets.payload(monitors, 2).tolist(), strict=True))
-        for row in sorted([*samples, *numbers]):
+        overtaken = self._overtaken(packets, beats)
+        for row in sorted({*samples, *numbers, *overtaken}):
             received = self._received + row + 1
+            if row in overtaken:
+                self._balance.disturb()
             if row in samples:
                 self._beat(_Beat(received, samples[row]), heard_s)
-            else:
+            elif row in numbers:
                 sent, number = numbers[row]
                 for believed in self._balance.put(Monitor(number, sent, received)):
                     found += self._tell(believed)
         self._received += packets.times.size
         return found
 
+    def _overtaken(self, packets: Packets, beats: Samples) -> set[int]:
+        """Return the rows of data that is older than order and margin allow."""
+        samples = self._clock.samples(packets.times)
+        newest = np.full(samples.size, self._newest)
+        newest[beats] = samples[beats]
+        newest = np.maximum.accumulate(newest)
+        is_data = packets.channels < CONFIGURATION
+        return set(np.flatnonzero(is_data & (samples < newest - self._terms.margin)).tolist())
+
     def _beat(self, beat: _Beat, heard_s: float) -> None:
         self._n_beats += 1
         if beat.sample <= self._newest:
+            self._balance.disturb()
             self._not_advancing += 1
             if self._not_advancing >= _BACKWARDS:
                 raise _went_back()

@@ -115,6 +115,7 @@ def test_whatever_is_lost_what_is_told_is_what_was_sent(lost: set[int]) -> None:
 )
 # What is overtaken here has as many packets as what is lost soon after, and comes in its place.
 @example({46}, {42: 2})
+@example({66}, {52: 4, 0: 1, 57: 4})
 def test_what_is_overtaken_is_neither_lost_nor_told_wrongly(
     lost: set[int], late: dict[int, int]
 ) -> None:
