@@ -141,7 +141,7 @@ class BlockPresenter(Presenter):
             max_attempts=self._config.scoring.attempts,
             late=sum(report.dropped_frames > limit for report in reports.presented.values()),
             fixations_broken=reports.broken + broken_by_rig,
-            waiting_for_spikes=all_shown,
+            waiting_for="the last spikes" if all_shown else "",
             unattended=reports.unattended,
             earlier_outcomes=dict(before),
         )

@@ -93,7 +93,7 @@ class FolderPresenter(Presenter):
         ids = [_image_name(row) for row in planned]
         names = [str(name) for name in image_names(folder_block, ids, self._format)]
         image_ids = np.array([row.image.image_id for row in planned], np.int64)
-        self._tell(part, planned, before, 0)
+        self._tell(part, planned, before)
         await self._link.send(
             f.WriteBlock(folder_block=folder_block, image_ids=image_ids, names=tuple(names))
         )
@@ -105,7 +105,7 @@ class FolderPresenter(Presenter):
                     f"{name} holds other pixels than were sent for image {row.image.image_id}: a "
                     "fault in the process at the folders; nothing of this block is scored"
                 )
-        self._tell(part, planned, before, len(planned))
+        self._tell(part, planned, before, f"the reply to block{folder_block:03d}")
         heard = await self._reply(folder_block, names)
         await self._link.send(f.CloseBlock())
         await self._expect(f.BlockClosed, SLACK_S)
@@ -179,7 +179,9 @@ class FolderPresenter(Presenter):
             return "the reply has no response of a driver unit to this image"
         return ""
 
-    def _tell(self, part: int, planned: list[Planned], before: Counter[str], done: int) -> None:
+    def _tell(
+        self, part: int, planned: list[Planned], before: Counter[str], waiting_for: str = ""
+    ) -> None:
         status = PartStatus(
             part=part,
             images=len({row.image.image_id for row in planned}),
@@ -188,10 +190,10 @@ class FolderPresenter(Presenter):
             max_attempts=self._config.scoring.attempts,
             late=0,
             fixations_broken=0,
-            waiting_for_spikes=done == len(planned),
             earlier_outcomes=dict(before),
+            waiting_for=waiting_for,
         )
-        self._on_progress(done, len(planned), status)
+        self._on_progress(len(planned) if waiting_for else 0, len(planned), status)
 
     async def _expect(self, kind: type[MessageT], patience_s: float) -> MessageT:
         while not isinstance(message := await self._receive(patience_s), kind):

@@ -49,15 +49,15 @@ def part_text(status: SessionStatus, part: PartStatus) -> str:
 def now_text(status: SessionStatus, part: PartStatus) -> str:
     """Return what is on the screen."""
     done = f"{status.presentations_done} of {status.presentations_planned}"
-    if part.waiting_for_spikes:
-        done = f"all {status.presentations_planned} shown, waiting for the last spikes"
+    if part.waiting_for:
+        done = f"all {status.presentations_planned} shown, waiting for {part.waiting_for}"
     generation = f"generation {status.block + 1}"
     if not part.part:
-        what = "presentations shown" if not part.waiting_for_spikes else ""
+        what = "presentations shown" if not part.waiting_for else ""
         return f"{generation}: {done} {what}".rstrip()
     images = f"{part.images} images" if part.images > 1 else "1 image"
     text = f"{generation}: {images} again, {done}"
-    if part.waiting_for_spikes or part.image_id is None:
+    if part.waiting_for or part.image_id is None:
         return text
     return f"{text} shown; image {part.image_id}, attempt {part.attempt} of {part.max_attempts}"
 

@@ -80,10 +80,10 @@ class PartStatus(Value):
     late: int
     """Presentations that dropped too many frames."""
     fixations_broken: int
-    waiting_for_spikes: bool
-    """Everything is shown, and the end of the last window is not recorded yet."""
     earlier_outcomes: dict[str, int]
     """How the presentations of the block's earlier parts ended, by outcome."""
+    waiting_for: str = ""
+    """What is still to come when everything is shown: the last spikes, or a reply."""
     unattended: int = 0
     """Fixation spots that nobody has looked at, one after the other, until now."""
 

@@ -289,7 +289,7 @@ def test_what_is_known_of_a_part_is_told_as_it_happens(play: Play) -> None:
     late_so_far = [part.late for part in first]
     assert (late_so_far[0], late_so_far[-1]) == (0, 2)
     assert late_so_far == sorted(late_so_far)
-    assert [part.waiting_for_spikes for part in first] == [False] * 10 + [True]
+    assert [bool(part.waiting_for) for part in first] == [False] * 10 + [True]
     again = [part for _, _, part in told if part.part == 1]
     assert {part.images for part in again} == {2}
     assert {part.attempt for part in again} == {2}

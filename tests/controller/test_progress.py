@@ -110,7 +110,6 @@ PART = PartStatus(
     max_attempts=5,
     late=0,
     fixations_broken=0,
-    waiting_for_spikes=False,
     earlier_outcomes={},
 )
 STATUS = SessionStatus(
@@ -194,7 +193,7 @@ def test_what_is_shown_again_is_told_with_image_attempt_and_what_went_wrong_befo
 
 
 def test_the_wait_for_the_last_spikes_is_told() -> None:
-    waiting = PART.model_copy(update={"waiting_for_spikes": True})
+    waiting = PART.model_copy(update={"waiting_for": "the last spikes"})
 
     assert part_text(STATUS, waiting) == ("generation 5: all 50 shown, waiting for the last spikes")
 
