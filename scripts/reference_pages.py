@@ -26,14 +26,16 @@ from controller.config import tables
 from controller.config.optimizers import OPTIMIZER_TABLES, OptimizerBase
 from controller.states import TRANSITIONS
 from rig_adapters.errors import Reason
-from rig_adapters.sim.settings import SimRigSettings, UnitSettings
-from rig_adapters.wire import animal, messages
+from rig_adapters.registry import adapters
+from rig_adapters.wire import animal, folders, messages
 from rig_adapters.wire.codec import MAX_ARRAY_BYTES, MAX_FRAMES, MAX_HEADER_BYTES
-from rig_adapters.wire.conversation import COMMON, RIG, STIMULUS, Script
+from rig_adapters.wire.conversation import COMMON, FOLDERS, RIG, STIMULUS, Script
 from rig_adapters.wire.messages import ArrayType, Message, Value
 from sessions.schema_page import schema_markdown
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+
+SCRIPTS = (STIMULUS, RIG, FOLDERS)
 
 CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[session]", tables.SessionTable),
@@ -56,8 +58,6 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[scoring]", tables.ScoringTable),
     ("[stopping]", tables.StoppingTable),
     ("[supervision]", tables.SupervisionTable),
-    ("[rig.settings], adapter sim", SimRigSettings),
-    ("[[rig.settings.units]], adapter sim", UnitSettings),
 )
 
 
@@ -75,7 +75,38 @@ driver units, geometry, timing) never has a default. Relative paths start at the
 `neuroloop` is called. Any key can be overridden for one run: `--set scoring.repeats=2`, and in a
 list by its place from 0: `--set threads.0.size_deg=3`.
 """
-    return head + "".join(_config_table(title, model) for title, model in CONFIG_TABLES)
+    every = (*CONFIG_TABLES, *_tables_of_adapters())
+    return head + "".join(_config_table(title, model) for title, model in every)
+
+
+def _tables_of_adapters() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield the settings of every adapter, and the tables in them once for all that have them."""
+    within: dict[tuple[type[BaseModel], str], list[str]] = {}
+    for name, adapter in adapters().items():
+        if not adapter.module.startswith("rig_adapters."):
+            # Of another package that happens to be installed here.
+            continue
+        yield f"[rig.settings], adapter {name}", adapter.settings
+        for field, model in _tables_in(adapter.settings):
+            within.setdefault((model, field), []).append(name)
+    for (model, field), names in within.items():
+        kind = model.model_fields.get("kind")
+        told = f", kind {typing.get_args(kind.annotation)[0]}" if kind else ""
+        word = "adapter" if len(names) == 1 else "adapters"
+        yield f"rig.settings.{field}{told}, {word} {', '.join(names)}", model
+
+
+def _tables_in(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        for inner in _models_in(field.annotation):
+            yield before + name, inner
+            yield from _tables_in(inner, f"{before}{name}.")
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _models_in(part)]
 
 
 def _config_table(title: str, model: type[BaseModel]) -> str:
@@ -214,11 +245,10 @@ number of dimensions.
 Heartbeats (`Ping`, `Pong`) are allowed always. `Faulted` is allowed always from a peer, and after
 it only the shutdown is left. The daemon may say `Shutdown` in any state.
 """
-    parts = [_reasons()] + [_conversation(script) for script in (STIMULUS, RIG)]
+    parts = [_reasons()] + [_conversation(script) for script in SCRIPTS]
     parts.append("\n## Messages of every conversation\n" + _messages(COMMON))
     parts += [
-        f"\n## Messages with the {script.peer}\n" + _messages(script.speakers)
-        for script in (STIMULUS, RIG)
+        f"\n## Messages with the {script.peer}\n" + _messages(script.speakers) for script in SCRIPTS
     ]
     parts.append("\n## Parts of messages\n" + "".join(map(_message, _value_types())))
     return head + "".join(parts)
@@ -291,10 +321,13 @@ def _plain_type(annotation: Any) -> str:
 
 
 def _value_types() -> Iterator[type[BaseModel]]:
-    for item in vars(messages).values():
-        is_part = inspect.isclass(item) and issubclass(item, Value) and item is not Value
-        if is_part and not issubclass(item, Message):
-            yield item
+    for module in (messages, folders):
+        for item in vars(module).values():
+            is_part = inspect.isclass(item) and issubclass(item, Value) and item is not Value
+            # What a module takes from another one is told of there.
+            is_own = is_part and item.__module__ in (module.__name__, animal.__name__)
+            if is_own and not issubclass(item, Message):
+                yield item
 
 
 def _attribute_docstrings(model: type) -> dict[str, str]:
