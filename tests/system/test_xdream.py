@@ -74,7 +74,7 @@ def test_a_session_through_folders_scores_what_the_rig_wrote(
 def test_a_rig_that_does_not_answer_pauses_the_session_and_a_dead_daemon_is_gone_on_after(
     lab: Lab, folders: dict[str, str]
 ) -> None:
-    through(lab, folders, reply_deadline_s=1.0)
+    through(lab, folders, reply_deadline_s=8.0)
     lab.start(*THROUGH_FOLDERS, "stopping.max_generations=3")
     status = lab.wait_for_status(lambda s: s.state == "paused", "a pause")
     assert "no responses to block 0" in status.message
@@ -82,7 +82,7 @@ def test_a_rig_that_does_not_answer_pauses_the_session_and_a_dead_daemon_is_gone
     assert list(Path(folders["image_folder"]).iterdir()) == []
 
     with emulating(
-        "xdream", {"vendor": {**folders, "format": "h5", "answer_s": 0.7}}, lab.folder
+        "xdream", {"vendor": {**folders, "format": "h5", "answer_s": 0.5}}, lab.folder
     ) as emulated:
         lab.command(c.Resume())
         lab.wait_for_block(1)
