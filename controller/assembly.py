@@ -14,7 +14,7 @@ from controller.code_files import UnusableFile
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
-    DeepSimFc6Table,
+    DeepSimTable,
     GaussianTable,
     ReferencesTable,
     SessionConfig,
@@ -45,16 +45,16 @@ def build_generators(config: SessionConfig) -> dict[str, Generator]:
     return {name: build_generator(config.generators[name]) for name in sorted(used)}
 
 
-def build_generator(table: GaussianTable | DeepSimFc6Table) -> Generator:
+def build_generator(table: GaussianTable | DeepSimTable) -> Generator:
     """Return the generator that one table describes."""
     if isinstance(table, GaussianTable):
         return GaussianGenerator(code_dim=table.code_dim, image_size_px=table.image_size_px)
     # torch takes a second to import, and sessions without it need not wait.
-    from generators.deepsim_fc6 import DeepSimFc6Generator
+    from generators.deepsim.generator import DeepSimGenerator
 
     if table.weights == "random":
-        return DeepSimFc6Generator.with_random_weights(seed=table.weights_seed)
-    return DeepSimFc6Generator.from_file(Path(table.weights))
+        return DeepSimGenerator.with_random_weights(table.variant, seed=table.weights_seed)
+    return DeepSimGenerator.from_file(table.variant, Path(table.weights))
 
 
 def build_threads(

@@ -50,7 +50,7 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[reward], kind serial", animal.SerialRewardSettings),
     ("[reward], kind parallel", animal.ParallelRewardSettings),
     ("[generators.NAME], kind gaussian", tables.GaussianTable),
-    ("[generators.NAME], kind deepsim_fc6", tables.DeepSimFc6Table),
+    ("[generators.NAME], kind deepsim_…", tables.DeepSimTable),
     ("[[threads]]", tables.ThreadTable),
     ("[threads.optimizer]", OptimizerBase),
     *((f"[threads.optimizer], kind {name}", table) for name, table in OPTIMIZER_TABLES.items()),

@@ -12,7 +12,7 @@ from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
-    DeepSimFc6Table,
+    DeepSimTable,
     GaussianTable,
     SerialTtlTable,
     SessionConfig,
@@ -33,8 +33,6 @@ from rig_adapters.wire.messages import (
     SerialTtl,
 )
 
-FC6_CODE_DIM = 4096
-
 
 def problems_of(config: SessionConfig) -> list[str]:
     """Return one sentence for each thing in `config` that does not go together."""
@@ -44,7 +42,7 @@ def problems_of(config: SessionConfig) -> list[str]:
 def code_dim(config: SessionConfig, thread: ThreadTable) -> int:
     """Return the number of code dimensions of a thread's generator."""
     table = config.generators[thread.generator]
-    return table.code_dim if isinstance(table, GaussianTable) else FC6_CODE_DIM
+    return table.code_dim if isinstance(table, GaussianTable) else table.variant.code_dim
 
 
 def geometry_of(config: SessionConfig) -> ScreenGeometry:
@@ -174,7 +172,7 @@ def _weights_exist(config: SessionConfig) -> list[str]:
     return [
         f"generators.{name}.weights: there is no file {table.weights}."
         for name, table in config.generators.items()
-        if isinstance(table, DeepSimFc6Table)
+        if isinstance(table, DeepSimTable)
         and table.weights != "random"
         and not Path(table.weights).is_file()
     ]

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from controller.config.base import Table
 from controller.config.optimizers import OptimizerTable
+from generators.deepsim.variants import VARIANTS, Variant
 from rig_adapters.wire.animal import BehaviourSettings, NoRewardSettings, RewardSettings
 
 Window = tuple[float, float]
@@ -207,17 +208,27 @@ class GaussianTable(Table):
     image_size_px: int = Field(default=128, ge=72, le=1024, description="height and width")
 
 
-class DeepSimFc6Table(Table):
-    """The DeepSim fc6 up-convolutional network (Dosovitskiy & Brox 2016)."""
+class DeepSimTable(Table):
+    """One of the DeePSiM up-convolutional networks (Dosovitskiy & Brox 2016).
 
-    kind: Literal["deepsim_fc6"] = Field(description="deepsim_fc6: 4096-d codes, 256 px images")
+    Codes have 4096 elements for fc6 and fc7, 1000 for fc8, 9216 for pool5; images have 256 px.
+    """
+
+    kind: Literal["deepsim_fc6", "deepsim_fc7", "deepsim_fc8", "deepsim_pool5"] = Field(
+        description="the layer of CaffeNet whose responses the network turns into pictures"
+    )
     weights: str = Field(
         description='a weights file, or "random" for a network that has learned nothing'
     )
     weights_seed: int = Field(default=0, ge=0, description="seed of random weights")
 
+    @property
+    def variant(self) -> Variant:
+        """The network that `kind` names."""
+        return VARIANTS[self.kind.removeprefix("deepsim_")]
 
-GeneratorTable = Annotated[GaussianTable | DeepSimFc6Table, Field(discriminator="kind")]
+
+GeneratorTable = Annotated[GaussianTable | DeepSimTable, Field(discriminator="kind")]
 
 
 class ThreadTable(Table):

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from controller import assembly
+from controller.config import checks
 from controller.errors import ConfigError, SessionRefused
 from controller.experiments.evolution import Placement
 from controller.optimizers.cma.cholesky import CholeskyCmaEs
 from controller.optimizers.genetic import Genetic
 from controller.optimizers.random_search import RandomSearch
+from generators.deepsim.variants import VARIANTS
 
 from .conftest import session_config
 
@@ -73,6 +76,27 @@ def test_generators_that_no_thread_uses_are_not_built() -> None:
     )
 
     assert list(assembly.build_generators(config)) == ["embedded"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "code_dim"), [("fc6", 4096), ("fc7", 4096), ("fc8", 1000), ("pool5", 9216)]
+)
+def test_every_network_of_the_deepsim_family_has_a_kind_of_its_own(
+    tmp_path: Path, layer: str, code_dim: int
+) -> None:
+    shapes = VARIANTS[layer].shapes.items()
+    torch.save({name: torch.zeros(1).expand(shape) for name, shape in shapes}, tmp_path / "w.pt")
+    config = session_config(
+        *SMALL,
+        f"generators.mine.kind=deepsim_{layer}",
+        f"generators.mine.weights={tmp_path}/w.pt",
+        "threads.0.generator=mine",
+    )
+
+    generator = assembly.build_generators(config)["mine"]
+
+    assert generator.name == f"deepsim-{layer}"
+    assert generator.code_dim == code_dim == checks.code_dim(config, config.threads[0])
 
 
 def references(*overrides: str) -> tuple[tuple[str, ...], np.ndarray]:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from generators.weights import Fc6Weights, draw_fc6_weights
+from generators.deepsim.checkpoints import DeepSimWeights, draw_weights
+from generators.deepsim.variants import VARIANTS
 
 
-@pytest.fixture(scope="session")
-def weights() -> Fc6Weights:
-    """Draw the random weights of seed 0 once: they are 225 MB."""
-    return draw_fc6_weights(seed=0)
+@pytest.fixture(scope="module", params=list(VARIANTS))
+def weights(request: pytest.FixtureRequest) -> DeepSimWeights:
+    """Draw the random weights of each network once: up to 225 MB, so one network at a time."""
+    return draw_weights(VARIANTS[request.param], seed=0)

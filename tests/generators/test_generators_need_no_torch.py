@@ -1,4 +1,4 @@
-"""Torch is slow to import, and only the fc6 network needs it."""
+"""Torch is slow to import, and only the networks need it."""
 
 import subprocess
 import sys
@@ -7,13 +7,13 @@ import pytest
 
 PROGRAM = """
 import sys
-from generators import {module}
+import generators.{module}
 loaded = "torch" in sys.modules
 raise SystemExit(1 if loaded else 0)
 """
 
 
-@pytest.mark.parametrize("module", ["base", "gaussian", "images", "procedural"])
+@pytest.mark.parametrize("module", ["base", "deepsim.variants", "gaussian", "images", "procedural"])
 def test_a_module_without_a_network_does_not_load_torch(module: str) -> None:
     finished = subprocess.run([sys.executable, "-c", PROGRAM.format(module=module)], check=False)
 
