@@ -19,7 +19,7 @@ from sessions.reader import open_log
 from sessions.report import summary
 
 NEUROLOOP = str(Path(sys.executable).with_name("neuroloop"))
-FC6 = 'generators.embedded={kind="deepsim_fc6", weights="random"}'
+NETWORKS = ["deepsim_fc6", "deepsim_fc7", "deepsim_fc8", "deepsim_pool5"]
 
 
 def run(folder: Path, generations: int, generator: str) -> Path:
@@ -31,7 +31,8 @@ def run(folder: Path, generations: int, generator: str) -> Path:
         "display.kind=virtual",
         f"stopping.max_generations={generations}",
     ]
-    settings += [FC6] if generator == "deepsim_fc6" else []
+    if generator in NETWORKS:
+        settings.append(f'generators.embedded={{kind="{generator}", weights="random"}}')
     sets = [word for setting in settings for word in ("--set", setting)]
     command = [NEUROLOOP, "run", str(config), "--json", *sets]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
@@ -42,7 +43,7 @@ def main() -> None:
     """Print the time split of one session."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--generations", type=int, default=75)
-    parser.add_argument("--generator", choices=["gaussian", "deepsim_fc6"], default="gaussian")
+    parser.add_argument("--generator", choices=["gaussian", *NETWORKS], default="gaussian")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         found = summary(open_log(run(Path(place), chosen.generations, chosen.generator)))

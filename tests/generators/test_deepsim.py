@@ -200,6 +200,22 @@ class TestEveryVariantWithFewChannels(GeneratorContract, InvertibleContract):
         monkeypatch.setattr(deepsim, "INVERSION_STEPS", 10)
 
 
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_ten_steps_of_inversion_go_as_far_whatever_the_size_of_codes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Genes of pool5 are ten times those of fc7; so must the steps be."""
+    monkeypatch.setattr(deepsim, "INVERSION_STEPS", 10)
+    generator = DeepSimGenerator(draw_weights(narrowed(VARIANTS[name]), seed=0))
+    code = generator.initial_codes(1, np.random.default_rng(11)) / np.float32(2)
+    picture, grey = generator.render(code), generator.render(np.zeros_like(code))
+
+    found = generator.render(generator.invert(picture))
+
+    off, far = (np.square(image.astype(float) - picture).mean() for image in (found, grey))
+    assert off < 0.1 * far
+
+
 def test_without_weights_the_image_is_the_mean_colour() -> None:
     pool5 = narrowed(VARIANTS["pool5"])
     tensors = {name: torch.zeros(1).expand(shape) for name, shape in pool5.shapes.items()}
