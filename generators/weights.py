@@ -17,6 +17,7 @@ from generators.errors import WeightsError
 
 _MOST_NAMED = 8
 """Parameters that one sentence names of each fault."""
+_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -96,7 +97,7 @@ def faults_of_values(tensors: Mapping[str, Tensor], written: Mapping[str, str]) 
 
 
 def _finite_in_float32(tensor: Tensor) -> bool:
-    if tensor.layout is not torch.strided or not tensor.is_floating_point():
+    if tensor.layout is not torch.strided or tensor.is_meta or tensor.dtype not in _FLOATING:
         return False
     # Not a number is both the least and the greatest, and is not below anything.
     largest = torch.finfo(torch.float32).max

@@ -83,6 +83,10 @@ def in_double_precision(tensors: StateDict) -> StateDict:
     return {name: tensor.double() for name, tensor in tensors.items()}
 
 
+def as_parameters(tensors: StateDict) -> StateDict:
+    return {name: torch.nn.Parameter(tensor) for name, tensor in tensors.items()}
+
+
 LAYOUTS: list[tuple[str, Layout]] = [
     ("fc6", caffe_names),
     ("fc6", older_xdream),
@@ -97,6 +101,7 @@ LAYOUTS: list[tuple[str, Layout]] = [
     ("pool5", xdream),
     ("pool5", older_xdream),
     ("pool5", in_double_precision),
+    ("pool5", as_parameters),
 ]
 
 
@@ -248,9 +253,17 @@ def test_values_that_no_image_can_be_computed_from_are_refused(
 
 
 @pytest.mark.parametrize(
-    "tensor", [torch.ones(4096, dtype=torch.int32), torch.ones(4096).to_sparse()]
+    "tensor",
+    [
+        torch.ones(4096, dtype=torch.int32),
+        torch.ones(4096, dtype=torch.complex64),
+        torch.ones(4096).to(torch.float8_e5m2),
+        torch.ones(4096, device="meta"),
+        torch.ones(4096).to_sparse(),
+    ],
+    ids=["int32", "complex64", "float8", "meta", "sparse"],
 )
-def test_whole_numbers_and_sparse_tensors_are_refused(tmp_path: Path, tensor: Tensor) -> None:
+def test_tensors_of_other_numbers_are_refused(tmp_path: Path, tensor: Tensor) -> None:
     torch.save(bare_tensors(FC6) | {"defc5.bias": tensor}, tmp_path / "weights.pt")
 
     assert "defc5.bias holds values" in refusal(FC6, tmp_path / "weights.pt")
