@@ -194,18 +194,28 @@ def misbehave_as_display(fault: str) -> None:
 
 
 def misbehave_as_daemon(fault: str) -> None:
+    from controller.logbook import Logbook
     from controller.progress import Progress
 
-    set_part = Progress.set_part
+    set_part, begin = Progress.set_part, Logbook.__init__
+    books: list[Logbook] = []
     place = tuple(int(number) for number in fault.removeprefix(KILLED_AT).split(":"))
 
     def set_part_and_die(self: Any, done: int, planned: int, part: Any) -> None:
         set_part(self, done, planned, part)
         if (self.block, part.part, done) == place:
+            for book in books:
+                # On a busy machine the last parts may be on their way to the journal still.
+                book._pen.submit(int).result()
             note(fault=fault)
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def begin_and_be_known(self: Any, *arguments: Any) -> None:
+        begin(self, *arguments)
+        books.append(self)
+
     Progress.set_part = set_part_and_die  # type: ignore[method-assign]
+    Logbook.__init__ = begin_and_be_known  # type: ignore[method-assign]
 
 
 def hold_the_display(faults: list[str]) -> None:
