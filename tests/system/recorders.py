@@ -20,10 +20,14 @@ REHEARSAL = (
     "threads.0.optimizer.population_size=6",
     "references.count=2",
     "display.max_dropped_frames=30",
+    "display.presentations_per_trial=2",
     "behaviour.kind=always",
     "supervision.max_restarts=0",
 )
-"""A short session in a real window, in real time; a busy machine may drop frames."""
+"""A short session in a real window, in real time; a busy machine may drop frames.
+
+Trials are short, so that few images make a pattern that fits sync edges in one way only.
+"""
 
 Settings = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
