@@ -25,7 +25,6 @@ from rig_adapters.endpoints import EndpointRefused
 from rig_adapters.errors import PeerLost, RigError
 from rig_adapters.keys import Keys, KeysRefused, listening_keys
 from rig_adapters.listener import Listener
-from rig_adapters.memory import give_memory_back
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import RIG, Script
 
@@ -51,7 +50,6 @@ def serve(script: Script, description: str, run: Callable[[Listener], None]) -> 
         format=f"%(asctime)s {script.peer}: %(message)s",
     )
     signal.signal(signal.SIGTERM, _terminate)
-    give_memory_back()
     if arguments.stay:
         signal.signal(signal.SIGINT, _terminate)
     else:

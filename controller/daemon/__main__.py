@@ -33,13 +33,11 @@ def main() -> int:
     from controller.config.tables import SessionConfig
     from controller.daemon.daemon import Daemon
     from controller.errors import SessionRefused
-    from rig_adapters.memory import give_memory_back
     from sessions.errors import SessionLogError
     from sessions.recover import recover
 
     gc.freeze()
     gc.enable()
-    give_memory_back()
     config = SessionConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
     toml = arguments.toml.read_text(encoding="utf-8") if arguments.toml else ""
     try:

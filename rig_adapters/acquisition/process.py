@@ -17,6 +17,7 @@ from rig_adapters.acquisition.arrivals import ArrivalClock
 from rig_adapters.acquisition.source import RecorderError, Source, Stretch
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.listener import Listener
+from rig_adapters.memory import give_memory_back
 from rig_adapters.validation import first_problem
 from rig_adapters.wire import messages as m
 
@@ -51,6 +52,7 @@ def runner(adapter: str, connect: Connect) -> Callable[[Listener], None]:
     """Return what serves one daemon with the source that `connect` makes of the settings."""
 
     def run(listener: Listener) -> None:
+        give_memory_back()
         command: m.Message | None = None
         while command is None:
             command = listener.receive(_IDLE_S)
