@@ -6,7 +6,6 @@ network knows, and other formats than torch's, which have to be converted once e
 """
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,12 +29,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path} is not a plain file of tensors, and nothing else in it was run: if you trust "
-            "it, load it once elsewhere and save torch.save(network.state_dict(), path)"
-        ) from error
     except Exception as error:
+        # By its name: whatever could unpickle is imported nowhere in this program.
+        if type(error).__name__ == "UnpicklingError":
+            raise WeightsError(
+                f"{path} is not a plain file of tensors, and nothing else in it was run: if you "
+                "trust it, load it once elsewhere and save torch.save(network.state_dict(), path)"
+            ) from error
         raise WeightsError(
             f"{path} is cut short, damaged or no file of torch's, so nothing of it was used: copy "
             "it again from where it comes from"
