@@ -160,6 +160,7 @@ def _draw_psth(axes: Axes, reader: LogReader, thread: ThreadInfo, colour: str) -
     window_s = reader.start.response_window_s
     if window_s is None:
         _say(axes, "The rig reported rates, and no spikes.")
+        axes.set(xticks=(), yticks=(), xlabel="", ylabel="")
         return
     a, b = window_s
     axes.axvspan(a * 1e3, b * 1e3, color="#f1f3f5", linewidth=0, zorder=0)
