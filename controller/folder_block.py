@@ -9,7 +9,6 @@ in `controller.replies`.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +20,15 @@ from controller.experiments.blocks import Planned
 from controller.presenting import Answer, OnFact, Presenter, ReplyFile, Shown
 from controller.replies import ReplyStore
 from rig_adapters.clocks import ClockMap
-from rig_adapters.errors import PeerLost, RigTimeout, WrongImage
+from rig_adapters.errors import WrongImage
 from rig_adapters.link import Link
 from rig_adapters.wire import folders as f
-from rig_adapters.wire.messages import Message, TrialEnded
+from rig_adapters.wire.messages import TrialEnded
 from rig_adapters.xdream.names import image_names
 from sessions.records import NO_THREAD
 from sessions.xdream import Responses, UnreadableReply, WrongReply
 
 NAN = float("nan")
-MessageT = TypeVar("MessageT", f.BlockWritten, f.BlockClosed)
 WRITING_S = 120.0
 """How long a block of images may take to be written, on a slow file server too."""
 SLACK_S = 30.0
@@ -97,7 +95,7 @@ class FolderPresenter(Presenter):
         await self._link.send(
             f.WriteBlock(folder_block=folder_block, image_ids=image_ids, names=tuple(names))
         )
-        written = await self._expect(f.BlockWritten, WRITING_S)
+        written = await self._link.expect_due(f.BlockWritten, WRITING_S)
         images = {image.name: image for image in written.images}
         for row, name in zip(planned, names, strict=True):
             if images[name].image_sha256 != self._sha256_of(row.image.image_id):
@@ -108,7 +106,7 @@ class FolderPresenter(Presenter):
         self._tell(part, planned, before, f"the reply to block{folder_block:03d}")
         heard = await self._reply(folder_block, names)
         await self._link.send(f.CloseBlock())
-        await self._expect(f.BlockClosed, SLACK_S)
+        await self._link.expect_due(f.BlockClosed, SLACK_S)
         shown = [
             self._shown(row, part, images[name], n, heard)
             for n, (row, name) in enumerate(zip(planned, names, strict=True))
@@ -119,7 +117,7 @@ class FolderPresenter(Presenter):
         """Wait until a reply came that can be read, or will not come any more."""
         why = ""
         while True:
-            message = await self._receive(self._deadline_s + SLACK_S)
+            message = await self._link.receive_due(self._deadline_s + SLACK_S)
             if isinstance(message, f.ReplyLate):
                 return _Heard(None, None, f"{message.why}{why}")
             if not isinstance(message, f.ReplyArrived):
@@ -194,20 +192,6 @@ class FolderPresenter(Presenter):
             waiting_for=waiting_for,
         )
         self._on_progress(len(planned) if waiting_for else 0, len(planned), status)
-
-    async def _expect(self, kind: type[MessageT], patience_s: float) -> MessageT:
-        while not isinstance(message := await self._receive(patience_s), kind):
-            continue
-        return message
-
-    async def _receive(self, patience_s: float) -> Message:
-        """Return the next report; a process that owes one for so long is lost."""
-        try:
-            return await self._link.receive(patience_s)
-        except RigTimeout as stuck:
-            lost = PeerLost(str(stuck))
-            self._link.fail(lost)
-            raise lost from stuck
 
 
 def _image_name(planned: Planned) -> str:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from controller.config.tables import DisplayTable
 from controller.experiments.blocks import Planned
 from controller.experiments.evolution import Placement
-from rig_adapters.errors import PeerLost, RigTimeout
 from rig_adapters.link import Link
 from rig_adapters.wire import messages as m
 from sessions.records import image_sha256
@@ -66,7 +65,7 @@ class Screen:
     async def loaded(self) -> None:
         """Wait until everything that was sent is on the graphics card."""
         while self._loads_under_way:
-            while not isinstance(await self._receive(LOAD_DEADLINE_S), m.ImagesLoaded):
+            while not isinstance(await self._link.receive_due(LOAD_DEADLINE_S), m.ImagesLoaded):
                 continue
             self._loads_under_way -= 1
 
@@ -89,7 +88,7 @@ class Screen:
         )
         patience_s = self._longest_trial_s(tail_frames) + SLACK_S
         while True:
-            report = await self._receive(patience_s)
+            report = await self._link.receive_due(patience_s)
             if isinstance(report, m.Presented | m.TrialEnded):
                 on_report(report)
             elif isinstance(report, m.BlockPresented):
@@ -106,19 +105,10 @@ class Screen:
             return
         if state != "aborting":
             await self._link.send(m.AbortBlock())
-        while not isinstance(report := await self._receive(SLACK_S), m.BlockAborted):
+        while not isinstance(report := await self._link.receive_due(SLACK_S), m.BlockAborted):
             if isinstance(report, m.Presented | m.TrialEnded) and self._on_report is not None:
                 self._on_report(report)
         self._loads_under_way = 0
-
-    async def _receive(self, patience_s: float) -> m.Message:
-        """Return the next report; a process that owes one for so long is lost."""
-        try:
-            return await self._link.receive(patience_s)
-        except RigTimeout as stuck:
-            lost = PeerLost(str(stuck))
-            self._link.fail(lost)
-            raise lost from stuck
 
     def _trials(self, planned: Sequence[Planned]) -> tuple[m.PlannedTrial, ...]:
         display = self._display

@@ -11,6 +11,7 @@ left to the callers, and restarting a peer to the supervisor.
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -169,6 +170,25 @@ class Link:
             message = await self.receive(max(0.0, deadline_s - time.monotonic()))
             if isinstance(message, kind):
                 return message
+
+    async def receive_due(self, timeout_s: float) -> m.Message:
+        """Return the next message, as `receive`; a peer that owes one for so long is lost."""
+        with self._lost_when_late():
+            return await self.receive(timeout_s)
+
+    async def expect_due(self, kind: type[MessageT], timeout_s: float) -> MessageT:
+        """Return the next message of a type, as `expect`; a peer that owes it so long is lost."""
+        with self._lost_when_late():
+            return await self.expect(kind, timeout_s)
+
+    @contextlib.contextmanager
+    def _lost_when_late(self) -> Iterator[None]:
+        try:
+            yield
+        except RigTimeout as late:
+            lost = PeerLost(str(late))
+            self.fail(lost)
+            raise lost from late
 
     def fail(self, error: RigError) -> None:
         """Declare the peer lost; the first reason stays."""

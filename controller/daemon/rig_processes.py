@@ -21,9 +21,9 @@ from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
 from controller.runtime import endpoint
-from rig_adapters.errors import PeerFaulted, PeerLost, RigError, RigTimeout
+from rig_adapters.errors import PeerFaulted, PeerLost, RigError
 from rig_adapters.keys import connecting_keys
-from rig_adapters.link import Heartbeat, Link, MessageT
+from rig_adapters.link import Heartbeat, Link
 from rig_adapters.refusals import Refusals
 from rig_adapters.registry import adapter_named
 from rig_adapters.wire import folders as f
@@ -122,7 +122,7 @@ class RigProcesses:
         display, rig = self._peers[DISPLAY_NAME], self._peers[RIG_NAME]
         if display.configured and not rig.configured and own is not None:
             await display.link.send(m.RenewLight())
-            await _answer(display, m.LightRenewed, RENEWAL_DEADLINE_S)
+            await display.link.expect_due(m.LightRenewed, RENEWAL_DEADLINE_S)
         opening = [self._open_display(going_on, light)] if not display.configured else []
         opening += [self._open_rig(going_on, own)] if not rig.configured else []
         await asyncio.gather(*opening)
@@ -202,7 +202,7 @@ class RigProcesses:
                 clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
-        self._display_is = await _answer(peer, m.DisplayConfigured, OPENING_DEADLINE_S)
+        self._display_is = await peer.link.expect_due(m.DisplayConfigured, OPENING_DEADLINE_S)
         peer.link.watch()
         peer.configured = True
 
@@ -218,7 +218,7 @@ class RigProcesses:
                 clock_start_s=going_on.virtual_start_s if going_on else 0.0,
             )
         )
-        rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        rig_is = await peer.link.expect_due(m.RigConfigured, OPENING_DEADLINE_S)
         # An adapter cannot know that its recording system is an emulator; who lights it does.
         emulated = config.rig.light is not None
         self._rig_is = rig_is.model_copy(update={"simulated": rig_is.simulated or emulated})
@@ -233,7 +233,7 @@ class RigProcesses:
                 first_block=going_on.parts_planned if going_on else 0,
             )
         )
-        self._rig_is = await _answer(peer, m.RigConfigured, OPENING_DEADLINE_S)
+        self._rig_is = await peer.link.expect_due(m.RigConfigured, OPENING_DEADLINE_S)
         peer.link.watch()
         peer.configured = True
         return self._rig_is
@@ -293,13 +293,3 @@ def _appearance_of(display: DisplayTable) -> m.Appearance:
         mask_edge=display.mask_edge,
         gamma=None if display.gamma == "as_is" else display.gamma,
     )
-
-
-async def _answer(peer: Peer, kind: type[MessageT], deadline_s: float) -> MessageT:
-    """Return what a process answers; one that does not is lost."""
-    try:
-        return await peer.link.expect(kind, deadline_s)
-    except RigTimeout as late:
-        lost = PeerLost(str(late))
-        peer.link.fail(lost)
-        raise lost from late
