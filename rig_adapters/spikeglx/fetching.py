@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rig_adapters.acquisition.source import RecorderError, RecorderRestarted
 from rig_adapters.spikeglx.connection import Broken, Connection
-from rig_adapters.spikeglx.wire import Answer, Bits, Block, Refused, Reply, fetch
+from rig_adapters.spikeglx.wire import TOO_LATE, Answer, Bits, Block, Refused, Reply, fetch
 
 SILENCE_S = 5.0
 CHECK_S = 1.0
@@ -146,7 +146,7 @@ class Fetching:
 
     def _refused(self, why: str) -> None:
         self._count_next = True
-        if "Too late" in why:
+        if TOO_LATE in why:
             logger.warning("SpikeGLX no longer has sample %s: a gap", self._next)
             self._next = None
             return

@@ -12,7 +12,7 @@ from rig_adapters.acquisition.source import RecorderError
 from rig_adapters.spikeglx.connection import NotDone, Questioner
 from rig_adapters.spikeglx.layout import Layout
 from rig_adapters.spikeglx.settings import SpikeGlxSettings
-from rig_adapters.spikeglx.wire import Bits, Block, Refused, fetch
+from rig_adapters.spikeglx.wire import TOO_LATE, Bits, Block, Refused, fetch
 
 PATIENCE_S = 20.0
 """Probes take a while to start."""
@@ -114,24 +114,33 @@ def v_per_bit(questioner: Questioner, js: int, ip: int, channel: int) -> float:
 
 
 def fetch_for_a_while(questioner: Questioner, settings: SpikeGlxSettings, rate_hz: float) -> Bits:
-    """Return samples (n, c) of the channels with spikes, from now on and as many as needed."""
+    """Return samples (n, c) of the channels with spikes, from now on and as many as needed.
+
+    They are of one stretch: where SpikeGLX no longer has the next one, it is begun anew.
+    """
     (js, ip), channels = settings.js_ip(), tuple(settings.detected())
     noisy = any(each.threshold_noise is not None for each in settings.detect)
-    measured_s = NOISE_S if noisy else LEVELS_S
-    position = int(questioner.number(f"GETSTREAMSAMPLECOUNT {js} {ip}"))
-    wanted, parts, came = round(measured_s * rate_hz), [], 0
-    deadline_s = time.monotonic() + 4 * measured_s
+    wanted, came = round((NOISE_S if noisy else LEVELS_S) * rate_hz), 0
+    parts: list[Bits] = []
+    position: int | None = None
+    deadline_s = time.monotonic() + PATIENCE_S
     while came < wanted:
+        if time.monotonic() > deadline_s:
+            raise RecorderError(
+                "SpikeGLX runs but acquires hardly anything: see what it says in its console"
+            )
+        if position is None:
+            parts, came = [], 0
+            position = int(questioner.number(f"GETSTREAMSAMPLECOUNT {js} {ip}"))
         reply = questioner.reply(fetch(js, ip, position, round(_MOST_S * rate_hz), channels))
+        if isinstance(reply, Refused) and TOO_LATE in reply.why:
+            position = None
+            continue
         if not isinstance(reply, Block):
             why = reply.why if isinstance(reply, Refused) else "it answers something else"
             raise RecorderError(
                 f"SpikeGLX hands over no samples: {why} Is its run going on, and are its filtered "
                 "streams enabled in Configure Acquisition, if filtered = true?"
-            )
-        if time.monotonic() > deadline_s:
-            raise RecorderError(
-                "SpikeGLX runs but acquires hardly anything: see what it says in its console"
             )
         parts.append(reply.values)
         came, position = came + len(reply.values), reply.first_sample + len(reply.values)

@@ -16,6 +16,8 @@ Bits = npt.NDArray[np.int16]
 LONGEST_LINE = 65_536
 MOST_LINES = 10_000
 LARGEST_BLOCK = 256 * 2**20
+TOO_LATE = "Too late"
+"""How SpikeGLX says that it no longer has a sample."""
 _HEAD = re.compile(rb"BINARY_DATA (\d{1,9}) (\d{1,9}) uint64\((\d{1,19})\)")
 
 
