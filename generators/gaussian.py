@@ -16,8 +16,11 @@ Units: pixels in -1..1 (see `generators.gaussian_statistics`). Codes are scaled 
 300, as for fc6, gives the contrast of the ensemble: ``c = code * sqrt(code_dim) / 300``.
 """
 
+from __future__ import annotations
+
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
@@ -27,6 +30,9 @@ from generators.base import checked_codes, checked_pictures, gaussian_codes
 from generators.errors import SettingsError
 from generators.gaussian_statistics import GaussianStatistics, load_statistics
 from generators.images import to_uint8
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NORM_HINT = 300.0
 SIGMA_MAX = 80.0
@@ -167,6 +173,26 @@ class GaussianGenerator:
             pixels[row] = self._pixels(code)
         return pixels
 
+    @property
+    def device(self) -> str:
+        """Always ``cpu``; see `generators.differentiable.Differentiable`."""
+        return "cpu"
+
+    def torch_pixels(self, codes: Tensor) -> Tensor:
+        """Codes ``(n, code_dim)`` to pixels ``(n, 3, h, w)`` in 0..1, exactly affine in them."""
+        import torch  # takes a second, and rendering does without
+
+        coefficients = (
+            torch.from_numpy(self._mean).expand(len(codes), -1, -1, -1).reshape(len(codes), -1)
+        )
+        index, gains = torch.from_numpy(self._index), torch.from_numpy(self._gains)
+        coefficients = coefficients.index_add(1, index, codes * gains)
+        # The inverse cosine transform as two products, since torch has no such transform.
+        waves = torch.from_numpy(_cosines(self._mean.shape[1]))
+        by_axis = waves.T @ coefficients.view(len(codes), *self._mean.shape) @ waves
+        pixels = torch.einsum("ca,nayx->ncyx", torch.from_numpy(self._colour_basis), by_axis)
+        return 0.5 * pixels + 0.5
+
     def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Codes of pictures ``(n, h, w, 3)`` uint8, exactly: the modes are orthonormal.
 
@@ -187,3 +213,11 @@ class GaussianGenerator:
         by_axis = scipy.fft.idctn(coefficients, type=2, norm="ortho", axes=(1, 2), overwrite_x=True)
         pixels: NDArray[np.float32] = np.tensordot(by_axis, self._colour_basis, axes=(0, 1))
         return pixels
+
+
+def _cosines(size: int) -> NDArray[np.float32]:
+    """Return the orthonormal cosine transform as a matrix ``(frequency, place)``."""
+    waves: NDArray[np.float32] = scipy.fft.dct(np.eye(size), axis=0, norm="ortho").astype(
+        np.float32
+    )
+    return waves

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from generators.base import checked_codes, checked_pictures, gaussian_codes
@@ -101,6 +102,17 @@ class DeepSimGenerator:
     def provenance(self) -> str:
         """Where the weights come from, as a sentence."""
         return self._weights.provenance
+
+    @property
+    def device(self) -> str:
+        """Where torch computes; see `generators.differentiable.Differentiable`."""
+        return str(self._device)
+
+    def torch_pixels(self, codes: Tensor) -> Tensor:
+        """Codes ``(n, code_dim)`` to pixels ``(n, 3, 256, 256)`` in 0..1 before clipping."""
+        with _exact_convolutions():
+            pixels: Tensor = self._network(codes)
+        return pixels / 255.0
 
     def initial_codes(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Random codes ``(n, code_dim)`` float32 with norms near `norm_hint`."""

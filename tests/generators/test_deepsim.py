@@ -13,6 +13,7 @@ from generators.deepsim.checkpoints import DeepSimWeights, draw_weights
 from generators.deepsim.generator import DeepSimGenerator
 from generators.deepsim.network import DeepSimNetwork
 from generators.deepsim.variants import VARIANTS, Layer, Variant
+from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 
 Array = NDArray[np.float64]
@@ -175,7 +176,7 @@ def narrowed(variant: Variant) -> Variant:
     return replace(variant, head=head, trunk=trunk)
 
 
-class TestFullFc6(GeneratorContract, InvertibleContract):
+class TestFullFc6(GeneratorContract, InvertibleContract, DifferentiableContract):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls) -> Generator:
@@ -187,7 +188,9 @@ class TestFullFc6(GeneratorContract, InvertibleContract):
         monkeypatch.setattr(deepsim, "INVERSION_STEPS", 10)
 
 
-class TestEveryVariantWithFewChannels(GeneratorContract, InvertibleContract):
+class TestEveryVariantWithFewChannels(
+    GeneratorContract, InvertibleContract, DifferentiableContract
+):
     """The code is one and the same, so the others need not be as slow as fc6."""
 
     @pytest.fixture(scope="class", params=["fc7", "fc8", "pool5"])

@@ -16,6 +16,7 @@ from generators.gaussian import (
     endpoint_gains,
 )
 from generators.gaussian_statistics import GaussianStatistics
+from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 
 
@@ -26,14 +27,18 @@ class TestEmbeddedGeneratorWithAllModes(GeneratorContract):
         return GaussianGenerator(4096)
 
 
-class TestEmbeddedGeneratorWithFewModes(GeneratorContract, InvertibleContract):
+class TestEmbeddedGeneratorWithFewModes(
+    GeneratorContract, InvertibleContract, DifferentiableContract
+):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls) -> Generator:
         return GaussianGenerator(512)
 
 
-class TestEmbeddedGeneratorOnAFinerGrid(GeneratorContract, InvertibleContract):
+class TestEmbeddedGeneratorOnAFinerGrid(
+    GeneratorContract, InvertibleContract, DifferentiableContract
+):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls) -> Generator:
