@@ -1,7 +1,7 @@
 """The composition root: from the config to generators, optimizers, threads and reference images.
 
-The only file that names concrete classes, but for those of optimizers, which are named in
-`controller.optimizers.registry`. Nothing is started here.
+The only file that names concrete classes, but for those of optimizers and generators, which are
+named in `controller.optimizers.registry` and `generators.registry`. Nothing is started here.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,6 @@ from controller.code_files import UnusableFile
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
-    DeepSimTable,
-    GaussianTable,
     ReferencesTable,
     SessionConfig,
     ThreadTable,
@@ -29,7 +27,6 @@ from controller.optimizers.registry import KINDS
 from controller.optimizers.wrappers.norm_limits import NormLimits
 from controller.randomness import Purpose, rng_for
 from generators.base import Generator
-from generators.gaussian import GaussianGenerator
 from generators.images import load_folder
 from generators.procedural import natural_references
 
@@ -42,19 +39,7 @@ STIMULUS_MODULE = "rig_adapters.stimulus"
 def build_generators(config: SessionConfig) -> dict[str, Generator]:
     """Return the generators that the threads use, by their name in the config."""
     used = {thread.generator for thread in config.threads}
-    return {name: build_generator(config.generators[name]) for name in sorted(used)}
-
-
-def build_generator(table: GaussianTable | DeepSimTable) -> Generator:
-    """Return the generator that one table describes."""
-    if isinstance(table, GaussianTable):
-        return GaussianGenerator(code_dim=table.code_dim, image_size_px=table.image_size_px)
-    # torch takes a second to import, and sessions without it need not wait.
-    from generators.deepsim.generator import DeepSimGenerator
-
-    if table.weights == "random":
-        return DeepSimGenerator.with_random_weights(table.variant, seed=table.weights_seed)
-    return DeepSimGenerator.from_file(table.variant, Path(table.weights))
+    return {name: config.generators[name].build() for name in sorted(used)}
 
 
 def build_threads(

@@ -25,6 +25,7 @@ from controller.cli.exits import __doc__ as exits_text
 from controller.config import tables
 from controller.config.optimizers import OPTIMIZER_TABLES, OptimizerBase
 from controller.states import TRANSITIONS
+from generators.registry import OWN, kinds_of
 from rig_adapters.errors import Reason
 from rig_adapters.registry import adapters
 from rig_adapters.wire import animal, folders, messages
@@ -49,8 +50,7 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[reward], kind simulated", animal.SimulatedRewardSettings),
     ("[reward], kind serial", animal.SerialRewardSettings),
     ("[reward], kind parallel", animal.ParallelRewardSettings),
-    ("[generators.NAME], kind gaussian", tables.GaussianTable),
-    ("[generators.NAME], kind deepsim_…", tables.DeepSimTable),
+    *((f"[generators.NAME], kind {', '.join(kinds_of(table))}", table) for table in OWN),
     ("[[threads]]", tables.ThreadTable),
     ("[threads.optimizer]", OptimizerBase),
     *((f"[threads.optimizer], kind {name}", table) for name, table in OPTIMIZER_TABLES.items()),

@@ -12,8 +12,6 @@ from controller import initial_codes
 from controller.config import problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import (
-    DeepSimTable,
-    GaussianTable,
     SerialTtlTable,
     SessionConfig,
     ThreadTable,
@@ -39,10 +37,9 @@ def problems_of(config: SessionConfig) -> list[str]:
     return [problem for check in _CHECKS for problem in check(config)]
 
 
-def code_dim(config: SessionConfig, thread: ThreadTable) -> int:
-    """Return the number of code dimensions of a thread's generator."""
-    table = config.generators[thread.generator]
-    return table.code_dim if isinstance(table, GaussianTable) else table.variant.code_dim
+def code_dim(config: SessionConfig, thread: ThreadTable) -> int | None:
+    """Return the number of code dimensions of a thread's generator; None if only weights tell."""
+    return config.generators[thread.generator].known_code_dim()
 
 
 def geometry_of(config: SessionConfig) -> ScreenGeometry:
@@ -170,11 +167,10 @@ def _generators_are_known(config: SessionConfig) -> list[str]:
 
 def _weights_exist(config: SessionConfig) -> list[str]:
     return [
-        f"generators.{name}.weights: there is no file {table.weights}."
+        f"generators.{name}.{key}: there is no file {path}."
         for name, table in config.generators.items()
-        if isinstance(table, DeepSimTable)
-        and table.weights != "random"
-        and not Path(table.weights).is_file()
+        for key, path in table.files.items()
+        if not Path(path).exists()
     ]
 
 
@@ -305,7 +301,8 @@ def _norm_out_of_reach(config: SessionConfig, thread: ThreadTable, key: str) -> 
     sigma0, max_norm = getattr(thread.optimizer, "sigma0", None), thread.optimizer.max_norm
     if sigma0 is None or max_norm is None or thread.generator not in config.generators:
         return []
-    reach = sigma0 * code_dim(config, thread) ** 0.5
+    n = code_dim(config, thread)
+    reach = 0.0 if n is None else sigma0 * n**0.5
     if max_norm >= reach / 10:
         return []
     return [

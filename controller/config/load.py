@@ -15,6 +15,7 @@ from controller.config import checks, monitors, problems
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import GeneratorTable, SessionConfig
 from controller.errors import ConfigError
+from generators import registry
 from rig_adapters.wire.animal import BehaviourSettings, RewardSettings
 
 
@@ -59,7 +60,9 @@ def validate_config(tables: dict[str, Any]) -> SessionConfig:
     try:
         config = SessionConfig.model_validate(tables)
     except ValidationError as error:
-        raise ConfigError(problems.sentences(error, SessionConfig)) from error
+        told = problems.sentences(error, SessionConfig)
+        # What a config calls by its name may be missing since its package is at fault.
+        raise ConfigError([*told, *(f"{fault}." for fault in registry.faults())]) from error
     found = checks.problems_of(config)
     if found:
         raise ConfigError(found)

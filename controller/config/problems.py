@@ -117,7 +117,7 @@ def _resolve(
     kept: list[Any] = []
     tables = [model]
     for index, part in enumerate(raw):
-        tagged = [table for table in tables if part == _tag(table)]
+        tagged = [table for table in tables if part in _tags(table)]
         if tagged and kept:
             tables = tagged
             continue
@@ -131,9 +131,9 @@ def _resolve(
     return tuple(kept), tables
 
 
-def _tag(table: type[BaseModel]) -> str | None:
+def _tags(table: type[BaseModel]) -> tuple[Any, ...]:
     field = table.model_fields.get("kind")
-    return str(typing.get_args(field.annotation)[0]) if field else None
+    return typing.get_args(field.annotation) if field else ()
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

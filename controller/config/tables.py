@@ -7,13 +7,14 @@ optimizers' tables are in `controller.config.optimizers`.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, model_validator
 
 from controller.config.base import Table
 from controller.config.optimizers import OptimizerTable
-from generators.deepsim.variants import VARIANTS, Variant
+from generators.registry import settings_classes
+from generators.settings import GeneratorSettings
 from rig_adapters.wire.animal import BehaviourSettings, NoRewardSettings, RewardSettings
 
 Window = tuple[float, float]
@@ -200,35 +201,11 @@ class SupervisionTable(Table):
     )
 
 
-class GaussianTable(Table):
-    """The embedded linear-Gaussian generator; needs no weights."""
-
-    kind: Literal["gaussian"] = Field(description="gaussian: embedded, needs no weights")
-    code_dim: int = Field(default=4096, ge=1, le=4096, description="number of image modes")
-    image_size_px: int = Field(default=128, ge=72, le=1024, description="height and width")
-
-
-class DeepSimTable(Table):
-    """One of the DeePSiM up-convolutional networks (Dosovitskiy & Brox 2016).
-
-    Codes have 4096 elements for fc6 and fc7, 1000 for fc8, 9216 for pool5; images have 256 px.
-    """
-
-    kind: Literal["deepsim_fc6", "deepsim_fc7", "deepsim_fc8", "deepsim_pool5"] = Field(
-        description="the layer of CaffeNet whose responses the network turns into pictures"
-    )
-    weights: str = Field(
-        description='a weights file, or "random" for a network that has learned nothing'
-    )
-    weights_seed: int = Field(default=0, ge=0, description="seed of random weights")
-
-    @property
-    def variant(self) -> Variant:
-        """The network that `kind` names."""
-        return VARIANTS[self.kind.removeprefix("deepsim_")]
-
-
-GeneratorTable = Annotated[GaussianTable | DeepSimTable, Field(discriminator="kind")]
+# Its members are known when the program runs: the type checker sees what they have in common.
+if TYPE_CHECKING:
+    GeneratorTable = GeneratorSettings
+else:
+    GeneratorTable = Annotated[Union[settings_classes()], Field(discriminator="kind")]  # noqa: UP007
 
 
 class ThreadTable(Table):

@@ -41,6 +41,7 @@ from controller.running import Session
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
+from generators.settings import GeneratorSettings
 from rig_adapters.wire import messages as m
 from sessions.analysis.responses import ScoringRule, driver_columns
 from sessions.log import SessionLog
@@ -348,7 +349,7 @@ def _thread_info(
         optimizer_settings_json=table.optimizer.model_dump_json(),
         generator=generator.name,
         generator_sha256=generator.weights_sha256,
-        generator_provenance=generator.provenance,
+        generator_provenance=_provenance(generator, config.generators[table.generator]),
         code_dim=generator.code_dim,
         image_shape=generator.image_shape,
         driver_unit_ids=driver_unit_ids(table, rig.units),
@@ -356,6 +357,11 @@ def _thread_info(
         position_deg=table.position_deg,
         size_deg=table.size_deg,
     )
+
+
+def _provenance(generator: Generator, settings: GeneratorSettings) -> str:
+    terms = f" License: {settings.terms.rstrip('.')}." if settings.terms else ""
+    return generator.provenance + terms
 
 
 def _references(names: tuple[str, ...], images: npt.NDArray[np.uint8]) -> ReferenceImages:

@@ -1,14 +1,20 @@
 """A DeePSiM network in torch, built from the table of variants."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.deepsim.variants import FIRST_MAP_PX, LEAK, MEAN_RGB, Layer, Variant
+from generators.network import StagedNetwork
+from generators.packed import Run, packed
 
 
-class DeepSimNetwork(nn.Module):
+class DeepSimNetwork(StagedNetwork):
     """The bare network, with the layer names of the original Caffe model.
+
+    The dense layers are its first stage. pool5 has none: its convolutions of 6 x 6 are cheap.
 
     Args:
         variant: which of the family.
@@ -18,26 +24,50 @@ class DeepSimNetwork(nn.Module):
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self._variant = variant
+        self._packed: dict[str, Run] = {}
         for layer in (*variant.head, *variant.trunk):
             self.add_module(layer.name, _module(layer))
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Codes ``(n, code_dim)`` to RGB pixels ``(n, 3, 256, 256)``; 0 is black, 255 is white.
-
-        Pixels are not clamped. The mean colour is added here.
-        """
-        *middle, last = self._variant.trunk
+    def stem(self, codes: Tensor) -> Tensor:
+        """Codes ``(n, code_dim)`` to the first map of the trunk, ``(n, channels, 4, 4)``."""
         x = codes.view(-1, *self._variant.code_shape)
         for layer in self._variant.head:
-            x = self._leaky(layer, _in_channels_last(x))
-        x = x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX)
-        for layer in middle:
-            x = self._leaky(layer, _in_channels_last(x))
-        bgr: Tensor = self.get_submodule(last.name)(x)
-        return bgr.flip(1) + bgr.new_tensor(MEAN_RGB).view(1, 3, 1, 1)
+            x = self._run(layer, _in_channels_last(x))
+        return _in_channels_last(x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX))
 
-    def _leaky(self, layer: Layer, x: Tensor) -> Tensor:
-        return functional.leaky_relu(self.get_submodule(layer.name)(x), LEAK)
+    def trunk(self, features: Tensor) -> Tensor:
+        """Features ``(n, channels, 4, 4)`` to pixels ``(n, 3, 256, 256)``.
+
+        The mean colour is added here, and colours, blue first as trained, are put into their order.
+        """
+        bgr = features
+        for layer in self._variant.trunk:
+            bgr = self._run(layer, _in_channels_last(bgr))
+        return (bgr.flip(1) + bgr.new_tensor(MEAN_RGB).view(1, 3, 1, 1)) / 255.0
+
+    def prepare(self, codes: Tensor, n_features: int) -> None:
+        """Lay out the weights of every layer for what it is going to be given."""
+        self._packed = {}
+        x = codes.view(-1, *self._variant.code_shape)
+        for layer in self._variant.head:
+            x = self._pack(layer, _in_channels_last(x))
+        x = x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX)[:n_features]
+        for layer in self._variant.trunk:
+            x = self._pack(layer, _in_channels_last(x))
+
+    def _run(self, layer: Layer, x: Tensor) -> Tensor:
+        if torch.is_inference_mode_enabled() and layer.name in self._packed:
+            return self._packed[layer.name](x)
+        module, slope = self.get_submodule(layer.name), self._slope(layer)
+        return module(x) if slope is None else functional.leaky_relu(module(x), slope)
+
+    def _pack(self, layer: Layer, x: Tensor) -> Tensor:
+        module: Any = self.get_submodule(layer.name)
+        run = self._packed[layer.name] = packed(module, self._slope(layer), x)
+        return run(x)
+
+    def _slope(self, layer: Layer) -> float | None:
+        return None if layer is self._variant.trunk[-1] else LEAK
 
 
 def _in_channels_last(x: Tensor) -> Tensor:
