@@ -26,6 +26,7 @@ from controller.optimizers.errors import OptimizerOptionError
 from controller.optimizers.registry import KINDS
 from controller.optimizers.wrappers.norm_limits import NormLimits
 from controller.randomness import Purpose, rng_for
+from generators import pacing
 from generators.base import Generator
 from generators.images import load_folder
 from generators.procedural import natural_references
@@ -40,6 +41,11 @@ def build_generators(config: SessionConfig) -> dict[str, Generator]:
     """Return the generators that the threads use, by their name in the config."""
     used = {thread.generator for thread in config.threads}
     return {name: config.generators[name].build() for name in sorted(used)}
+
+
+def warm_up(generators: Mapping[str, Generator]) -> dict[str, float]:
+    """Render a few images with each; return the seconds that one takes by then, by its name."""
+    return {name: pacing.warm_up(generator) for name, generator in generators.items()}
 
 
 def build_threads(

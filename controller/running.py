@@ -22,7 +22,7 @@ from controller.screen import Screen
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
 from sessions.analysis.responses import ScoringRule
-from sessions.records import SessionStart
+from sessions.records import RenderTimes, SessionStart
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ class Rendered:
     images: npt.NDArray[np.uint8]
     sha256s: tuple[str, ...]
     summary: Mapping[str, float]
+    times: RenderTimes
 
 
 @dataclass(eq=False)
@@ -43,6 +44,8 @@ class Session:
     start: SessionStart
     threads: tuple[EvolutionThread, ...]
     generators: Mapping[str, Generator]
+    render_s: Mapping[str, float]
+    """What one image takes each of them, as measured before the session; see `pacing.portions`."""
     screen: Screen
     recorder: Recorder | NothingRecorded
     presenter: Presenter

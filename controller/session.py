@@ -21,6 +21,7 @@ from controller.resume import GoOn, same_codes
 from controller.running import Rendered, Session
 from controller.showing import earlier_parts, images_to_keep, opened_block, show
 from generators.base import render_stream
+from generators.pacing import portions
 from sessions.analysis.responses import score_references, score_thread
 from sessions.committed import (
     join_parts,
@@ -31,12 +32,10 @@ from sessions.committed import (
 from sessions.records import (
     GenerationRecord,
     PresentationTable,
+    RenderTimes,
     ReportedTable,
     ThreadGeneration,
 )
-
-RENDER_BATCH = 8
-"""Images that are rendered before they are sent on their way, while the next ones render."""
 
 SLOW_DISK_S = 0.3
 """How long a commit may take before the operator is told; a healthy disk takes milliseconds."""
@@ -161,17 +160,25 @@ async def render(
     generator = session.generators[thread.generator_name]
     images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
     sha256s: tuple[str, ...] = ()
-    stream = iter(render_stream(generator, population.codes, RENDER_BATCH))
-    while True:
+    sizes = portions(len(population.ids), session.render_s[thread.generator_name])
+    stream = iter(render_stream(generator, population.codes, sizes))
+    each_s: list[float] = []
+    for size in sizes:
+        before_s = time.perf_counter()
         with session.stopwatch.measure("render"):
-            batch = await asyncio.to_thread(next, stream, None)
-        if batch is None:
-            return Rendered(population, images, sha256s, summary)
-        rows, images[batch[0]] = batch[0], batch[1]
+            rows, images[rows] = await asyncio.to_thread(next, stream)
+        each_s += [(time.perf_counter() - before_s) / size] * size
         with session.stopwatch.measure("load"):
             sha256s += await session.screen.start_loading(
                 population.ids[rows], images[rows], placements=[thread.placement]
             )
+    return Rendered(population, images, sha256s, summary, _render_times(each_s))
+
+
+def _render_times(each_s: Sequence[float]) -> RenderTimes:
+    """Return the figures of the log; `each_s` of each image, in the order of rendering."""
+    p50_s, p99_s = np.quantile(each_s, (0.5, 0.99))
+    return RenderTimes(each_s[0], float(p50_s), float(p99_s))
 
 
 def score_generation(
@@ -198,6 +205,7 @@ def score_generation(
         told_scores=scored.scores[order],
         n_valid=scored.n_valid,
         optimizer_summary=rendered.summary,
+        render_times=rendered.times,
     )
 
 

@@ -76,6 +76,7 @@ def opened_block(
             codes=shown.population.codes,
             image_sha256s=shown.sha256s,
             optimizer_summary=shown.summary,
+            render_times=shown.times,
         )
         for thread in session.threads
         for shown in (rendered[thread.thread_id],)

@@ -4,7 +4,7 @@ Left out on purpose: optimizers (they never see a generator), display (images le
 any choice of which generator a session uses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -83,6 +83,16 @@ class Invertible(Protocol):
         """
 
 
+@runtime_checkable
+class Streaming(Protocol):
+    """A generator that renders in portions sooner than by one `render` for each of them."""
+
+    def stream(
+        self, codes: NDArray[np.float32], sizes: Sequence[int]
+    ) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+        """Yield rows and images as `render_stream` does, which has checked both arguments."""
+
+
 def checked_pictures(
     pictures: NDArray[np.uint8], shape: tuple[int, int, int]
 ) -> NDArray[np.float32]:
@@ -153,29 +163,37 @@ def gaussian_codes(
 
 
 def render_stream(
-    generator: Generator, codes: NDArray[np.float32], batch_size: int
+    generator: Generator, codes: NDArray[np.float32], sizes: Sequence[int]
 ) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """Render in parts, so that the first images are on their way while the rest render.
+    """Render in portions, so that the first images are on their way while the rest render.
 
-    The codes are checked as a whole when the first part is asked for: bad codes give no images.
+    The codes are checked as a whole when the first portion is asked for: bad codes give no images.
 
     Args:
-        generator: renders each part.
+        generator: renders each portion.
         codes: ``(n, code_dim)`` float32.
-        batch_size: codes per part, 1 or more. A multiple of a network's own mini-batch wastes
-            no work; the images do not depend on it.
+        sizes: codes of each portion, 1 or more, together ``n``; see `generators.pacing`. The images
+            do not depend on it.
 
     Yields:
         The rows of `codes` as a slice, and their images ``(rows, h, w, 3)`` uint8, in order.
 
     Raises:
-        SettingsError: `batch_size` is below 1.
+        SettingsError: the sizes do not cover the codes.
         CodesError: as `Generator.render`.
 
     """
-    if batch_size < 1:
-        raise SettingsError(f"batch_size is {batch_size}: render at least one code at a time")
     checked = checked_codes(codes, generator.code_dim)
-    for start in range(0, len(checked), batch_size):
-        rows = slice(start, min(start + batch_size, len(checked)))
+    if any(size < 1 for size in sizes) or sum(sizes) != len(checked):
+        raise SettingsError(
+            f"portions of {list(sizes)} were asked for of {len(checked)} codes: each holds one or "
+            "more, and together they hold all"
+        )
+    if isinstance(generator, Streaming):
+        yield from generator.stream(checked, sizes)
+        return
+    start = 0
+    for size in sizes:
+        rows = slice(start, start + size)
         yield rows, generator.render(checked[rows])
+        start += size

@@ -158,6 +158,7 @@ def _thread(
         told_scores=scored.told_scores,
         n_valid=scored.n_valid,
         optimizer_summary=asked.optimizer_summary,
+        render_times=asked.render_times,
     )
 
 

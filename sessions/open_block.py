@@ -19,6 +19,7 @@ from sessions.records import (
     Pixels,
     PresentationTable,
     ReferenceScores,
+    RenderTimes,
     ReplyTable,
     ReportedTable,
     SpikeTable,
@@ -48,6 +49,7 @@ class AskedGeneration:
     codes: Codes
     image_sha256s: Texts
     optimizer_summary: Mapping[str, float]
+    render_times: RenderTimes = field(default_factory=RenderTimes)
 
 
 @dataclass(frozen=True, eq=False)

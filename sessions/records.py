@@ -9,6 +9,7 @@ reads or writes files, and nothing here interprets the numbers.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -138,6 +139,18 @@ class SessionStart:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class RenderTimes:
+    """How long a generation's images took to render: until the first was ready, and each.
+
+    `p50_s` and `p99_s` are quantiles over its images. NaN where nothing was measured.
+    """
+
+    first_s: float = math.nan
+    p50_s: float = math.nan
+    p99_s: float = math.nan
+
+
 @dataclass(frozen=True, eq=False)
 class ThreadGeneration:
     """One generation of one thread: `n` images made from `n` codes, and what they scored.
@@ -159,6 +172,7 @@ class ThreadGeneration:
     told_scores: Floats
     n_valid: Ints
     optimizer_summary: Mapping[str, float] = field(default_factory=dict)
+    render_times: RenderTimes = field(default_factory=RenderTimes)
 
     def __post_init__(self) -> None:
         columns = ["image_ids", "codes", "image_sha256s", "scores", "told_scores", "n_valid"]

@@ -17,6 +17,7 @@ from sessions.records import (
     GenerationRecord,
     PresentationTable,
     ReferenceScores,
+    RenderTimes,
     ReplyTable,
     ReportedTable,
     SpikeTable,
@@ -139,6 +140,11 @@ def _thread_generation(reader: LogReader, row: int, with_pixels: bool) -> Thread
         n_valid=scores.n_valid[of_scores],
         optimizer_summary=json_value(
             str(generations.optimizer_summary_json[row]), "optimizer summary"
+        ),
+        render_times=RenderTimes(
+            float(generations.render_first_s[row]),
+            float(generations.render_p50_s[row]),
+            float(generations.render_p99_s[row]),
         ),
     )
 

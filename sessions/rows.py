@@ -196,6 +196,9 @@ def _generation_row(record: GenerationRecord, thread: ThreadGeneration) -> Colum
         "sigma": _floats(summary.get("sigma", math.nan)),
         "mean_norm": _floats(summary.get("mean_norm", math.nan)),
         "code_norm": _floats(summary.get("code_norm", math.nan)),
+        "render_first_s": _floats(thread.render_times.first_s),
+        "render_p50_s": _floats(thread.render_times.p50_s),
+        "render_p99_s": _floats(thread.render_times.p99_s),
         "optimizer_summary_json": (json.dumps(summary, sort_keys=True),),
     }
 

@@ -289,6 +289,9 @@ GENERATIONS = Table(
         Column("sigma", "<f8", "", "Step size of the optimizer; NaN if it has none."),
         Column("mean_norm", "<f8", "", "Norm of its mean code; NaN if it has none."),
         Column("code_norm", "<f8", "", "Mean norm of the codes; NaN if not given."),
+        Column("render_first_s", "<f8", "s", "From codes to the first image; NaN if unknown."),
+        Column("render_p50_s", "<f8", "s", "Rendering of one image, median; NaN if unknown."),
+        Column("render_p99_s", "<f8", "s", "The same, 99th percentile; NaN if unknown."),
         Column("optimizer_summary_json", TEXT, "", "All its named numbers as JSON."),
     ),
 )
@@ -361,6 +364,9 @@ ADDED_LATER: Mapping[tuple[str, str], str | float] = {
     ("presentations", "reason"): "",
     ("presentations", "marked_by"): "",
     ("presentations", "onset_uncertainty_s"): float("nan"),
+    ("generations", "render_first_s"): float("nan"),
+    ("generations", "render_p50_s"): float("nan"),
+    ("generations", "render_p99_s"): float("nan"),
 }
 """Columns that older logs lack: as what they are read, and added when one goes on."""
 

@@ -164,6 +164,9 @@ class GenerationRows:
     sigma: Floats
     mean_norm: Floats
     code_norm: Floats
+    render_first_s: Floats
+    render_p50_s: Floats
+    render_p99_s: Floats
     optimizer_summary_json: Strings
 
 

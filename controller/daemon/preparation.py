@@ -83,13 +83,14 @@ async def prepare(
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
+        render_s = await asyncio.to_thread(assembly.warm_up, generators)
         threads = await asyncio.to_thread(assembly.build_threads, config, generators)
         names, images = await asyncio.to_thread(assembly.load_references, config.references)
         display, rig = await configured
     finally:
         configured.cancel()
     found = await _preflight(
-        config, threads, generators, display, rig, None if logbook.is_open else folder
+        config, threads, generators, render_s, display, rig, None if logbook.is_open else folder
     )
     progress.label = display.label
     if cut_off is not None and going_on is not None:
@@ -100,6 +101,7 @@ async def prepare(
             start,
             threads,
             generators,
+            render_s,
             processes,
             (display, rig),
             logbook,
@@ -116,7 +118,16 @@ async def prepare(
     log = await asyncio.to_thread(SessionLog.create, folder, start)
     await logbook.opened(log)
     return await _assemble(
-        config, start, threads, generators, processes, (display, rig), logbook, progress, folder
+        config,
+        start,
+        threads,
+        generators,
+        render_s,
+        processes,
+        (display, rig),
+        logbook,
+        progress,
+        folder,
     )
 
 
@@ -220,6 +231,7 @@ async def _assemble(
     start: SessionStart,
     threads: tuple[EvolutionThread, ...],
     generators: Mapping[str, Generator],
+    render_s: Mapping[str, float],
     processes: RigProcesses,
     configured: tuple[m.DisplayConfigured, m.RigConfigured],
     logbook: Logbook,
@@ -243,6 +255,7 @@ async def _assemble(
         start=start,
         threads=threads,
         generators=generators,
+        render_s=render_s,
         screen=screen,
         recorder=hears,
         presenter=presenter,
@@ -298,6 +311,7 @@ async def _preflight(
     config: SessionConfig,
     threads: tuple[EvolutionThread, ...],
     generators: Mapping[str, Generator],
+    render_s: Mapping[str, float],
     display: m.DisplayConfigured,
     rig: m.RigConfigured,
     folder: Path | None,
@@ -309,7 +323,7 @@ async def _preflight(
     machine: list[Finding] = []
     if folder is not None:
         machine += await asyncio.to_thread(
-            lambda: list(machine_findings(config, threads, generators, folder))
+            lambda: list(machine_findings(config, threads, generators, render_s, folder))
         )
     found = report(
         screen_findings(config, display, simulated=rig.simulated),

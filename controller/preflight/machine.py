@@ -1,4 +1,4 @@
-"""Measures and judges this machine: its disk and its clock.
+"""Measures and judges this machine: its disk, its clock, and how fast it renders.
 
 Whatever is written for measuring is never visible in the folder, and gone when it is closed.
 """
@@ -24,6 +24,8 @@ COPIES = 2
 MOST_WRITTEN_BYTES = 16 * 2**20
 CLOCK_READINGS = 2000
 COARSE_CLOCK_S = 1e-4
+SLOW_RENDERING = 0.25
+"""Rendering longer than this share of its block is worth a warning."""
 
 
 def generation_bytes(
@@ -126,13 +128,40 @@ def _seconds_to_write(size: int, folder: Path) -> float:
         return max(time.perf_counter() - began_s, 1e-6)
 
 
+def rendering(
+    config: SessionConfig, threads: tuple[EvolutionThread, ...], render_s: Mapping[str, float]
+) -> Finding:
+    """Judge how long the animal waits for the images of a block, by what one image takes."""
+    each_s = [render_s[t.generator_name] * t.optimizer.population_size for t in threads]
+    n_images = config.references.count + sum(t.optimizer.population_size for t in threads)
+    took_s, block_s = sum(each_s), block_seconds(config, n_images)
+    slow = took_s > SLOW_RENDERING * block_s
+    slowest_ms = 1e3 * max(render_s[thread.generator_name] for thread in threads)
+    return Finding(
+        "rendering",
+        "warn" if slow else "pass",
+        f"{took_s:.2f} s for the images of a block that takes {block_s:.1f} s (at most "
+        f"{slowest_ms:.1f} ms each)",
+        "the animal waits for them between two blocks: render on a GPU (generators.NAME.device), "
+        "or take a smaller generator"
+        if slow
+        else "",
+    )
+
+
 def machine_findings(
     config: SessionConfig,
     threads: tuple[EvolutionThread, ...],
     generators: Mapping[str, Generator],
+    render_s: Mapping[str, float],
     folder: Path,
 ) -> Iterator[Finding]:
-    """Judge disk and clock for a session whose log will be in `folder`."""
+    """Judge disk, clock and rendering for a session whose log will be in `folder`.
+
+    render_s: what one image takes each generator, by its name.
+    """
+    if config.session.time == "real":
+        yield rendering(config, threads, render_s)
     size = generation_bytes(config, threads, generators)
     n_images = config.references.count + sum(t.optimizer.population_size for t in threads)
     space = disk_space(config, size, folder)

@@ -49,6 +49,7 @@ class Parts:
     """What the config names, built as for a session."""
 
     generators: Mapping[str, Generator]
+    render_s: Mapping[str, float]
     threads: tuple[EvolutionThread, ...]
     n_references: int
 
@@ -71,7 +72,9 @@ async def preflight(config: SessionConfig, tell: Callable[[str], None]) -> Repor
     except (ControllerError, GeneratorError) as error:
         return report([Finding("session", "refuse", str(error))])
     machine = await asyncio.to_thread(
-        lambda: report(machine_findings(config, parts.threads, parts.generators, folder))
+        lambda: report(
+            machine_findings(config, parts.threads, parts.generators, parts.render_s, folder)
+        )
     )
     async with opened(config) as there:
         rehearsed = await _rehearse(config, parts, there.processes, there.folder, tell)
@@ -191,7 +194,7 @@ def _build(config: SessionConfig) -> Parts:
     generators = assembly.build_generators(config)
     threads = assembly.build_threads(config, generators)
     names, _ = assembly.load_references(config.references)
-    return Parts(generators, threads, len(names))
+    return Parts(generators, assembly.warm_up(generators), threads, len(names))
 
 
 def _existing(folder: Path) -> Path:

@@ -83,24 +83,33 @@ class GeneratorContract:
         np.testing.assert_array_equal(alone, images[:3])
         np.testing.assert_array_equal(generator.render(codes[::-1]), images[::-1])
 
-    @pytest.mark.parametrize("batch_size", [1, 4, N_CODES + 1])
+    @pytest.mark.parametrize("sizes", [(1,) * N_CODES, (1, 2, 4, 2), (N_CODES,)])
     def test_a_stream_equals_one_call(
         self,
         generator: Generator,
         codes: NDArray[np.float32],
         images: NDArray[np.uint8],
-        batch_size: int,
+        sizes: tuple[int, ...],
     ) -> None:
-        streamed = np.zeros_like(images)
-        for rows, part in render_stream(generator, codes, batch_size):
-            streamed[rows] = part
-        np.testing.assert_array_equal(streamed, images)
+        portions = list(render_stream(generator, codes, sizes))
+        assert [len(part) for _, part in portions] == list(sizes)
+        assert [rows.start for rows, _ in portions] == [sum(sizes[:k]) for k in range(len(sizes))]
+        np.testing.assert_array_equal(np.concatenate([part for _, part in portions]), images)
 
-    def test_a_stream_without_a_batch_is_refused(
+    @pytest.mark.parametrize("sizes", [(), (N_CODES - 1,), (N_CODES, 1), (0, N_CODES)])
+    def test_a_stream_that_does_not_cover_the_codes_is_refused(
+        self, generator: Generator, codes: NDArray[np.float32], sizes: tuple[int, ...]
+    ) -> None:
+        with pytest.raises(SettingsError, match="together they hold all"):
+            next(render_stream(generator, codes, sizes))
+
+    def test_a_code_that_is_not_finite_stops_a_stream_before_its_first_image(
         self, generator: Generator, codes: NDArray[np.float32]
     ) -> None:
-        with pytest.raises(SettingsError, match="batch_size is 0"):
-            next(render_stream(generator, codes, 0))
+        bad = codes.copy()
+        bad[-1, 0] = np.nan
+        with pytest.raises(CodesError, match=f"row {N_CODES - 1}"):
+            next(render_stream(generator, bad, [1] * N_CODES))
 
     def test_codes_are_left_unchanged(
         self, generator: Generator, codes: NDArray[np.float32]
@@ -126,7 +135,7 @@ class GeneratorContract:
     def test_no_codes_give_no_images(self, generator: Generator) -> None:
         none = np.zeros((0, generator.code_dim), dtype=np.float32)
         assert generator.render(none).shape == (0, *generator.image_shape)
-        assert list(render_stream(generator, none, 4)) == []
+        assert list(render_stream(generator, none, ())) == []
 
     def test_the_zero_code_has_an_image(self, generator: Generator) -> None:
         zero = np.zeros((1, generator.code_dim), dtype=np.float32)

@@ -33,6 +33,7 @@ from sessions.records import (
     PresentationTable,
     ReferenceImages,
     ReferenceScores,
+    RenderTimes,
     SessionEnd,
     SessionStart,
     SpikeTable,
@@ -173,6 +174,7 @@ def facts_of(record: GenerationRecord) -> tuple[OpenedBlock | RenderedImages | F
             thread.codes,
             thread.image_sha256s,
             thread.optimizer_summary,
+            thread.render_times,
         )
         for thread in record.threads
     )
@@ -253,6 +255,7 @@ def _made_generation(
         told_scores=np.full(n, np.nan),
         n_valid=np.zeros(n, dtype=np.int64),
         optimizer_summary={"sigma": 3.0 * 0.98**block, "mean_norm": 10.0 + block},
+        render_times=RenderTimes(0.02, 0.01, 0.015 + 0.001 * block),
     )
 
 

@@ -14,7 +14,7 @@ from controller.config.tables import SessionConfig
 from controller.daemon import preparation
 from controller.errors import SessionRefused
 from controller.preflight.findings import report, require
-from controller.preflight.machine import disk_space, generation_bytes
+from controller.preflight.machine import disk_space, generation_bytes, rendering
 from controller.progress import Progress
 from controller.running import Session
 from controller.session import is_complete, lap
@@ -51,7 +51,7 @@ def rig(*unit_ids: int) -> m.RigConfigured:
 
 def judged(config: SessionConfig, pixels_exact: bool | None, *unit_ids: int) -> None:
     found = preparation._preflight(
-        config, (), {}, display(pixels_exact), rig(*unit_ids), folder=None
+        config, (), {}, {}, display(pixels_exact), rig(*unit_ids), folder=None
     )
     run_clean(found)
 
@@ -193,3 +193,19 @@ def test_references_are_hashed_by_their_pixels() -> None:
     assert references.image_ids.tolist() == [0, 1]
     assert references.names == ("a", "b")
     assert len(set(references.sha256s)) == 2
+
+
+@pytest.mark.parametrize(("each_s", "state"), [(0.01, "pass"), (1.0, "warn")])
+def test_images_for_which_an_animal_waits_are_told_before_the_session(
+    each_s: float, state: str
+) -> None:
+    config = session_config(*SMALL)
+    generators = assembly.build_generators(config)
+    threads = assembly.build_threads(config, generators)
+
+    found = rendering(config, threads, dict.fromkeys(generators, each_s))
+
+    n_images = threads[0].optimizer.population_size
+    assert found.state == state
+    assert f"{n_images * each_s:.2f} s" in found.found
+    assert ("GPU" in found.advice) == (state == "warn")
