@@ -1,53 +1,133 @@
 """Files of weights: opened without running anything in them, and compared with what a network has.
 
-Nothing is downloaded, and nothing in a file is executed: only tensors are unpickled
-(``weights_only``). Left out: what the parameters of a network are called in which file, which each
-network knows, and other formats than torch's, which have to be converted once elsewhere.
+Two formats are read: what ``torch.save`` writes, of which only tensors are unpickled
+(``weights_only``), and safetensors, which can hold nothing else. Nothing is downloaded, and nothing
+in a file is executed. A file can ask for no more memory than a few times its own size, which has a
+limit.
+
+Left out: what the parameters of a network are called in which file, which each network knows, and
+all other formats, which have to be converted once elsewhere.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from generators.errors import WeightsError
 
+LARGEST_FILE_BYTES = 8 * 2**30
+"""More than the largest network that this program knows, with all that training keeps beside it."""
+RECIPE = "docs/how-to/own_generator_weights.md"
+"""The page that shows how a file is converted."""
 _MOST_NAMED = 8
 """Parameters that one sentence names of each fault."""
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the named tensors of a file written by ``torch.save(network.state_dict(), path)``.
+def read_tensors(path: Path, within: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """Return the named tensors of a file of torch's, or of one whose name ends in .safetensors.
+
+    Args:
+        path: a file written by ``torch.save(network.state_dict(), path)`` or by safetensors.
+        within: where the file holds several dictionaries, as training programs write them, the
+            names of the one to read, best first. Tensors that lie beside it are read as well.
+
+    Returns:
+        Tensors in memory of their own, by their names in the file.
 
     Raises:
-        WeightsError: there is no such file, it cannot be read, it is damaged, or it holds something
-            else than named tensors.
+        WeightsError: there is no such file, it cannot be read, it is damaged or too large, or it
+            holds something else than named tensors.
 
     """
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # By its name: whatever could unpickle is imported nowhere in this program.
-        if type(error).__name__ == "UnpicklingError":
-            raise WeightsError(
-                f"{path} is not a plain file of tensors, and nothing else in it was run: if you "
-                "trust it, load it once elsewhere and save torch.save(network.state_dict(), path)"
-            ) from error
-        raise WeightsError(
-            f"{path} is cut short, damaged or no file of torch's, so nothing of it was used: copy "
-            "it again from where it comes from"
-        ) from error
+    _refuse_size(path)
+    if path.suffix == ".safetensors":
+        return _of_safetensors(path)
+    loaded = _of_torch(path)
+    for name in within:
+        if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
+            beside = {key: value for key, value in loaded.items() if isinstance(value, Tensor)}
+            loaded = beside | loaded[name]
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
     ):
         raise WeightsError(
             f"{path} holds {type(loaded).__name__} instead of parameter names with tensors: save "
-            "network.state_dict() itself"
+            f"network.state_dict() itself, as {RECIPE} shows"
         )
     return dict(loaded)
+
+
+def _of_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        # All at once: tensors that lie in the file itself would change, or end the process, when
+        # somebody replaces it during a session.
+        return load_safetensors(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path") from error
+    except (SafetensorError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} is cut short, damaged or no file of safetensors, so nothing of it was used: "
+            "copy it again from where it comes from"
+        ) from error
+
+
+def _of_torch(path: Path) -> object:
+    _refuse_compression(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # By its name: whatever could unpickle is imported nowhere in this program.
+        if type(error).__name__ == "UnpicklingError":
+            raise WeightsError(
+                f"{path} is not a plain file of tensors, and nothing else in it was run: if you "
+                "trust it, load it once elsewhere and save torch.save(network.state_dict(), path), "
+                f"as {RECIPE} shows"
+            ) from error
+        raise _damaged(path) from error
+
+
+def _refuse_size(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path") from error
+    if size > LARGEST_FILE_BYTES:
+        raise WeightsError(
+            f"{path} has {size / 2**30:.0f} GB, more than any network that is known here, so it "
+            f"was not opened: save the generator alone, as {RECIPE} shows"
+        )
+
+
+def _refuse_compression(path: Path) -> None:
+    """Refuse an archive that grows when it is opened; torch itself never compresses."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                return
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _damaged(path) from error
+    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise WeightsError(
+            f"{path} would grow when it is opened, as no file that torch writes does, so it was "
+            "not: copy it again from where it comes from"
+        )
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} is cut short, damaged or no file of torch's, so nothing of it was used: copy it "
+        "again from where it comes from"
+    )
 
 
 def file_sha256(path: Path) -> str:
