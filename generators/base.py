@@ -40,7 +40,7 @@ class Generator(Protocol):
 
     @property
     def norm_hint(self) -> float:
-        """Euclidean norm of a code whose image has natural contrast."""
+        """Root mean square Euclidean norm of codes whose images have natural contrast."""
 
     @property
     def provenance(self) -> str:
@@ -61,7 +61,10 @@ class Generator(Protocol):
         """
 
     def initial_codes(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Random codes at natural contrast: ``(n, code_dim)`` float32, norms near `norm_hint`."""
+        """Random codes at natural contrast: ``(n, code_dim)`` float32.
+
+        Their root mean square norm is near `norm_hint`; each one's need not be.
+        """
 
 
 @runtime_checkable

@@ -167,10 +167,12 @@ class GeneratorContract:
         codes = generator.initial_codes(64, np.random.default_rng(3))
         assert codes.shape == (64, generator.code_dim)
         assert codes.dtype == np.float32
-        rms_norm = float(np.sqrt((codes.astype(np.float64) ** 2).sum(axis=1).mean()))
-        # Six standard errors of the mean square of 64 Gaussian codes, as a share.
-        tolerance = 6.0 * np.sqrt(2.0 / (64 * generator.code_dim))
-        assert rms_norm == pytest.approx(generator.norm_hint, rel=tolerance)
+        squares = (codes.astype(np.float64) ** 2).sum(axis=1)
+        # Six standard errors of their mean, as the codes themselves show it: they need not be
+        # Gaussian, nor equally long. Rounding alone moves codes of one length.
+        tolerance = 6.0 * float(squares.std(ddof=1)) / np.sqrt(64) + 1e-4 * squares.mean()
+        assert squares.mean() == pytest.approx(generator.norm_hint**2, abs=tolerance)
+        assert squares.max() < 100.0 * squares.mean()
 
     def test_initial_codes_repeat_with_the_same_rng_only(self, generator: Generator) -> None:
         first, again, other = (
