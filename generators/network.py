@@ -62,6 +62,9 @@ class StagedNetwork(nn.Module, ABC):
         nothing here.
         """
 
+    def forget_preparations(self) -> None:
+        """Compute with the plain layers from now on; undoes `prepare`."""
+
 
 class NetworkGenerator(ABC):
     """A `generators.base.Generator` around a `StagedNetwork`; also differentiable and a stream.

@@ -51,6 +51,8 @@ def _packed_dense(layer: nn.Linear, rectification: Rectification, example: Tenso
 def _packed_convolution(
     layer: nn.Conv2d | nn.ConvTranspose2d, rectification: Rectification, example: Tensor
 ) -> Run:
+    # Maps stay in this format from layer to layer, where each gives out what it is given.
+    channels_last = torch.channels_last
     padding, stride, dilation = list(layer.padding), list(layer.stride), list(layer.dilation)
     weight, bias, size = layer.weight.detach(), layer.bias, list(example.shape)
     mkldnn, rest = torch.ops.mkldnn, (layer.groups, *rectification, "")
@@ -62,7 +64,14 @@ def _packed_convolution(
 
         def transposed(x: Tensor) -> Tensor:
             result: Tensor = mkldnn._convolution_transpose_pointwise(
-                x, laid_out, bias, padding, extra, stride, dilation, *rest
+                x.contiguous(memory_format=channels_last),
+                laid_out,
+                bias,
+                padding,
+                extra,
+                stride,
+                dilation,
+                *rest,
             )
             return result
 
@@ -73,7 +82,13 @@ def _packed_convolution(
 
     def convolved(x: Tensor) -> Tensor:
         result: Tensor = mkldnn._convolution_pointwise(
-            x, laid_out, bias, padding, stride, dilation, *rest
+            x.contiguous(memory_format=channels_last),
+            laid_out,
+            bias,
+            padding,
+            stride,
+            dilation,
+            *rest,
         )
         return result
 

@@ -32,8 +32,8 @@ class DeepSimNetwork(StagedNetwork):
         """Codes ``(n, code_dim)`` to the first map of the trunk, ``(n, channels, 4, 4)``."""
         x = codes.view(-1, *self._variant.code_shape)
         for layer in self._variant.head:
-            x = self._run(layer, _in_channels_last(x))
-        return _in_channels_last(x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX))
+            x = self._run(layer, x)
+        return x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX)
 
     def trunk(self, features: Tensor) -> Tensor:
         """Features ``(n, channels, 4, 4)`` to pixels ``(n, 3, 256, 256)``.
@@ -42,7 +42,7 @@ class DeepSimNetwork(StagedNetwork):
         """
         bgr = features
         for layer in self._variant.trunk:
-            bgr = self._run(layer, _in_channels_last(bgr))
+            bgr = self._run(layer, bgr)
         return (bgr.flip(1) + bgr.new_tensor(MEAN_RGB).view(1, 3, 1, 1)) / 255.0
 
     def prepare(self, codes: Tensor, n_features: int) -> None:
@@ -50,10 +50,14 @@ class DeepSimNetwork(StagedNetwork):
         self._packed = {}
         x = codes.view(-1, *self._variant.code_shape)
         for layer in self._variant.head:
-            x = self._pack(layer, _in_channels_last(x))
+            x = self._pack(layer, x)
         x = x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX)[:n_features]
         for layer in self._variant.trunk:
-            x = self._pack(layer, _in_channels_last(x))
+            x = self._pack(layer, x)
+
+    def forget_preparations(self) -> None:
+        """Let go of the weights that were laid out."""
+        self._packed = {}
 
     def _run(self, layer: Layer, x: Tensor) -> Tensor:
         if torch.is_inference_mode_enabled() and layer.name in self._packed:
@@ -68,10 +72,6 @@ class DeepSimNetwork(StagedNetwork):
 
     def _slope(self, layer: Layer) -> float | None:
         return None if layer is self._variant.trunk[-1] else LEAK
-
-
-def _in_channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def _module(layer: Layer) -> nn.Module:
