@@ -18,6 +18,7 @@ import numpy.typing as npt
 from controller.errors import ControllerError
 from controller.optimizers.basis import Basis, checked_basis
 from controller.optimizers.errors import OptimizerOptionError
+from generators.array_files import UNREADABLE
 
 MAX_ARRAY_BYTES = 2**31
 _LONGEST_HEADER = 2**16
@@ -114,8 +115,7 @@ def _array(
 def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, RuntimeError) as error:
-        # zipfile raises RuntimeError and NotImplementedError for what it cannot unpack.
+    except UNREADABLE as error:
         raise UnusableFile(f"{path} is not a readable .npy or .npz file: {error}") from error
 
 

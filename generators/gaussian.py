@@ -18,6 +18,8 @@ Units: pixels in -1..1 (see `generators.gaussian_statistics`). Codes are scaled 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +64,143 @@ def embedded_statistics() -> GaussianStatistics:
         return load_statistics(Path(path))
 
 
-class GaussianGenerator:
-    """The linear-Gaussian generator as a `generators.base.Generator`.
+class LinearGaussian(ABC):
+    """What linear-Gaussian generators share; a subclass says what its modes look like.
+
+    It says so by `_painted`, from amplitudes to pixels, and by its inverse `_analysed`. Modes are
+    orthonormal. All are `generators.differentiable.Differentiable` as well.
+
+    Args:
+        name: see `generators.base.Generator`, as all that has no line of its own.
+        image_size_px: height and width.
+        gains: ``(code_dim,)`` float32, amplitude of each mode for one unit of its coefficient.
+        weights_sha256: digest of every number that an image depends on.
+        provenance: a sentence.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        image_size_px: int,
+        gains: NDArray[np.float32],
+        weights_sha256: str,
+        provenance: str,
+    ) -> None:
+        self._name = name
+        self._size = image_size_px
+        self._per_code = gains * np.float32(np.sqrt(len(gains)) / NORM_HINT)
+        self._sha256 = weights_sha256
+        self._provenance = provenance
+
+    @property
+    def name(self) -> str:
+        """Kind and number of modes."""
+        return self._name
+
+    @property
+    def code_dim(self) -> int:
+        """Number of modes that a code spans."""
+        return len(self._per_code)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and 3."""
+        return (self._size, self._size, 3)
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the statistics (all their modes, also those that `code_dim` leaves out)."""
+        return self._sha256
+
+    @property
+    def norm_hint(self) -> float:
+        """300: the norm of a code with the contrast of the ensemble."""
+        return NORM_HINT
+
+    @property
+    def provenance(self) -> str:
+        """Which pictures were measured, as a sentence."""
+        return self._provenance
+
+    def initial_codes(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Random codes ``(n, code_dim)`` float32: images drawn from the Gaussian ensemble."""
+        return gaussian_codes(n, self.code_dim, NORM_HINT, rng)
+
+    def render(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Codes ``(n, code_dim)`` to images ``(n, h, w, 3)`` uint8; see `Generator.render`."""
+        checked = checked_codes(codes, self.code_dim)
+        images = np.empty((len(checked), *self.image_shape), dtype=np.uint8)
+        for rows, pixels in self._in_parts(checked):
+            images[rows] = to_uint8((pixels + np.float32(1.0)) * np.float32(0.5))
+        return images
+
+    def pixels(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Images before they are clipped and rounded: exactly affine in the codes.
+
+        Args:
+            codes: ``(n, code_dim)`` float32.
+
+        Returns:
+            ``(n, h, w, 3)`` float32 in units where -1 is black and 1 is white.
+
+        Raises:
+            CodesError: as `render`.
+
+        """
+        checked = checked_codes(codes, self.code_dim)
+        whole = np.empty((len(checked), *self.image_shape), dtype=np.float32)
+        for rows, pixels in self._in_parts(checked):
+            whole[rows] = pixels
+        return whole
+
+    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes of pictures ``(n, h, w, 3)`` uint8, exactly: the modes are orthonormal.
+
+        What a picture has outside the modes is left out. A picture unlike the ensemble gets a code
+        of a large norm, since it takes much of weak modes. See `generators.base.Invertible`.
+        """
+        pixels = checked_pictures(pictures, self.image_shape) * np.float32(2.0) - np.float32(1.0)
+        codes = np.empty((len(pixels), self.code_dim), dtype=np.float32)
+        for row, picture in enumerate(pixels):
+            codes[row] = self._analysed(picture) / self._per_code
+        return codes
+
+    @property
+    def device(self) -> str:
+        """Always ``cpu``; see `generators.differentiable.Differentiable`."""
+        return "cpu"
+
+    def torch_pixels(self, codes: Tensor) -> Tensor:
+        """Codes ``(n, code_dim)`` to pixels ``(n, 3, h, w)`` in 0..1, exactly affine in them."""
+        import torch  # takes a second, and rendering does without
+
+        return 0.5 * self._torch_painted(codes * torch.from_numpy(self._per_code)) + 0.5
+
+    def _in_parts(self, codes: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        step = self._at_once
+        for start in range(0, len(codes), step):
+            rows = slice(start, min(start + step, len(codes)))
+            yield rows, self._painted(codes[rows] * self._per_code)
+
+    _at_once = 1
+    """Codes that `_painted` is given together. One at a time cannot influence each other."""
+
+    @abstractmethod
+    def _painted(self, amplitudes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Amplitudes ``(n, code_dim)`` of the modes, to pixels ``(n, h, w, 3)`` in -1..1."""
+
+    @abstractmethod
+    def _torch_painted(self, amplitudes: Tensor) -> Tensor:
+        """As `_painted`, but in torch and to ``(n, 3, h, w)``."""
+
+    @abstractmethod
+    def _analysed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pixels ``(h, w, 3)`` in -1..1, to the amplitudes ``(code_dim,)`` of the modes."""
+
+
+class GaussianGenerator(LinearGaussian):
+    """The linear-Gaussian generator whose modes are cosines, as a `generators.base.Generator`.
 
     Every image is computed on its own, so it cannot depend on which others are rendered with it.
 
@@ -106,113 +243,42 @@ class GaussianGenerator:
         self._mean = np.zeros(shape, dtype=np.float32)
         self._mean.flat[index] = ensemble.mode_mean * magnification
         self._index = index[:code_dim]
-        gains = endpoint_gains(ensemble.mode_variance[:code_dim])
-        self._gains = gains * magnification * np.float32(np.sqrt(code_dim) / NORM_HINT)
         self._colour_basis = ensemble.colour_basis
-        self._sha256 = ensemble.sha256()
-        self._provenance = ensemble.provenance
+        super().__init__(
+            name=f"gaussian-{code_dim}",
+            image_size_px=image_size_px,
+            gains=endpoint_gains(ensemble.mode_variance[:code_dim]) * magnification,
+            weights_sha256=ensemble.sha256(),
+            provenance=ensemble.provenance,
+        )
 
-    @property
-    def name(self) -> str:
-        """``gaussian-`` and the number of modes."""
-        return f"gaussian-{self.code_dim}"
-
-    @property
-    def code_dim(self) -> int:
-        """Number of modes that a code spans."""
-        return len(self._gains)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and 3."""
-        return (self._mean.shape[1], self._mean.shape[2], 3)
-
-    @property
-    def weights_sha256(self) -> str:
-        """Digest of the statistics (all their modes, also those that `code_dim` leaves out)."""
-        return self._sha256
-
-    @property
-    def norm_hint(self) -> float:
-        """300: the norm of a code with the contrast of the ensemble."""
-        return NORM_HINT
-
-    @property
-    def provenance(self) -> str:
-        """Which pictures were measured, as a sentence."""
-        return self._provenance
-
-    def initial_codes(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Random codes ``(n, code_dim)`` float32: images drawn from the Gaussian ensemble."""
-        return gaussian_codes(n, self.code_dim, NORM_HINT, rng)
-
-    def render(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Codes ``(n, code_dim)`` to images ``(n, h, w, 3)`` uint8; see `Generator.render`."""
-        checked = checked_codes(codes, self.code_dim)
-        images = np.empty((len(checked), *self.image_shape), dtype=np.uint8)
-        for row, code in enumerate(checked):
-            images[row] = to_uint8((self._pixels(code) + np.float32(1.0)) * np.float32(0.5))
-        return images
-
-    def pixels(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Images before they are clipped and rounded: exactly affine in the codes.
-
-        Args:
-            codes: ``(n, code_dim)`` float32.
-
-        Returns:
-            ``(n, h, w, 3)`` float32 in units where -1 is black and 1 is white.
-
-        Raises:
-            CodesError: as `render`.
-
-        """
-        checked = checked_codes(codes, self.code_dim)
-        pixels = np.empty((len(checked), *self.image_shape), dtype=np.float32)
-        for row, code in enumerate(checked):
-            pixels[row] = self._pixels(code)
+    def _painted(self, amplitudes: NDArray[np.float32]) -> NDArray[np.float32]:
+        pixels = np.empty((len(amplitudes), *self.image_shape), dtype=np.float32)
+        for row, of_one in enumerate(amplitudes):
+            coefficients = self._mean.copy()
+            coefficients.flat[self._index] += of_one
+            by_axis = scipy.fft.idctn(
+                coefficients, type=2, norm="ortho", axes=(1, 2), overwrite_x=True
+            )
+            pixels[row] = np.tensordot(by_axis, self._colour_basis, axes=(0, 1))
         return pixels
 
-    @property
-    def device(self) -> str:
-        """Always ``cpu``; see `generators.differentiable.Differentiable`."""
-        return "cpu"
-
-    def torch_pixels(self, codes: Tensor) -> Tensor:
-        """Codes ``(n, code_dim)`` to pixels ``(n, 3, h, w)`` in 0..1, exactly affine in them."""
+    def _torch_painted(self, amplitudes: Tensor) -> Tensor:
         import torch  # takes a second, and rendering does without
 
-        coefficients = (
-            torch.from_numpy(self._mean).expand(len(codes), -1, -1, -1).reshape(len(codes), -1)
-        )
-        index, gains = torch.from_numpy(self._index), torch.from_numpy(self._gains)
-        coefficients = coefficients.index_add(1, index, codes * gains)
+        n = len(amplitudes)
+        coefficients = torch.from_numpy(self._mean).expand(n, -1, -1, -1).reshape(n, -1)
+        coefficients = coefficients.index_add(1, torch.from_numpy(self._index), amplitudes)
         # The inverse cosine transform as two products, since torch has no such transform.
         waves = torch.from_numpy(_cosines(self._mean.shape[1]))
-        by_axis = waves.T @ coefficients.view(len(codes), *self._mean.shape) @ waves
-        pixels = torch.einsum("ca,nayx->ncyx", torch.from_numpy(self._colour_basis), by_axis)
-        return 0.5 * pixels + 0.5
+        by_axis = waves.T @ coefficients.view(n, *self._mean.shape) @ waves
+        return torch.einsum("ca,nayx->ncyx", torch.from_numpy(self._colour_basis), by_axis)
 
-    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Codes of pictures ``(n, h, w, 3)`` uint8, exactly: the modes are orthonormal.
-
-        What a picture has outside the modes is left out. A picture unlike the ensemble gets a code
-        of a large norm, since it takes much of weak modes. See `generators.base.Invertible`.
-        """
-        pixels = checked_pictures(pictures, self.image_shape) * np.float32(2.0) - np.float32(1.0)
-        codes = np.empty((len(pixels), self.code_dim), dtype=np.float32)
-        for row, picture in enumerate(pixels):
-            by_axis = np.moveaxis(np.tensordot(picture, self._colour_basis, axes=(2, 0)), 2, 0)
-            coefficients = scipy.fft.dctn(by_axis, type=2, norm="ortho", axes=(1, 2)) - self._mean
-            codes[row] = coefficients.reshape(-1)[self._index] / self._gains
-        return codes
-
-    def _pixels(self, code: NDArray[np.float32]) -> NDArray[np.float32]:
-        coefficients = self._mean.copy()
-        coefficients.flat[self._index] += code * self._gains
-        by_axis = scipy.fft.idctn(coefficients, type=2, norm="ortho", axes=(1, 2), overwrite_x=True)
-        pixels: NDArray[np.float32] = np.tensordot(by_axis, self._colour_basis, axes=(0, 1))
-        return pixels
+    def _analysed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        by_axis = np.moveaxis(np.tensordot(pixels, self._colour_basis, axes=(2, 0)), 2, 0)
+        coefficients = scipy.fft.dctn(by_axis, type=2, norm="ortho", axes=(1, 2)) - self._mean
+        amplitudes: NDArray[np.float32] = coefficients.reshape(-1)[self._index]
+        return amplitudes
 
 
 def _cosines(size: int) -> NDArray[np.float32]:

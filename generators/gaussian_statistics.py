@@ -20,12 +20,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
 
+from generators.array_files import read_arrays
 from generators.errors import SettingsError, WeightsError
 
 _ARRAYS = ("mode_index", "mode_mean", "mode_variance", "colour_basis")
@@ -194,20 +194,19 @@ def load_statistics(path: Path) -> GaussianStatistics:
         WeightsError: the file is missing, is no such file, or holds numbers that cannot be.
 
     """
+    arrays = read_arrays(path, ("image_size_px", "provenance", *_ARRAYS), "Gaussian statistics")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            statistics = GaussianStatistics(
-                image_size_px=int(file["image_size_px"]),
-                mode_index=file["mode_index"].astype(np.int32),
-                mode_mean=file["mode_mean"].astype(np.float32),
-                mode_variance=file["mode_variance"].astype(np.float32),
-                colour_basis=file["colour_basis"].astype(np.float32),
-                provenance=str(file["provenance"]),
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        statistics = GaussianStatistics(
+            image_size_px=int(arrays["image_size_px"]),
+            mode_index=arrays["mode_index"].astype(np.int32),
+            mode_mean=arrays["mode_mean"].astype(np.float32),
+            mode_variance=arrays["mode_variance"].astype(np.float32),
+            colour_basis=arrays["colour_basis"].astype(np.float32),
+            provenance=str(arrays["provenance"]),
+        )
+    except (ValueError, TypeError) as error:
         raise WeightsError(
-            f"{path} cannot be read as Gaussian statistics ({error}): make it with "
-            "GaussianStatistics.save"
+            f"{path} cannot be read as Gaussian statistics ({error}): make it again"
         ) from error
     fault = _fault(statistics)
     if fault:

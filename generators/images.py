@@ -90,6 +90,27 @@ def load_image(path: Path, size_px: int) -> NDArray[np.uint8]:
     return np.asarray(square, dtype=np.uint8)
 
 
+def picture_files(folder: Path, *, sub_folders: bool = False) -> list[Path]:
+    """Return the files of a folder whose names end as those of pictures do, sorted; not opened.
+
+    Args:
+        folder: where the pictures lie.
+        sub_folders: also those in folders inside it, however deep.
+
+    Raises:
+        PictureError: there is no such folder, or it holds no such file.
+
+    """
+    if not folder.is_dir():
+        raise PictureError(f"there is no folder {folder}: check the path")
+    inside = folder.rglob("*") if sub_folders else folder.iterdir()
+    paths = sorted(p for p in inside if p.suffix.lower() in _SUFFIXES and p.is_file())
+    if not paths:
+        kinds = ", ".join(sorted(_SUFFIXES))
+        raise PictureError(f"the folder {folder} holds no picture: put files there ({kinds})")
+    return paths
+
+
 def load_folder(folder: Path, size_px: int, limit: int | None = None) -> Pictures:
     """Read the picture files of a folder, sorted by name; other files and sub-folders are left.
 
@@ -108,12 +129,6 @@ def load_folder(folder: Path, size_px: int, limit: int | None = None) -> Picture
     """
     if limit is not None and limit < 1:
         raise SettingsError(f"a limit of {limit} pictures was given: take 1 or more")
-    if not folder.is_dir():
-        raise PictureError(f"there is no folder {folder}: check the path")
-    paths = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in _SUFFIXES)
-    if not paths:
-        kinds = ", ".join(sorted(_SUFFIXES))
-        raise PictureError(f"the folder {folder} holds no picture: put files there ({kinds})")
-    taken = paths[:limit]
+    taken = picture_files(folder)[:limit]
     images = np.stack([load_image(path, size_px) for path in taken])
     return Pictures(tuple(path.name for path in taken), images)

@@ -1,0 +1,227 @@
+"""Principal components of more pictures than fit into memory.
+
+Three ways to the same modes, chosen by what is smaller:
+
+- as many pictures as `MOST_EXACT` or fewer: their Gram matrix (n, n), exact;
+- pictures of as many values or fewer: their covariance (d, d), exact;
+- otherwise a randomised range finder (Halko, Martinsson & Tropp 2011) with two rounds of subspace
+  iteration. It finds the strongest modes and says how far off their variances can be: each lies
+  within the length of its residual of a true one. The weaker variances, which only the rule of
+  `consistency` asks for, go on as a power law that has the measured total.
+
+Pixels are scaled to -1..1, and their mean is removed before anything is multiplied. Memory holds a
+few blocks of 64 MB, a square matrix of at most `MOST_EXACT`, and the modes that are asked for.
+Left out: how many modes the pictures are enough for.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
+from numpy.typing import NDArray
+
+from generators.errors import PictureError
+from generators.fitted_gaussian.pictures import PictureStore, Progress, silent
+
+MOST_EXACT = 4096
+"""Rows of the largest matrix whose eigenvectors are computed: a minute on one core."""
+MOST_SKETCHED = 1024
+"""Modes that the randomised way looks for where nobody says how many."""
+
+_OVERSAMPLING = 64
+_ROUNDS = 4
+"""One to find the modes, two to tell near ones apart, one to measure."""
+_SKETCH_SEED = 20220412
+_BLOCK_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Principal:
+    """What a set of pictures varies in.
+
+    Attributes:
+        mean: ``(d,)`` float32, mean picture in -1..1.
+        variances: ``(k,)`` float64 all sample variances, falling.
+        n_known: so many of them, and no more modes, were found; the others are extrapolated.
+        modes: gives the first m modes as ``(m, d)`` float32, orthonormal rows.
+        error: largest relative error of the variances found; 0 where they are exact.
+        n_pictures: number of pictures.
+
+    """
+
+    mean: NDArray[np.float32]
+    variances: NDArray[np.float64]
+    n_known: int
+    modes: Callable[[int], NDArray[np.float32]]
+    error: float
+    n_pictures: int
+
+
+def principal(
+    store: PictureStore,
+    n_modes: int | None = None,
+    progress: Progress = silent,
+    most_exact: int = MOST_EXACT,
+) -> Principal:
+    """Find mean, variances and modes of the pictures of a store.
+
+    Args:
+        store: two different pictures or more.
+        n_modes: how many modes will be asked for, if that is known.
+        progress: told how far it is.
+        most_exact: see the top of this file.
+
+    Raises:
+        PictureError: there are fewer than two different pictures.
+
+    """
+    if len(store) < 2:
+        raise PictureError(
+            f"{len(store)} different pictures have no variance: give two or more, and hundreds "
+            "for a generator"
+        )
+    pictures = _Centred(store, progress)
+    if pictures.n <= most_exact:
+        return _by_gram(pictures)
+    if pictures.d <= most_exact:
+        return _by_covariance(pictures)
+    return _by_sketch(pictures, n_modes or MOST_SKETCHED)
+
+
+class _Centred:
+    """Pictures about their mean, ``(n, d)`` float32, by blocks of rows or of columns."""
+
+    def __init__(self, store: PictureStore, progress: Progress) -> None:
+        self.bytes = store.values()
+        self.n, self.d = self.bytes.shape
+        self.progress = progress
+        self.row_block = max(1, _BLOCK_BYTES // (4 * self.d))
+        self.column_block = max(1, _BLOCK_BYTES // (4 * self.n))
+        total = np.zeros(self.d)
+        for start in range(0, self.n, self.row_block):
+            total += self.bytes[start : start + self.row_block].sum(axis=0, dtype=np.float64)
+        self.mean = (total / self.n / 127.5 - 1.0).astype(np.float32)
+
+    def by_rows(self, doing: str) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        for start in range(0, self.n, self.row_block):
+            rows = slice(start, min(start + self.row_block, self.n))
+            yield rows, self._scaled(self.bytes[rows]) - self.mean
+            self.progress(doing, rows.stop, self.n)
+
+    def by_columns(self, doing: str) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        for start in range(0, self.d, self.column_block):
+            columns = slice(start, min(start + self.column_block, self.d))
+            yield columns, self._scaled(self.bytes[:, columns]) - self.mean[columns]
+            self.progress(doing, columns.stop, self.d)
+
+    @staticmethod
+    def _scaled(block: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scaled: NDArray[np.float32] = block.astype(np.float32) / np.float32(127.5)
+        scaled -= np.float32(1.0)
+        return scaled
+
+
+def _by_gram(pictures: _Centred) -> Principal:
+    gram = np.zeros((pictures.n, pictures.n))
+    for _, block in pictures.by_columns("comparing pictures"):
+        gram += block @ block.T
+    pictures.progress("solving", 0, 1)
+    values, vectors = _falling_eigenvectors(gram / (pictures.n - 1))
+    pictures.progress("solving", 1, 1)
+    # Pictures about their own mean vary in one direction fewer than there are pictures.
+    k = min(pictures.n - 1, pictures.d)
+
+    def modes(m: int) -> NDArray[np.float32]:
+        found = np.empty((m, pictures.d), np.float32)
+        chosen = vectors[:, :m].T.astype(np.float32)
+        for columns, block in pictures.by_columns("drawing modes"):
+            found[:, columns] = chosen @ block
+        return _unit_rows(found)
+
+    return Principal(pictures.mean, values[:k], k, modes, 0.0, pictures.n)
+
+
+def _by_covariance(pictures: _Centred) -> Principal:
+    covariance = np.zeros((pictures.d, pictures.d))
+    for _, block in pictures.by_rows("comparing pixels"):
+        covariance += block.T @ block
+    pictures.progress("solving", 0, 1)
+    values, vectors = _falling_eigenvectors(covariance / (pictures.n - 1))
+    pictures.progress("solving", 1, 1)
+
+    def modes(m: int) -> NDArray[np.float32]:
+        return _unit_rows(vectors[:, :m].T.astype(np.float32))
+
+    return Principal(pictures.mean, values, pictures.d, modes, 0.0, pictures.n)
+
+
+def _by_sketch(pictures: _Centred, n_modes: int) -> Principal:
+    width = min(n_modes + _OVERSAMPLING, pictures.d, pictures.n - 1)
+    rng = np.random.default_rng(_SKETCH_SEED)
+    drawn = rng.standard_normal((pictures.d, width), dtype=np.float32)
+    image, total = drawn, 0.0
+    for turn in range(1, _ROUNDS + 1):
+        basis = np.linalg.qr(image)[0]
+        image, total = _times_covariance(pictures, basis, f"round {turn} of {_ROUNDS}")
+    values, turn_to = _falling_eigenvectors((basis.T @ image).astype(np.float64))
+    rotation = turn_to.astype(np.float32)
+    n_known = min(n_modes, width)
+    kept = rotation[:, :n_known]
+    residual = image @ kept - (basis @ kept) * values[:n_known].astype(np.float32)
+    error = float((np.linalg.norm(residual, axis=0) / values[:n_known]).max())
+    variances = _completed(values[:n_known], total, min(pictures.n - 1, pictures.d))
+
+    def modes(m: int) -> NDArray[np.float32]:
+        return _unit_rows(np.ascontiguousarray((basis @ rotation[:, :m]).T))
+
+    return Principal(pictures.mean, variances, n_known, modes, error, pictures.n)
+
+
+def _times_covariance(
+    pictures: _Centred, basis: NDArray[np.float32], doing: str
+) -> tuple[NDArray[np.float32], float]:
+    """Return the covariance times `basis` ``(d, width)``, and the trace of the covariance."""
+    image = np.zeros(basis.shape, np.float32)
+    trace = 0.0
+    for _, block in pictures.by_rows(doing):
+        image += block.T @ (block @ basis)
+        trace += float(np.square(block).sum(dtype=np.float64))
+    image /= np.float32(pictures.n - 1)
+    return image, trace / (pictures.n - 1)
+
+
+def _completed(known: NDArray[np.float64], total: float, n_all: int) -> NDArray[np.float64]:
+    """Continue falling variances by a power law up to `n_all`, so that they sum to `total`."""
+    left, n_left = total - float(known.sum()), n_all - len(known)
+    if n_left <= 0 or left <= 0:
+        return known
+    last = float(known[-1])
+    steps = np.arange(len(known) + 1, n_all + 1) / len(known)
+    if last * n_left <= left:
+        # Rounding aside this cannot be: no variance that is left exceeds the last one found.
+        return np.concatenate([known, np.full(n_left, last)])
+
+    def excess(power: float) -> float:
+        return float((last * steps**-power).sum()) - left
+
+    steepest = 1.0
+    while excess(steepest) > 0:
+        steepest *= 2.0
+    power = float(scipy.optimize.brentq(excess, 0.0, steepest))
+    return np.concatenate([known, last * steps**-power])
+
+
+def _falling_eigenvectors(
+    symmetric: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values, vectors = scipy.linalg.eigh((symmetric + symmetric.T) / 2.0, overwrite_a=True)
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of length 1 whose largest element is positive, so that a refit is comparable."""
+    for row in rows:
+        row /= math.copysign(float(np.linalg.norm(row)), float(row[np.abs(row).argmax()]))
+    return rows
