@@ -12,13 +12,8 @@ sample variances l_k. Taking traces of both sides gives kappa from what was meas
     kappa / s2 = 1 / (1 - df(s2) / n)
 
 so that kappa stays below twice s2 while there are two pictures or more for each effective mode.
-That is the rule for "how many pictures are enough", with s2 the (shrunk) variance of the weakest
-mode that is kept: what is weaker than that is not drawn, and need not be known.
-
-Single variances are shrunk as Ledoit & Péché (2011) derive and Bun, Bouchaud & Potters (2017)
-compute it: the variance that fresh pictures have along the k-th measured mode is
-l_k / |z v(z)|^2 with v(z) = (1 / n) sum_j 1 / (l_j - z) at z = l_k (1 - i / sqrt(n)). It needs no
-more than the sample variances, and holds for any number of pixels.
+That is the rule for "how many pictures are enough", with s2 the variance of the weakest mode that
+is kept: what is weaker than that is not drawn, and need not be known.
 
 Left out: where the variances come from. `n` counts independent pictures about a known mean; n
 pictures about their own mean count as n - 1.
@@ -30,14 +25,8 @@ import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
 
-from generators.errors import SettingsError
-
 ENOUGH_RATIO = 2.0
 """The largest kappa / noise at which a covariance is trusted."""
-
-_ROWS_AT_ONCE = 256
-_RESOLVED = 1e-9
-"""Share of the largest variance below which rounding decides, and a mode counts as absent."""
 
 
 def effective_modes(variances: NDArray[np.floating], noise: float) -> float:
@@ -73,53 +62,20 @@ def measured_effective_noise(sample: NDArray[np.floating], n: int, noise: float)
     return noise / (1.0 - share) if share < 1.0 else math.inf
 
 
-def shrunk_variances(sample: NDArray[np.floating], n: int) -> NDArray[np.float64]:
-    """Return the variance that fresh pictures are expected to have along each measured mode.
-
-    Args:
-        sample: ``(k,)`` all sample variances that are not zero, falling; k at most n.
-        n: number of pictures.
-
-    Returns:
-        ``(k,)`` falling; 0 for modes that rounding alone may have made.
-
-    Raises:
-        SettingsError: there are more variances than pictures, or they do not fall.
-
-    """
-    exact = np.asarray(sample, dtype=np.float64)
-    if len(exact) > n or (np.diff(exact) > 0).any() or (exact < 0).any():
-        raise SettingsError(
-            f"{len(exact)} variances of {n} pictures are not falling variances of that many: "
-            "give those of one sample covariance, largest first"
-        )
-    shrunk = np.zeros(len(exact))
-    resolved = exact > _RESOLVED * exact.max(initial=0.0)
-    kept = exact[resolved]
-    for start in range(0, len(kept), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        z = kept[rows] * (1.0 - 1j / math.sqrt(n))
-        # The n - k sample variances that are zero have their part in the sum.
-        v = ((1.0 / (exact - z[:, np.newaxis])).sum(axis=1) - (n - len(exact)) / z) / n
-        shrunk[np.flatnonzero(resolved)[rows]] = kept[rows] / np.abs(z * v) ** 2
-    falling: NDArray[np.float64] = scipy.optimize.isotonic_regression(shrunk, increasing=False).x
-    return falling
-
-
-def enough_modes(sample: NDArray[np.floating], shrunk: NDArray[np.floating], n: int) -> int:
-    """Return for how many modes n pictures are enough, each with its own variance as the noise.
+def enough_modes(sample: NDArray[np.floating], noises: NDArray[np.floating], n: int) -> int:
+    """Return for how many modes n pictures are enough.
 
     Args:
         sample: ``(k,)`` sample variances of n pictures.
-        shrunk: ``(k,)`` what `shrunk_variances` makes of them: a mode's real variance.
+        noises: ``(m,)`` falling; the noise at which each mode is to be trusted.
         n: number of pictures.
 
     """
     # The effective number only grows with the modes kept.
-    low, high = 0, int((np.asarray(shrunk) > 0).sum())
+    low, high = 0, int((np.asarray(noises) > 0).sum())
     while low < high:
         middle = (low + high + 1) // 2
-        noise = float(shrunk[middle - 1])
+        noise = float(noises[middle - 1])
         trusted = measured_effective_noise(sample, n, noise) <= ENOUGH_RATIO * noise
         low, high = (middle, high) if trusted else (low, middle - 1)
     return low

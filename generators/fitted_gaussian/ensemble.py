@@ -32,7 +32,7 @@ class FittedEnsemble:
         mean: ``(h, w, 3)`` float32, mean picture.
         modes: ``(n_modes, h * w * 3)`` float32, orthonormal rows, strongest first.
         variances: ``(n_modes,)`` float32, falling, positive: how much fresh pictures are expected
-            to vary along each mode (shrunk; see `generators.fitted_gaussian.consistency`).
+            to vary along each mode (see `generators.fitted_gaussian.fresh`).
         measured: ``(n_all,)`` float32, all sample variances, falling, as they were measured.
         n_pictures: number of different pictures.
         provenance: a sentence that says which pictures were measured.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generators.errors import PictureError, SettingsError
 from generators.fitted_gaussian.consistency import (
@@ -16,7 +15,6 @@ from generators.fitted_gaussian.consistency import (
     enough_modes,
     enough_pictures,
     measured_effective_noise,
-    shrunk_variances,
 )
 from generators.fitted_gaussian.ensemble import FittedEnsemble
 from generators.fitted_gaussian.pictures import (
@@ -36,11 +34,12 @@ class Trust:
     """How far the modes of a fit can be trusted.
 
     Attributes:
-        noise: variance of the weakest mode kept, the noise at which all is reckoned.
+        noise: variance of the weakest mode kept, as measured or along fresh pictures, whichever
+            is smaller: the noise at which all is reckoned.
         noise_ratio: kappa / noise; trusted up to 2 (see `generators.fitted_gaussian.consistency`).
         effective_modes: modes that stand above the noise.
         explained: share of the measured variance that lies in the modes kept.
-        kept: share of the modes' measured variance that is left after it was shrunk.
+        kept: share of the modes' measured variance that fresh pictures have along them.
         enough_modes: for so many modes are these pictures enough.
         enough_pictures: so many pictures would be enough for these modes; None: more than can be
             told from so few.
@@ -119,24 +118,24 @@ def _judged(
     store: PictureStore, folder: Path, found: Principal, n_modes: int | None
 ) -> tuple[FittedEnsemble, Trust]:
     n = found.n_pictures - 1
-    shrunk = shrunk_variances(found.variances, n)
-    possible = min(found.n_known, int((shrunk > 0).sum()))
-    enough = min(possible, enough_modes(found.variances, shrunk, n))
+    noises = np.minimum(found.variances[: len(found.fresh)], found.fresh)
+    enough = enough_modes(found.variances, noises, n)
+    possible = int((noises > 0).sum())
     kept = _chosen(found.n_pictures, n_modes, possible, enough)
     ensemble = FittedEnsemble(
         image_size_px=store.size_px,
         mean=found.mean.reshape(store.size_px, store.size_px, 3),
         modes=found.modes(kept),
-        variances=shrunk[:kept].astype(np.float32),
+        variances=found.fresh[:kept].astype(np.float32),
         measured=found.variances.astype(np.float32),
         n_pictures=found.n_pictures,
         provenance=(
             f"Mean and {kept} modes of {found.n_pictures} pictures of the folder "
             f"{folder.resolve().name!r} at {store.size_px} pixels (sha256 {store.sha256[:16]}), "
-            "variances shrunk after Ledoit and Péché 2011."
+            "variances as they are along pictures that had no part in a mode."
         ),
     )
-    return ensemble, _trust(found, shrunk, kept, enough)
+    return ensemble, _trust(found, float(noises[kept - 1]), kept, enough)
 
 
 def _chosen(n_pictures: int, n_modes: int | None, possible: int, enough: int) -> int:
@@ -153,14 +152,14 @@ def _chosen(n_pictures: int, n_modes: int | None, possible: int, enough: int) ->
     return enough if n_modes is None else n_modes
 
 
-def _trust(found: Principal, shrunk: NDArray[np.float64], kept: int, enough: int) -> Trust:
-    n, sample, noise = found.n_pictures - 1, found.variances, float(shrunk[kept - 1])
+def _trust(found: Principal, noise: float, kept: int, enough: int) -> Trust:
+    n, sample = found.n_pictures - 1, found.variances
     return Trust(
         noise=noise,
         noise_ratio=measured_effective_noise(sample, n, noise) / noise,
         effective_modes=effective_modes(sample, noise),
         explained=float(sample[:kept].sum() / sample.sum()),
-        kept=float(shrunk[:kept].sum() / sample[:kept].sum()),
+        kept=float(found.fresh[:kept].sum() / sample[:kept].sum()),
         enough_modes=enough,
         enough_pictures=enough_pictures(sample, n, noise),
         error=found.error,

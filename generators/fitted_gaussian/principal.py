@@ -1,13 +1,10 @@
 """Principal components of more pictures than fit into memory.
 
-Three ways to the same modes, chosen by what is smaller:
-
-- as many pictures as `MOST_EXACT` or fewer: their Gram matrix (n, n), exact;
-- pictures of as many values or fewer: their covariance (d, d), exact;
-- otherwise a randomised range finder (Halko, Martinsson & Tropp 2011) with two rounds of subspace
-  iteration. It finds the strongest modes and says how far off their variances can be: each lies
-  within the length of its residual of a true one. The weaker variances, which only the rule of
-  `consistency` asks for, go on as a power law that has the measured total.
+Two ways to the same modes. Up to `MOST_EXACT` pictures: by their products with each other, exactly.
+More: by a randomised range finder (Halko, Martinsson & Tropp 2011) with three rounds of subspace
+iteration. It finds the strongest modes and says how far off their variances can be: each lies
+within the length of its residual of a true one. The weaker variances, which only the rule of
+`consistency` asks for, go on as a power law that has the measured total.
 
 Pixels are scaled to -1..1, and their mean is removed before anything is multiplied. Memory holds a
 few blocks of 64 MB, a square matrix of at most `MOST_EXACT`, and the modes that are asked for.
@@ -23,10 +20,12 @@ import scipy  # loads its parts when they are first used, so that commands start
 from numpy.typing import NDArray
 
 from generators.errors import PictureError
+from generators.fitted_gaussian.fresh import HANDS, fresh_by_covariances, fresh_by_gram, hand_of
 from generators.fitted_gaussian.pictures import PictureStore, Progress, silent
 
+FEWEST = 2 * HANDS
 MOST_EXACT = 4096
-"""Rows of the largest matrix whose eigenvectors are computed: a minute on one core."""
+"""Pictures whose modes are found exactly, which takes a minute for each of six matrices."""
 MOST_SKETCHED = 1024
 """Modes that the randomised way looks for where nobody says how many."""
 
@@ -43,8 +42,10 @@ class Principal:
 
     Attributes:
         mean: ``(d,)`` float32, mean picture in -1..1.
-        variances: ``(k,)`` float64 all sample variances, falling.
-        n_known: so many of them, and no more modes, were found; the others are extrapolated.
+        variances: ``(k,)`` float64 all sample variances, falling; those beyond the length of
+            `fresh` may be extrapolated.
+        fresh: ``(m,)`` float64, falling: how much fresh pictures vary along each mode that was
+            found.
         modes: gives the first m modes as ``(m, d)`` float32, orthonormal rows.
         error: largest relative error of the variances found; 0 where they are exact.
         n_pictures: number of pictures.
@@ -53,7 +54,7 @@ class Principal:
 
     mean: NDArray[np.float32]
     variances: NDArray[np.float64]
-    n_known: int
+    fresh: NDArray[np.float64]
     modes: Callable[[int], NDArray[np.float32]]
     error: float
     n_pictures: int
@@ -68,25 +69,23 @@ def principal(
     """Find mean, variances and modes of the pictures of a store.
 
     Args:
-        store: two different pictures or more.
+        store: ten different pictures or more.
         n_modes: how many modes will be asked for, if that is known.
         progress: told how far it is.
         most_exact: see the top of this file.
 
     Raises:
-        PictureError: there are fewer than two different pictures.
+        PictureError: there are fewer than ten different pictures.
 
     """
-    if len(store) < 2:
+    if len(store) < FEWEST:
         raise PictureError(
-            f"{len(store)} different pictures have no variance: give two or more, and hundreds "
-            "for a generator"
+            f"there are {len(store)} different pictures, but nothing can be told of fewer than "
+            f"{FEWEST}: give hundreds"
         )
     pictures = _Centred(store, progress)
     if pictures.n <= most_exact:
         return _by_gram(pictures)
-    if pictures.d <= most_exact:
-        return _by_covariance(pictures)
     return _by_sketch(pictures, n_modes or MOST_SKETCHED)
 
 
@@ -127,9 +126,8 @@ def _by_gram(pictures: _Centred) -> Principal:
     gram = np.zeros((pictures.n, pictures.n))
     for _, block in pictures.by_columns("comparing pictures"):
         gram += block @ block.T
-    pictures.progress("solving", 0, 1)
+    fresh = fresh_by_gram(gram, pictures.progress)
     values, vectors = _falling_eigenvectors(gram / (pictures.n - 1))
-    pictures.progress("solving", 1, 1)
     # Pictures about their own mean vary in one direction fewer than there are pictures.
     k = min(pictures.n - 1, pictures.d)
 
@@ -140,56 +138,64 @@ def _by_gram(pictures: _Centred) -> Principal:
             found[:, columns] = chosen @ block
         return _unit_rows(found)
 
-    return Principal(pictures.mean, values[:k], k, modes, 0.0, pictures.n)
-
-
-def _by_covariance(pictures: _Centred) -> Principal:
-    covariance = np.zeros((pictures.d, pictures.d))
-    for _, block in pictures.by_rows("comparing pixels"):
-        covariance += block.T @ block
-    pictures.progress("solving", 0, 1)
-    values, vectors = _falling_eigenvectors(covariance / (pictures.n - 1))
-    pictures.progress("solving", 1, 1)
-
-    def modes(m: int) -> NDArray[np.float32]:
-        return _unit_rows(vectors[:, :m].T.astype(np.float32))
-
-    return Principal(pictures.mean, values, pictures.d, modes, 0.0, pictures.n)
+    return Principal(pictures.mean, values[:k], fresh[:k], modes, 0.0, pictures.n)
 
 
 def _by_sketch(pictures: _Centred, n_modes: int) -> Principal:
     width = min(n_modes + _OVERSAMPLING, pictures.d, pictures.n - 1)
     rng = np.random.default_rng(_SKETCH_SEED)
     drawn = rng.standard_normal((pictures.d, width), dtype=np.float32)
-    image, total = drawn, 0.0
+    image: NDArray[np.float32] = drawn
     for turn in range(1, _ROUNDS + 1):
         basis = np.linalg.qr(image)[0]
-        image, total = _times_covariance(pictures, basis, f"round {turn} of {_ROUNDS}")
+        image, moments = _times_covariance(pictures, basis, f"round {turn} of {_ROUNDS}")
     values, turn_to = _falling_eigenvectors((basis.T @ image).astype(np.float64))
-    rotation = turn_to.astype(np.float32)
-    n_known = min(n_modes, width)
-    kept = rotation[:, :n_known]
-    residual = image @ kept - (basis @ kept) * values[:n_known].astype(np.float32)
-    error = float((np.linalg.norm(residual, axis=0) / values[:n_known]).max())
-    variances = _completed(values[:n_known], total, min(pictures.n - 1, pictures.d))
+    rotation, n_found = turn_to.astype(np.float32), min(n_modes, width)
+    kept = rotation[:, :n_found]
+    residual = image @ kept - (basis @ kept) * values[:n_found].astype(np.float32)
+    error = float((np.linalg.norm(residual, axis=0) / values[:n_found]).max())
+    n_all = min(pictures.n - 1, pictures.d)
+    variances = _completed(values[:n_found], moments.total / (pictures.n - 1), n_all)
+    fresh = fresh_by_covariances(moments.sums, moments.products, moments.n)[:n_found]
 
     def modes(m: int) -> NDArray[np.float32]:
         return _unit_rows(np.ascontiguousarray((basis @ rotation[:, :m]).T))
 
-    return Principal(pictures.mean, variances, n_known, modes, error, pictures.n)
+    return Principal(pictures.mean, variances, fresh, modes, error, pictures.n)
+
+
+class _Moments:
+    """Of pictures in a basis of `width` directions: of each hand, and their total variance."""
+
+    def __init__(self, width: int) -> None:
+        self.n = [0] * HANDS
+        self.sums = [np.zeros(width) for _ in range(HANDS)]
+        self.products = [np.zeros((width, width)) for _ in range(HANDS)]
+        self.total = 0.0
+
+    def add(self, rows: slice, block: NDArray[np.float32], inside: NDArray[np.float32]) -> None:
+        """Add pictures ``(n, d)``, whose places are `rows`, with their coordinates in the basis."""
+        dealt = hand_of(np.arange(rows.start, rows.stop))
+        for hand in range(HANDS):
+            of_hand = inside[dealt == hand].astype(np.float64)
+            self.n[hand] += len(of_hand)
+            self.sums[hand] += of_hand.sum(axis=0)
+            self.products[hand] += of_hand.T @ of_hand
+        self.total += float(np.square(block).sum(dtype=np.float64))
 
 
 def _times_covariance(
     pictures: _Centred, basis: NDArray[np.float32], doing: str
-) -> tuple[NDArray[np.float32], float]:
-    """Return the covariance times `basis` ``(d, width)``, and the trace of the covariance."""
+) -> tuple[NDArray[np.float32], _Moments]:
+    """Return the covariance times `basis` ``(d, width)``, and the moments in this basis."""
     image = np.zeros(basis.shape, np.float32)
-    trace = 0.0
-    for _, block in pictures.by_rows(doing):
-        image += block.T @ (block @ basis)
-        trace += float(np.square(block).sum(dtype=np.float64))
+    moments = _Moments(basis.shape[1])
+    for rows, block in pictures.by_rows(doing):
+        inside = block @ basis
+        image += block.T @ inside
+        moments.add(rows, block, inside)
     image /= np.float32(pictures.n - 1)
-    return image, trace / (pictures.n - 1)
+    return image, moments
 
 
 def _completed(known: NDArray[np.float64], total: float, n_all: int) -> NDArray[np.float64]:

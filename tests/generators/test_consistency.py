@@ -6,14 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generators.errors import SettingsError
 from generators.fitted_gaussian.consistency import (
     effective_modes,
     effective_noise,
     enough_modes,
     enough_pictures,
     measured_effective_noise,
-    shrunk_variances,
 )
 
 D = 300
@@ -94,44 +92,6 @@ def test_more_pictures_never_make_more_noise(power: float, n: int, log_noise: fl
     assert noise <= more <= fewer <= noise + variances.sum() / n
 
 
-@pytest.mark.parametrize(
-    ("n", "d", "power"),
-    [(100, 300, 1.2), (300, 300, 1.2), (1000, 300, 1.2), (150, 2000, 1.0), (300, 2000, 1.5)],
-)
-def test_shrunk_variances_are_those_of_fresh_pictures(n: int, d: int, power: float) -> None:
-    variances = power_law(power, d)
-    pictures = draw(variances, n, seed=n)
-    _, singular, axes = np.linalg.svd(pictures, full_matrices=False)
-    sample = singular**2 / n
-
-    fresh = np.square(axes) @ variances
-    shrunk = shrunk_variances(sample, n)
-
-    def off(told: NDArray[np.float64]) -> float:
-        # The weakest tenth of the modes is never in reach of the rule.
-        wanted = slice(0, len(sample) * 9 // 10)
-        return float(np.sqrt(np.square(np.log(told[wanted] / fresh[wanted])).mean()))
-
-    assert off(shrunk) < 0.25
-    assert off(shrunk) < 0.75 * off(sample)
-    assert (np.diff(shrunk) <= 0).all()
-
-
-def test_pictures_without_end_are_not_shrunk() -> None:
-    variances = power_law(d=20)
-
-    shrunk = shrunk_variances(variances, 10_000_000)
-
-    np.testing.assert_allclose(shrunk, variances, rtol=2e-3)
-
-
-def test_modes_that_rounding_made_have_no_variance() -> None:
-    shrunk = shrunk_variances(np.array([1.0, 0.5, 1e-17]), 5)
-
-    assert shrunk[2] == 0.0
-    assert np.isfinite(shrunk).all()
-
-
 @pytest.mark.parametrize("n", [100, 300])
 def test_the_number_of_pictures_that_would_be_enough_is_foretold(n: int) -> None:
     variances = power_law()
@@ -155,15 +115,21 @@ def test_too_few_pictures_cannot_tell_how_many_would_be_enough() -> None:
 @given(st.floats(0.6, 2.5), st.integers(5, 400), st.integers(0, 99))
 def test_pictures_are_enough_for_the_modes_up_to_a_number(power: float, n: int, seed: int) -> None:
     sample = sample_variances(draw(power_law(power, 100), n, seed))
-    shrunk = shrunk_variances(sample, n)
 
-    enough = enough_modes(sample, shrunk, n)
+    enough = enough_modes(sample, sample, n)
 
-    ratios = [measured_effective_noise(sample, n, s) / s for s in shrunk if s > 0]
+    ratios = [measured_effective_noise(sample, n, noise) / noise for noise in sample]
     assert all(ratio <= 2.0 for ratio in ratios[:enough])
     assert all(ratio > 2.0 for ratio in ratios[enough:])
 
 
-def test_more_variances_than_pictures_are_refused() -> None:
-    with pytest.raises(SettingsError, match="3 variances of 2 pictures"):
-        shrunk_variances(np.array([3.0, 2.0, 1.0]), 2)
+def test_more_pictures_are_enough_for_more_modes() -> None:
+    enough = [
+        enough_modes(sample, sample, n)
+        for n in (50, 100, 300, 1000, 3000)
+        for sample in [sample_variances(draw(power_law(), n, seed=1))]
+    ]
+
+    assert enough == sorted(enough)
+    assert enough[0] < 25
+    assert enough[-1] == D
