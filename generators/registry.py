@@ -17,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from generators.deepsim.settings import DeepSimSettings
 from generators.errors import GeneratorError
+from generators.fitted_gaussian.settings import FittedGaussianSettings
 from generators.gaussian_settings import GaussianSettings
 from generators.settings import GeneratorSettings
 
@@ -25,6 +26,7 @@ ENTRY_POINTS = "neuroloop.generators"
 OWN: tuple[type[GeneratorSettings], ...] = (
     GaussianSettings,
     DeepSimSettings,
+    FittedGaussianSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 

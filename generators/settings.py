@@ -69,13 +69,10 @@ class NetworkSettings(GeneratorSettings):
     )
 
 
-class WeightsSettings(NetworkSettings):
-    """Keys of a network whose weights are a file of the user's."""
+class FileSettings(GeneratorSettings):
+    """Keys of a generator that is a file of the user's."""
 
-    weights: str = Field(
-        description='a weights file, or "random" for a network that has learned nothing'
-    )
-    weights_seed: int = Field(default=0, ge=0, description="seed of random weights")
+    weights: str = Field(description="the file")
     license_note: str = Field(
         default="",
         max_length=500,
@@ -89,5 +86,19 @@ class WeightsSettings(NetworkSettings):
 
     @property
     def files(self) -> Mapping[str, str]:
+        """The file."""
+        return {"weights": self.weights}
+
+
+class WeightsSettings(FileSettings, NetworkSettings):
+    """Keys of a network whose weights are a file of the user's."""
+
+    weights: str = Field(
+        description='a weights file, or "random" for a network that has learned nothing'
+    )
+    weights_seed: int = Field(default=0, ge=0, description="seed of random weights")
+
+    @property
+    def files(self) -> Mapping[str, str]:
         """The weights, unless they are drawn."""
-        return {} if self.weights == RANDOM else {"weights": self.weights}
+        return {} if self.weights == RANDOM else super().files

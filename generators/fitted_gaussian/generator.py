@@ -5,14 +5,19 @@ layout, colour and whatever else goes together in them is kept, where the embedd
 only how much there is of each frequency. No Gaussian keeps edges or objects.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generators.fitted_gaussian.ensemble import FittedEnsemble, checked_n_modes, load_ensemble
 from generators.gaussian import LinearGaussian, endpoint_gains
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _AT_ONCE = 8
 """Codes multiplied together: the modes are then read from memory once for all of them."""
@@ -56,6 +61,12 @@ class FittedGaussianGenerator(LinearGaussian):
 
     def _painted(self, amplitudes: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._product(amplitudes).reshape(-1, *self.image_shape) + self._mean
+
+    def _torch_painted(self, amplitudes: Tensor) -> Tensor:
+        import torch  # takes a second, and rendering does without
+
+        flat = amplitudes @ torch.from_numpy(self._modes) + torch.from_numpy(self._mean).view(-1)
+        return flat.view(len(amplitudes), *self.image_shape).permute(0, 3, 1, 2)
 
     def _analysed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         amplitudes: NDArray[np.float32] = self._modes @ (pixels - self._mean).reshape(-1)

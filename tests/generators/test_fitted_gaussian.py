@@ -20,6 +20,7 @@ from generators.fitted_gaussian.fresh import fresh_by_gram
 from generators.fitted_gaussian.generator import FittedGaussianGenerator
 from generators.fitted_gaussian.pictures import PictureStore, fill_from_folder, picture_store
 from generators.fitted_gaussian.principal import Principal, principal
+from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 
 SIZE = 10
@@ -67,7 +68,7 @@ def fit(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     return fit_folder(folder, SIZE, 12, tmp_path_factory.mktemp("scratch"))
 
 
-class TestGeneratorOfAFewModes(GeneratorContract, InvertibleContract):
+class TestGeneratorOfAFewModes(GeneratorContract, InvertibleContract, DifferentiableContract):
     @pytest.fixture(scope="class")
     @classmethod
     def generator(cls, fit: Fit) -> Generator:

@@ -15,7 +15,16 @@ raise SystemExit(1 if loaded else 0)
 
 @pytest.mark.parametrize(
     "module",
-    ["base", "deepsim.variants", "registry", "differentiable", "gaussian", "images", "procedural"],
+    [
+        "base",
+        "deepsim.variants",
+        "registry",
+        "differentiable",
+        "fitted_gaussian.settings",
+        "gaussian",
+        "images",
+        "procedural",
+    ],
 )
 def test_a_module_without_a_network_does_not_load_torch(module: str) -> None:
     finished = subprocess.run([sys.executable, "-c", PROGRAM.format(module=module)], check=False)
