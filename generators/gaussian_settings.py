@@ -20,6 +20,10 @@ class GaussianSettings(GeneratorSettings):
         """Return what is set."""
         return self.code_dim
 
+    def known_image_size_px(self) -> int:
+        """Return what is set."""
+        return self.image_size_px
+
     def build(self) -> Generator:
         """Read the statistics that come with neuroloop."""
         return GaussianGenerator(code_dim=self.code_dim, image_size_px=self.image_size_px)

@@ -5,7 +5,9 @@ here, and no settings file, imports torch: a config is checked without the secon
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +18,20 @@ RANDOM = "random"
 """In place of a weights file: a network that has learned nothing."""
 
 Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a weights file seems to be for.
+
+    Attributes:
+        kind: as a config names it.
+        n_parameters: numbers in the file.
+
+    """
+
+    kind: str
+    n_parameters: int
 
 
 class GeneratorSettings(BaseModel, ABC):
@@ -32,6 +48,23 @@ class GeneratorSettings(BaseModel, ABC):
     @abstractmethod
     def known_code_dim(self) -> int | None:
         """Return the number of elements of one code; None where only the weights tell."""
+
+    def known_image_size_px(self) -> int | None:
+        """Return height and width of the images; None where only the weights tell."""
+        return None
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence["Recognised"]:  # noqa: ARG003 - for subclasses
+        """Say for which kinds a weights file may be, by its names and shapes.
+
+        For `neuroloop generator import`, which then builds each kind that is named, so that the
+        file is checked as for a session. A kind without this is never recognised.
+
+        Raises:
+            WeightsError: the file cannot be opened, though it looks like one of this family.
+
+        """
+        return ()
 
     @property
     def terms(self) -> str:

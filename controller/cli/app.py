@@ -8,6 +8,7 @@ from controller.cli import (
     bench_commands,
     config_commands,
     control_commands,
+    generator_commands,
     keys_commands,
     log_commands,
     mirror,
@@ -43,6 +44,7 @@ mirror.add_to(app)
 log_commands.add_to(app)
 psth.add_to(app)
 keys_commands.add_to(app)
+generator_commands.add_to(app)
 bench_commands.add_to(app)
 
 

@@ -13,7 +13,7 @@ from controller.bench.errors import BenchError
 from controller.bench.heat import Heat, HeatResult
 from controller.bench.race import race
 from controller.bench.saved_results import SavedResults
-from controller.cli.output import err
+from controller.cli.output import duration, err
 
 FORMATS = ("png", "pdf", "svg")
 """Of the picture of a race."""
@@ -46,17 +46,12 @@ def run_heats(heats: Sequence[Heat], n_workers: int, path: Path | None) -> Raced
             if now_s - told_s > _LINE_EVERY_S or done == len(due):
                 told_s = now_s
                 left_s = (now_s - begin_s) / done * (len(due) - done)
-                err.print(f"{done} of {len(due)} runs, about {_duration(left_s)} to go")
+                err.print(f"{done} of {len(due)} runs, about {duration(left_s)} to go")
     except KeyboardInterrupt:
         err.print(f"Stopped; {len(found)} of {len(heats)} runs are there.")
     # Several at a time end in any order.
     in_order = [found[key] for key in keys if key in found]
     return Raced(in_order, stopped=len(in_order) < len(heats))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def checked_norms(

@@ -21,6 +21,12 @@ def complain(text: str) -> None:
     err.print(_wrapped(err, f"neuroloop: {text}"), markup=False, style="red")
 
 
+def duration(seconds: float) -> str:
+    """Return a time as a person says it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def _wrapped(console: Console, text: str) -> str:
     """Break lines between words where a person reads them; nothing that is copied is broken."""
     if not console.is_terminal:

@@ -94,6 +94,32 @@ def read_weights(variant: Variant, path: Path) -> DeepSimWeights:
     return DeepSimWeights(variant, MappingProxyType(finished), sha256, provenance, trained=True)
 
 
+def fitting_variants(path: Path) -> tuple[list[Variant], int]:
+    """Say which networks a file is meant for, and how many numbers it holds.
+
+    Networks whose shapes fit are named alone. Where none fits but layers have the names of these
+    networks, those are named whose parameters are nearest, so that `read_weights` can tell what is
+    wrong.
+
+    Raises:
+        WeightsError: the file cannot be read, or names a parameter twice.
+
+    """
+    tensors, _ = _canonical_names(read_tensors(path), path)
+    n_parameters = sum(tensor.numel() for tensor in tensors.values())
+    shapes = {name: tuple(tensor.shape) for name, tensor in _as_transposed(tensors).items()}
+
+    def misfits(variant: Variant) -> int:
+        # Biases of the trunk may be left out as a whole.
+        wanted = {n: s for n, s in variant.shapes.items() if n in shapes or n.endswith("weight")}
+        return len(wanted.items() ^ shapes.items())
+
+    if not any(name in variant.shapes for variant in VARIANTS.values() for name in shapes):
+        return [], n_parameters
+    least = min(misfits(variant) for variant in VARIANTS.values())
+    return [v for v in VARIANTS.values() if misfits(v) == least], n_parameters
+
+
 def draw_weights(variant: Variant, seed: int) -> DeepSimWeights:
     """Untrained weights that keep the scale of a code up to pixels of moderate contrast.
 

@@ -1,13 +1,14 @@
 """What a config says of a DeePSiM network."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from generators.base import Generator
-from generators.deepsim.variants import VARIANTS, Variant
-from generators.settings import RANDOM, WeightsSettings
+from generators.deepsim.variants import IMAGE_SIZE_PX, VARIANTS, Variant
+from generators.settings import RANDOM, Recognised, WeightsSettings
 
 
 class DeepSimSettings(WeightsSettings):
@@ -28,6 +29,18 @@ class DeepSimSettings(WeightsSettings):
     def known_code_dim(self) -> int:
         """Return that of the network."""
         return self.variant.code_dim
+
+    def known_image_size_px(self) -> int:
+        """Return that of all these networks."""
+        return IMAGE_SIZE_PX
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence[Recognised]:
+        """Go by the names of layers, and by shapes where they tell networks apart."""
+        from generators.deepsim.checkpoints import fitting_variants
+
+        variants, n_parameters = fitting_variants(path)
+        return [Recognised(f"deepsim_{variant.name}", n_parameters) for variant in variants]
 
     def build(self) -> Generator:
         """Read or draw the weights; errors as `checkpoints.read_weights`."""

@@ -8,6 +8,7 @@ Units: pixels in -1..1, as everywhere in this package's Gaussians.
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,20 @@ def checked_n_modes(code_dim: int, ensemble: FittedEnsemble) -> int:
             f"{ensemble.n_modes}"
         )
     return code_dim
+
+
+def n_values_of(path: Path) -> int | None:
+    """Return how many numbers a fit in a file has; None where its arrays have other names."""
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {Path(member.filename).stem: member.file_size for member in archive.infolist()}
+    except zipfile.BadZipFile:
+        return None
+    if not {"mark", *_ARRAYS} <= sizes.keys():
+        return None
+    return sum(sizes[name] for name in _ARRAYS) // np.dtype(np.float32).itemsize
 
 
 def _fault(ensemble: FittedEnsemble) -> str | None:

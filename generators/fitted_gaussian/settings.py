@@ -1,13 +1,15 @@
 """What a config says of a generator that was fitted to a folder of pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from generators.base import Generator
+from generators.fitted_gaussian.ensemble import n_values_of
 from generators.fitted_gaussian.generator import FittedGaussianGenerator
-from generators.settings import FileSettings
+from generators.settings import FileSettings, Recognised
 
 
 class FittedGaussianSettings(FileSettings):
@@ -24,6 +26,12 @@ class FittedGaussianSettings(FileSettings):
     def known_code_dim(self) -> int | None:
         """Return what is set."""
         return self.code_dim
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence[Recognised]:
+        """Go by the names of the arrays."""
+        n_parameters = n_values_of(path)
+        return [] if n_parameters is None else [Recognised("gaussian_fitted", n_parameters)]
 
     def build(self) -> Generator:
         """Read the file; errors as `FittedGaussianGenerator.from_file`."""

@@ -1,0 +1,1 @@
+"""What `neuroloop generator` does beside printing: finding a generator, its files and pictures."""
