@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from generators.biggan.settings import BigGanSettings
 from generators.deepsim.settings import DeepSimSettings
 from generators.errors import GeneratorError
 from generators.fitted_gaussian.settings import FittedGaussianSettings
@@ -27,6 +28,7 @@ OWN: tuple[type[GeneratorSettings], ...] = (
     GaussianSettings,
     DeepSimSettings,
     FittedGaussianSettings,
+    BigGanSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 

@@ -17,13 +17,14 @@ raise SystemExit(1 if loaded else 0)
     "module",
     [
         "base",
+        "biggan.codes",
         "deepsim.variants",
-        "registry",
         "differentiable",
         "fitted_gaussian.settings",
         "gaussian",
         "images",
         "procedural",
+        "registry",
     ],
 )
 def test_a_module_without_a_network_does_not_load_torch(module: str) -> None:
