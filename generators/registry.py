@@ -21,6 +21,7 @@ from generators.errors import GeneratorError
 from generators.fitted_gaussian.settings import FittedGaussianSettings
 from generators.gaussian_settings import GaussianSettings
 from generators.settings import GeneratorSettings
+from generators.stylegan2.settings import StyleGanSettings
 
 ENTRY_POINTS = "neuroloop.generators"
 
@@ -29,6 +30,7 @@ OWN: tuple[type[GeneratorSettings], ...] = (
     DeepSimSettings,
     FittedGaussianSettings,
     BigGanSettings,
+    StyleGanSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 
