@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from generators.base import Generator
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -40,3 +42,8 @@ class Differentiable(Protocol):
             ``(n, 3, h, w)`` float32 on `device`, RGB; 0 is black and 1 is white.
 
         """
+
+
+@runtime_checkable
+class DifferentiableGenerator(Generator, Differentiable, Protocol):
+    """A generator that is both."""
