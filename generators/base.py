@@ -5,7 +5,7 @@ any choice of which generator a session uses.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,15 @@ class Invertible(Protocol):
             SettingsError: the pictures have another shape.
 
         """
+
+
+@runtime_checkable
+class ExactlyInvertible(Invertible, Protocol):
+    """One whose `invert` gives the very code that is nearest: searching further gains nothing."""
+
+    @property
+    def inverse_is_exact(self) -> Literal[True]:
+        """That it is; generators whose inverse is searched for have no such property."""
 
 
 @runtime_checkable

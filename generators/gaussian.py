@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
@@ -153,6 +153,11 @@ class LinearGaussian(ABC):
         for rows, pixels in self._in_parts(checked):
             whole[rows] = pixels
         return whole
+
+    @property
+    def inverse_is_exact(self) -> Literal[True]:
+        """See `generators.base.ExactlyInvertible`."""
+        return True
 
     def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Codes of pictures ``(n, h, w, 3)`` uint8, exactly: the modes are orthonormal.

@@ -70,7 +70,7 @@ def _of_safetensors(path: Path) -> dict[str, Tensor]:
         # somebody replaces it during a session.
         return load_safetensors(path.read_bytes())
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path") from error
+        raise _unreadable(path, error) from error
     except (SafetensorError, ValueError, KeyError, AssertionError, RuntimeError) as error:
         raise WeightsError(
             f"{path} is cut short, damaged or no file of safetensors, so nothing of it was used: "
@@ -97,7 +97,7 @@ def _refuse_size(path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path") from error
+        raise _unreadable(path, error) from error
     if size > LARGEST_FILE_BYTES:
         raise WeightsError(
             f"{path} has {size / 2**30:.0f} GB, more than any network that is known here, so it "
@@ -123,6 +123,12 @@ def _refuse_compression(path: Path) -> None:
         )
 
 
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    if isinstance(error, FileNotFoundError):
+        return WeightsError(f"there is no weights file {path}: give the path of your own file")
+    return WeightsError(f"{path} cannot be read ({error.strerror}): check the path")
+
+
 def _damaged(path: Path) -> WeightsError:
     return WeightsError(
         f"{path} is cut short, damaged or no file of torch's, so nothing of it was used: copy it "
@@ -135,12 +141,8 @@ def file_sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise WeightsError(
-            f"there is no weights file {path}: give the path of your own file"
-        ) from error
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path") from error
+        raise _unreadable(path, error) from error
 
 
 def faults_of_shapes(
