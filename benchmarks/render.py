@@ -12,7 +12,6 @@ Measurements of the two take turns, so that a busy machine is busy for both; med
 """
 
 import argparse
-import copy
 import resource
 import subprocess
 import sys
@@ -31,13 +30,18 @@ from generators.settings import WeightsSettings
 
 KINDS = ("deepsim_fc6", "biggan_deep_256", "embedded", "gaussian")
 BATCHES = (1, 10, 40)
-ROUNDS = 7
+ROUNDS = 5
+NEEDS: dict[str, dict[str, object]] = {
+    "biggan_deep_256": {"truncation": 0.7},
+    "stylegan2": {"image_size_px": 256, "space": "z"},
+}
+"""Settings without a default."""
 
 
 def built(kind: str, device: str) -> Generator:
     """Return the generator, with random weights where it needs a file."""
     settings = kinds()[kind]
-    keys = {"kind": kind}
+    keys = {"kind": kind, **NEEDS.get(kind, {})}
     if "device" in settings.model_fields:
         keys["device"] = device
     if issubclass(settings, WeightsSettings):
@@ -50,7 +54,7 @@ def plain_forward(generator: Generator) -> Callable[[Tensor], Tensor]:
     if not isinstance(generator, NetworkGenerator):
         assert isinstance(generator, Differentiable)
         return generator.torch_pixels
-    network = copy.deepcopy(generator._network)  # noqa: SLF001  # what it is compared with
+    network = generator._network.unprepared()  # noqa: SLF001  # what it is compared with
     for parameter in network.parameters():
         parameter.data = parameter.data.contiguous()
     network.forget_preparations()

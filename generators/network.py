@@ -16,6 +16,7 @@ makes rendering several times slower. Nothing here sets a variable or a number o
 Left out: any one network, and weights files (`generators.weights`).
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 
 from generators.base import checked_codes, gaussian_codes
 from generators.errors import GeneratorError, SettingsError
+from generators.packed import pack_layers, unpack_layers
 from generators.settings import Precision
 
 STEM_ROWS = 16
@@ -58,12 +60,16 @@ class StagedNetwork(nn.Module, ABC):
     def prepare(self, codes: Tensor, n_features: int) -> None:
         """Get ready for `codes` of just this shape, and a trunk that is given so many of them.
 
-        Whatever it prepares is for rendering only: with gradients the plain layers are used. Does
-        nothing here.
+        Whatever it prepares is for rendering only: with gradients the plain layers are used. Here
+        weights are laid out for what each layer is going to be given.
         """
+        pack_layers(self, lambda: self.trunk(self.stem(codes)[:n_features]))
 
-    def forget_preparations(self) -> None:
-        """Compute with the plain layers from now on; undoes `prepare`."""
+    def unprepared(self) -> "StagedNetwork":
+        """Return a copy that computes with the plain layers, to compare with."""
+        twin = copy.deepcopy(self)
+        unpack_layers(twin)
+        return twin
 
 
 class NetworkGenerator(ABC):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 Run = Callable[[Tensor], Tensor]
 Rectification = tuple[str, list[float]]
 
@@ -93,6 +94,44 @@ def _packed_convolution(
         return result
 
     return convolved
+
+
+def pack_layers(network: nn.Module, run: Callable[[], object]) -> None:
+    """Have the dense and convolutional layers of a network computed packed from now on.
+
+    Only in inference mode, and only those that are given one and the same shape in a `run` of the
+    network; the others, and all of them where gradients are wanted, stay plain.
+    """
+    inputs: dict[Layer, list[Tensor]] = {}
+
+    def note(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        inputs.setdefault(layer, []).append(given[0])  # type: ignore[arg-type]  # only of layers
+
+    unpack_layers(network)
+    layers = [layer for layer in network.modules() if type(layer) in _LAYERS]
+    watches = [layer.register_forward_pre_hook(note) for layer in layers]
+    try:
+        run()
+    finally:
+        for watch in watches:
+            watch.remove()
+    for layer, given in inputs.items():
+        if len({x.shape for x in given}) == 1:
+            plain, fast = layer.forward, packed(layer, None, given[0])
+            vars(layer)["forward"] = _either(plain, fast)
+
+
+def unpack_layers(network: nn.Module) -> None:
+    """Have all layers of a network computed as torch does by itself."""
+    for layer in network.modules():
+        vars(layer).pop("forward", None)
+
+
+def _either(plain: Run, fast: Run) -> Run:
+    def forward(x: Tensor) -> Tensor:
+        return fast(x) if torch.is_inference_mode_enabled() else plain(x)
+
+    return forward
 
 
 def _plain(layer: Layer, slope: float | None) -> Run:

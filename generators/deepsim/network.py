@@ -1,5 +1,6 @@
 """A DeePSiM network in torch, built from the table of variants."""
 
+import copy
 from typing import Any
 
 import torch
@@ -55,9 +56,11 @@ class DeepSimNetwork(StagedNetwork):
         for layer in self._variant.trunk:
             x = self._pack(layer, x)
 
-    def forget_preparations(self) -> None:
-        """Let go of the weights that were laid out."""
-        self._packed = {}
+    def unprepared(self) -> "DeepSimNetwork":
+        """Return a copy that computes with the plain layers, to compare with."""
+        twin = copy.deepcopy(self)
+        twin._packed = {}  # noqa: SLF001  # it is one of its own kind
+        return twin
 
     def _run(self, layer: Layer, x: Tensor) -> Tensor:
         if torch.is_inference_mode_enabled() and layer.name in self._packed:

@@ -78,3 +78,46 @@ def test_a_convolution_that_pads_with_other_things_than_zeros_is_plain() -> None
     layer = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
 
     assert packed(layer, None, drawn((1, 3, 8, 8))) is layer
+
+
+class Twice(nn.Module):
+    """One layer is given two shapes, one a single shape, and one nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both, self.one, self.unused = nn.Conv2d(3, 3, 1), nn.Linear(12, 5), nn.Linear(2, 2)
+        for parameter in self.requires_grad_(False).parameters():
+            parameter.copy_(drawn(tuple(parameter.shape)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(self.both(self.both(x)[:, :, :2, :2]).flatten(1))
+
+
+def test_layers_of_a_network_are_packed_where_they_are_given_one_shape() -> None:
+    network, x = Twice(), drawn((2, 3, 4, 4))
+    plain = network(x)
+
+    module.pack_layers(network, lambda: network(x))
+
+    assert "forward" in vars(network.one)
+    assert not any("forward" in vars(layer) for layer in (network.both, network.unused))
+    with torch.inference_mode():
+        torch.testing.assert_close(network(x), plain, rtol=1e-5, atol=1e-5)
+    here = x.clone().requires_grad_()
+    network(here).sum().backward()
+    assert here.grad is not None
+    module.unpack_layers(network)
+    assert "forward" not in vars(network.one)
+
+
+def test_layers_stay_plain_when_a_run_fails() -> None:
+    network = Twice()
+
+    def fail() -> None:
+        network(drawn((2, 3, 4, 4)))
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        module.pack_layers(network, fail)
+    assert not any("forward" in vars(layer) for layer in network.modules())
+    assert not network.one._forward_pre_hooks
