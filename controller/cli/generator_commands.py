@@ -121,9 +121,7 @@ def import_(
         say_json({"file": str(place), "generators": [vars(one) for one in found]})
         return
     for one in found:
-        say(
-            f"{file} is for {one.kind}: {one.n_parameters:,} numbers, all of them there and finite."
-        )
+        say(f"{file} is for {one.kind}: {one.n_parameters:,} numbers, all there and finite.")
         say(f"  code {one.code_dim}, images {one.image_size_px} pixels, norm {one.norm_hint:g}")
         say(f"  {one.provenance}")
         say(f"  sha256 {one.sha256}")

@@ -132,7 +132,7 @@ def _judged(
         provenance=(
             f"Mean and {kept} modes of {found.n_pictures} pictures of the folder "
             f"{folder.resolve().name!r} at {store.size_px} pixels (sha256 {store.sha256[:16]}), "
-            "variances as they are along pictures that had no part in a mode."
+            "with cross-validated variances."
         ),
     )
     return ensemble, _trust(found, float(noises[kept - 1]), kept, enough)

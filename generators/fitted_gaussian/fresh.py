@@ -46,6 +46,7 @@ def fresh_by_gram(gram: NDArray[np.float64], progress: Progress = silent) -> NDA
     n = len(gram)
     dealt = hand_of(np.arange(n))
     found = []
+    progress("testing modes on other pictures", 0, HANDS)
     for hand in range(HANDS):
         made_of, tested = np.flatnonzero(dealt != hand), np.flatnonzero(dealt == hand)
         found.append(_fresh_of_hand(gram, made_of, tested))

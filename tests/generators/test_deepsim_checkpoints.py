@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from generators.deepsim.checkpoints import draw_weights, read_weights
+from generators.deepsim.checkpoints import draw_weights, fitting_variants, read_weights
 from generators.deepsim.network import DeepSimNetwork
 from generators.deepsim.variants import VARIANTS, Variant
 from generators.errors import SettingsError, WeightsError
@@ -348,3 +348,34 @@ def test_random_weights_repeat_with_their_seed_only() -> None:
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(SettingsError, match="-1"):
         draw_weights(FC6, -1)
+
+
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+def test_a_file_says_for_which_networks_it_may_be(
+    tmp_path: Path, name: str, layout: Layout
+) -> None:
+    tensors = bare_tensors(VARIANTS[name])
+    torch.save(layout(tensors), tmp_path / "weights.pt")
+
+    variants, n_parameters = fitting_variants(tmp_path / "weights.pt")
+
+    alike = {"fc6": {"fc6", "fc7"}, "fc7": {"fc6", "fc7"}}.get(name, {name})
+    assert {variant.name for variant in variants} == alike
+    n_stored = sum(tensor.numel() for tensor in layout(tensors).values())
+    assert n_parameters == n_stored
+
+
+def test_a_file_that_lacks_a_layer_is_still_known_by_the_others(tmp_path: Path) -> None:
+    tensors = bare_tensors(POOL5)
+    del tensors["conv4_1.weight"]
+    torch.save(tensors, tmp_path / "weights.pt")
+
+    variants, _ = fitting_variants(tmp_path / "weights.pt")
+
+    assert [variant.name for variant in variants] == ["pool5"]
+
+
+def test_a_file_of_another_network_is_for_none(tmp_path: Path) -> None:
+    torch.save({"layer1.weight": torch.zeros(3, 3)}, tmp_path / "weights.pt")
+
+    assert fitting_variants(tmp_path / "weights.pt") == ([], 9)
