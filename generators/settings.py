@@ -6,7 +6,7 @@ here, and no settings file, imports torch: a config is checked without the secon
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,11 +27,15 @@ class Recognised:
     Attributes:
         kind: as a config names it.
         n_parameters: numbers in the file.
+        keys: further keys of the config that the file decides.
+        trial: values of keys that are the scientist's to choose, with which the file is checked.
 
     """
 
     kind: str
     n_parameters: int
+    keys: Mapping[str, str | int] = field(default_factory=dict)
+    trial: Mapping[str, str | float] = field(default_factory=dict)
 
 
 class GeneratorSettings(BaseModel, ABC):

@@ -145,6 +145,27 @@ def file_sha256(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def nearest_networks(
+    shapes: Mapping[str, tuple[int, ...]], networks: Mapping[str, Mapping[str, tuple[int, ...]]]
+) -> list[str]:
+    """Say for which of several networks a file is meant, complete or not.
+
+    Args:
+        shapes: shapes of the file's tensors, by the names that the networks have.
+        networks: by the name of each network, the shapes that it has.
+
+    Returns:
+        Those networks that have the fewest tensors missing, unexpected or misshapen; none where
+        most names are unknown to all of them.
+
+    """
+    known = {name for expected in networks.values() for name in expected}
+    if not shapes or 2 * len(known & shapes.keys()) < len(shapes):
+        return []
+    misfits = {name: len(expected.items() ^ shapes.items()) for name, expected in networks.items()}
+    return [name for name, count in misfits.items() if count == min(misfits.values())]
+
+
 def faults_of_shapes(
     tensors: Mapping[str, Tensor],
     expected: Mapping[str, tuple[int, ...]],

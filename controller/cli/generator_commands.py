@@ -3,6 +3,7 @@
 Left out: the geometry of a generator (`controller.cli.generator_geometry`).
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,7 +130,7 @@ def import_(
         say("These have the same parameters: only where the file comes from tells them apart.")
     if copy_to is not None:
         say(f"Copied to {place}.")
-    say(f'In a session:\n\n[generators.mine]\nkind = "{found[0].kind}"\nweights = "{place}"')
+    say(f"In a session:\n\n{_table(found[0], place)}")
 
 
 def fit(
@@ -171,6 +172,13 @@ def fit(
     _say_fit(made)
     say(f"Wrote {file} and {figure}. In a session:\n")
     say(f'[generators.mine]\nkind = "gaussian_fitted"\nweights = "{file}"')
+
+
+def _table(found: Any, place: Path) -> str:
+    keys = {"kind": found.kind, "weights": str(place), **found.keys}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    lines += [f"# {key} = …  choose it: {meaning}" for key, meaning in found.to_choose.items()]
+    return "\n".join(["[generators.mine]", *lines])
 
 
 def _say_fit(made: Any) -> None:

@@ -49,9 +49,14 @@ def _described(kind: str, settings: type[GeneratorSettings]) -> Kind:
     about = inspect.cleandoc(settings.__doc__ or "").split("\n\n")[0].replace("\n", " ")
     return Kind(
         kind,
-        unbuilt.known_code_dim(),
-        unbuilt.known_image_size_px(),
+        _if_known(unbuilt.known_code_dim()),
+        _if_known(unbuilt.known_image_size_px()),
         needs,
         about,
         "neuroloop" if settings in OWN else settings.__module__.partition(".")[0],
     )
+
+
+def _if_known(number: object) -> int | None:
+    """Return a number; None where it is what a missing key was filled with."""
+    return number if isinstance(number, int) else None

@@ -5,10 +5,13 @@ Left out: formats, which each family of generators knows (`GeneratorSettings.rec
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from controller.config import problems
 from controller.errors import ControllerError
 from generators.errors import GeneratorError, WeightsError
 from generators.registry import kinds, settings_classes
@@ -32,6 +35,8 @@ class Examined:
         sha256: hex digest of the weights, as a session's log has it.
         provenance: a sentence.
         path: the file.
+        keys: further keys of the config that the file decides.
+        to_choose: those that are the scientist's to choose, and what they mean.
 
     """
 
@@ -43,6 +48,8 @@ class Examined:
     sha256: str
     provenance: str
     path: Path
+    keys: Mapping[str, str | int]
+    to_choose: Mapping[str, str]
 
 
 def examined(path: Path) -> tuple[Examined, ...]:
@@ -55,11 +62,12 @@ def examined(path: Path) -> tuple[Examined, ...]:
     """
     if not path.exists():
         raise UnusableWeights(f"there is no weights file {path}; check the path")
-    built, refused = [], []
+    built: list[Examined] = []
+    refused: list[Exception] = []
     for seen in _recognised(path):
         try:
             built.append(_built(seen, path))
-        except GeneratorError as error:
+        except (GeneratorError, UnusableWeights) as error:
             refused.append(error)
     if not built:
         raise refused[0]
@@ -112,8 +120,15 @@ def _recognised(path: Path) -> Sequence[Recognised]:
 
 
 def _built(seen: Recognised, path: Path) -> Examined:
-    generator = kinds()[seen.kind].model_validate({"kind": seen.kind, "weights": str(path)}).build()
+    settings = kinds()[seen.kind]
+    table = {"kind": seen.kind, "weights": str(path), **seen.keys}
+    try:
+        generator = settings.model_validate({**table, **seen.trial}).build()
+    except ValidationError as error:
+        told = "; ".join(problems.sentences(error, settings)).rstrip(".")
+        raise UnusableWeights(f"{path} is of no such network that is known here: {told}") from error
     height, width, _ = generator.image_shape
+    fields = settings.model_fields.items()
     return Examined(
         kind=seen.kind,
         n_parameters=seen.n_parameters,
@@ -123,4 +138,10 @@ def _built(seen: Recognised, path: Path) -> Examined:
         sha256=generator.weights_sha256,
         provenance=generator.provenance,
         path=path,
+        keys=seen.keys,
+        to_choose={
+            key: field.description or ""
+            for key, field in fields
+            if field.is_required() and key not in table
+        },
     )

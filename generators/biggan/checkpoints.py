@@ -22,7 +22,13 @@ from torch import Tensor
 
 from generators.biggan.variants import VARIANTS, Variant
 from generators.errors import SettingsError, WeightsError
-from generators.weights import faults_of_shapes, faults_of_values, file_sha256, read_tensors
+from generators.weights import (
+    faults_of_shapes,
+    faults_of_values,
+    file_sha256,
+    nearest_networks,
+    read_tensors,
+)
 
 # Of random weights: how far classes lie apart, contrast of a picture, and by how much the direction
 # that is made the strongest exceeds the others.
@@ -75,6 +81,20 @@ def read_weights(variant: Variant, path: Path) -> BigGanWeights:
     provenance = f"{variant.name} weights from the user's file {path.name} (sha256 {sha256})."
     finished = {name: tensors[name].to(torch.float32).contiguous() for name in variant.shapes}
     return BigGanWeights(variant, MappingProxyType(finished), sha256, provenance, trained=True)
+
+
+def fitting_variants(path: Path) -> tuple[list[Variant], int]:
+    """Say for which networks a file is meant, complete or not, and how many numbers it holds.
+
+    Raises:
+        WeightsError: the file cannot be read.
+
+    """
+    tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(path).items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    networks = {kind: variant.shapes for kind, variant in VARIANTS.items()}
+    n_parameters = sum(tensor.numel() for tensor in tensors.values())
+    return [VARIANTS[kind] for kind in nearest_networks(shapes, networks)], n_parameters
 
 
 def _check(

@@ -1,5 +1,6 @@
 """What a config says of BigGAN-deep."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field, model_validator
 
 from generators.base import Generator
 from generators.biggan.variants import VARIANTS, Variant
-from generators.settings import RANDOM, WeightsSettings
+from generators.settings import RANDOM, Recognised, WeightsSettings
 
 
 class BigGanSettings(WeightsSettings):
@@ -56,11 +57,24 @@ class BigGanSettings(WeightsSettings):
         """The network that `kind` names."""
         return VARIANTS[self.kind]
 
+    def known_image_size_px(self) -> int:
+        """Return that of the network."""
+        return self.variant.image_size_px
+
     def known_code_dim(self) -> int:
         """Return that of both halves, or of the one that is not frozen."""
         variant = self.variant
         fixed = {"none": 0, "noise": variant.noise_dim, "class": variant.class_dim}
         return variant.code_dim - fixed[self.frozen]
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence[Recognised]:
+        """Go by the names and shapes of the tensors."""
+        from generators.biggan.checkpoints import fitting_variants
+
+        variants, n_parameters = fitting_variants(path)
+        trial = {"truncation": 1.0}
+        return [Recognised(variant.kind, n_parameters, trial=trial) for variant in variants]
 
     def build(self) -> Generator:
         """Read or draw the weights; errors as `checkpoints.read_weights`."""

@@ -25,7 +25,13 @@ from torch import Tensor
 
 from generators.deepsim.variants import LEAK, VARIANTS, Layer, Variant
 from generators.errors import SettingsError, WeightsError
-from generators.weights import faults_of_shapes, faults_of_values, file_sha256, read_tensors
+from generators.weights import (
+    faults_of_shapes,
+    faults_of_values,
+    file_sha256,
+    nearest_networks,
+    read_tensors,
+)
 
 _KEEPING = ("conv5_1", "conv4_1", "conv3_1")
 _XDREAM = {
@@ -97,27 +103,22 @@ def read_weights(variant: Variant, path: Path) -> DeepSimWeights:
 def fitting_variants(path: Path) -> tuple[list[Variant], int]:
     """Say which networks a file is meant for, and how many numbers it holds.
 
-    Networks whose shapes fit are named alone. Where none fits but layers have the names of these
-    networks, those are named whose parameters are nearest, so that `read_weights` can tell what is
-    wrong.
+    A file that fits none of them is meant for the nearest, and `read_weights` can tell what is
+    wrong. Networks that are alike are all named.
 
     Raises:
         WeightsError: the file cannot be read, or names a parameter twice.
 
     """
     tensors, _ = _canonical_names(read_tensors(path), path)
-    n_parameters = sum(tensor.numel() for tensor in tensors.values())
     shapes = {name: tuple(tensor.shape) for name, tensor in _as_transposed(tensors).items()}
-
-    def misfits(variant: Variant) -> int:
+    networks = {
         # Biases of the trunk may be left out as a whole.
-        wanted = {n: s for n, s in variant.shapes.items() if n in shapes or n.endswith("weight")}
-        return len(wanted.items() ^ shapes.items())
-
-    if not any(name in variant.shapes for variant in VARIANTS.values() for name in shapes):
-        return [], n_parameters
-    least = min(misfits(variant) for variant in VARIANTS.values())
-    return [v for v in VARIANTS.values() if misfits(v) == least], n_parameters
+        name: {n: s for n, s in variant.shapes.items() if n in shapes or n.endswith("weight")}
+        for name, variant in VARIANTS.items()
+    }
+    n_parameters = sum(tensor.numel() for tensor in tensors.values())
+    return [VARIANTS[name] for name in nearest_networks(shapes, networks)], n_parameters
 
 
 def draw_weights(variant: Variant, seed: int) -> DeepSimWeights:

@@ -27,6 +27,10 @@ _COLOUR_GAIN = 0.15
 """Random weights only: contrast of a picture."""
 
 
+_FIRST_LAYERS = ("input.input", "style.1.", "mapping.", "synthesis.b4.")
+"""Where names begin in one layout or the other."""
+
+
 @dataclass(frozen=True)
 class StyleGanWeights:
     """Checked tensors of one network, by rosinality's names.
@@ -75,6 +79,20 @@ def read_weights(path: Path) -> StyleGanWeights:
     style = None if mean_style is None else mean_style.to(torch.float32).reshape(-1).contiguous()
     frozen = MappingProxyType(finished)
     return StyleGanWeights(variant, frozen, style, sha256, provenance, trained=True)
+
+
+def seen_size(path: Path) -> tuple[int, int] | None:
+    """Return image size and number of parameters of a file; None for another family's.
+
+    Raises:
+        WeightsError: it cannot be read, or is of a network of this family that is not supported.
+
+    """
+    tensors = read_tensors(path, WITHIN)
+    if not any(name.removeprefix("module.").startswith(_FIRST_LAYERS) for name in tensors):
+        return None
+    named, _ = canonical(tensors, path)
+    return variant_of(named, path).image_size_px, sum(t.numel() for t in named.values())
 
 
 def _check(

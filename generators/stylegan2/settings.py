@@ -1,5 +1,6 @@
 """What a config says of StyleGAN2."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from generators.base import Generator
 from generators.errors import SettingsError
-from generators.settings import RANDOM, WeightsSettings
+from generators.settings import RANDOM, Recognised, WeightsSettings
 from generators.stylegan2.variants import STYLE_DIM, published
 
 
@@ -31,6 +32,22 @@ class StyleGanSettings(WeightsSettings):
     def known_code_dim(self) -> int:
         """Return that of all published networks; another one is refused when it is read."""
         return STYLE_DIM
+
+    def known_image_size_px(self) -> int:
+        """Return what is set."""
+        return self.image_size_px
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence[Recognised]:
+        """Go by the names of the first layers, and by how many there are."""
+        from generators.stylegan2.checkpoints import seen_size
+
+        found = seen_size(path)
+        if found is None:
+            return []
+        image_size_px, n_parameters = found
+        trial: dict[str, str | float] = {"space": "z", "truncation": 1.0}
+        return [Recognised("stylegan2", n_parameters, {"image_size_px": image_size_px}, trial)]
 
     def build(self) -> Generator:
         """Read or draw the weights.

@@ -25,6 +25,8 @@ from generators.fitted_gaussian.ensemble import load_ensemble
 from generators.fitted_gaussian.settings import FittedGaussianSettings
 from generators.gaussian import GaussianGenerator
 from generators.registry import kinds
+from generators.stylegan2.checkpoints import draw_weights
+from generators.stylegan2.variants import STYLE_DIM, Variant
 
 Neuroloop = Callable[..., tuple[int, str, str]]
 
@@ -319,6 +321,22 @@ def test_a_weights_file_is_recognised_checked_and_copied(
     again, _, said = neuroloop("import", "lab.pt", "--copy-to", "weights")
     assert again == Exit.USAGE
     assert "is there already" in said
+
+
+def test_what_a_file_decides_is_told_and_what_you_choose_is_asked(
+    neuroloop: Neuroloop, tmp_path: Path
+) -> None:
+    # As thin as can be, for the whole network would take minutes.
+    thin = Variant(STYLE_DIM, 1, (2, 2, 2, 2, 2, 2))
+    torch.save(dict(draw_weights(thin, 0).tensors), tmp_path / "faces.pt")
+
+    status, out, err = neuroloop("import", "faces.pt")
+
+    assert (status, err) == (Exit.DONE, "")
+    table = tomllib.loads(out[out.index("[generators.mine]") :])["generators"]["mine"]
+    assert table == {"kind": "stylegan2", "weights": "faces.pt", "image_size_px": 128}
+    assert "# space = …  choose it: what codes are" in out
+    assert "# truncation = …  choose it: " in out
 
 
 def test_a_fitted_generator_is_recognised(

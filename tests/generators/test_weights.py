@@ -16,7 +16,10 @@ from torch import Tensor
 
 from generators import weights
 from generators.errors import WeightsError
-from generators.weights import read_tensors
+from generators.weights import (
+    nearest_networks,
+    read_tensors,
+)
 
 HARM = "__import__('pathlib').Path({path!r}).write_text('harmed')"
 
@@ -226,3 +229,28 @@ def test_a_file_larger_than_any_network_is_not_opened(
         (tmp_path / name).write_bytes(bytes(101))
 
         assert "more than any network that is known here" in refusal(tmp_path / name)
+
+
+NETWORKS: dict[str, dict[str, tuple[int, ...]]] = {
+    "small": {"one.weight": (2, 3), "one.bias": (2,), "two.weight": (2, 2)},
+    "large": {"one.weight": (4, 3), "one.bias": (4,), "two.weight": (4, 4)},
+    "twin": {"one.weight": (4, 3), "one.bias": (4,), "two.weight": (4, 4)},
+}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "nearest"),
+    [
+        (NETWORKS["small"], ["small"]),
+        (NETWORKS["large"], ["large", "twin"]),
+        (NETWORKS["small"] | {"two.weight": (4, 4)}, ["small"]),
+        ({"one.weight": (4, 3), "two.weight": (4, 4)}, ["large", "twin"]),
+        (NETWORKS["large"] | {"three.weight": (1,)}, ["large", "twin"]),
+        ({"one.weight": (4, 3), "other": (1,), "third": (1,)}, []),
+        ({}, []),
+    ],
+)
+def test_a_file_is_meant_for_the_networks_that_it_is_nearest_to(
+    shapes: dict[str, tuple[int, ...]], nearest: list[str]
+) -> None:
+    assert nearest_networks(shapes, NETWORKS) == nearest
