@@ -57,7 +57,6 @@ def plain_forward(generator: Generator) -> Callable[[Tensor], Tensor]:
     network = generator._network.unprepared()  # noqa: SLF001  # what it is compared with
     for parameter in network.parameters():
         parameter.data = parameter.data.contiguous()
-    network.forget_preparations()
     return network
 
 
