@@ -103,7 +103,7 @@ def render(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="The weights file.")],
+    weights: Annotated[Path, typer.Argument(help="The weights file.")],
     copy_to: Annotated[
         Path | None, typer.Option(help="Copy a file that was found good into this folder.")
     ] = None,
@@ -116,13 +116,13 @@ def import_(
     """
     from controller.generator_tools.weights_files import copied, examined
 
-    found = examined(file)
-    place = copied(found, copy_to) if copy_to is not None else file
+    found = examined(weights)
+    place = copied(found, copy_to) if copy_to is not None else weights
     if as_json:
         say_json({"file": str(place), "generators": [vars(one) for one in found]})
         return
     for one in found:
-        say(f"{file} is for {one.kind}: {one.n_parameters:,} numbers, all there and finite.")
+        say(f"{weights} is for {one.kind}: {one.n_parameters:,} numbers, all there and finite.")
         say(f"  code {one.code_dim}, images {one.image_size_px} pixels, norm {one.norm_hint:g}")
         say(f"  {one.provenance}")
         say(f"  sha256 {one.sha256}")
