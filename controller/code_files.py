@@ -1,7 +1,8 @@
-"""Arrays of codes and of directions from files that a config names: .npy, and .npz of them.
+"""Arrays of codes and of directions in files that a config names: .npy, and .npz of them.
 
 Files may come from anybody: no pickle is ever loaded, and the size of an array is looked at before
-it is read. What is left out: pictures (`controller.initial_codes`).
+it is read. What is left out: pictures (`controller.initial_codes`), HDF5
+(`controller.metric_files`).
 """
 
 import zipfile
@@ -15,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from controller import metric_files
 from controller.errors import ControllerError
 from controller.optimizers.basis import Basis, checked_basis
 from controller.optimizers.errors import OptimizerOptionError
@@ -55,11 +57,30 @@ def read_codes(path: Path, code_dim: int) -> npt.NDArray[np.float32]:
     return codes
 
 
+def write_codes(path: Path, codes: npt.NDArray[np.float32], **beside: npt.ArrayLike) -> None:
+    """Write codes (m, code_dim) as `read_codes` reads them, with other arrays beside them.
+
+    What was at `path` is replaced at once, or not at all.
+
+    Raises:
+        UnusableFile: the name does not end in .npz.
+
+    """
+    if path.suffix != ".npz":
+        raise UnusableFile(f"{path} cannot hold codes; end its name with .npz")
+    unfinished = path.absolute().with_name(f".{path.name}.unfinished.npz")
+    try:
+        np.savez(unfinished, allow_pickle=False, **{_CODES: codes}, **beside)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def read_basis(path: Path) -> Basis:
     """Return the directions of a file.
 
-    An .npy file holds rows (k, d). An .npz file holds `vectors` (k, d) and perhaps `values` (k,);
-    or `eigvect_avg` (d, d), directions in columns, and `eigv_avg` (d,).
+    An .npy file holds rows (k, d). An .npz or HDF5 file holds `vectors` (k, d) and perhaps `values`
+    (k,); an .npz file may hold `eigvect_avg` (d, d), directions in columns, and `eigv_avg` (d,).
 
     A file that has not changed is read once: it may hold 4096 directions, and is asked for whenever
     options are looked at.
@@ -75,7 +96,7 @@ def read_basis(path: Path) -> Basis:
 
 @lru_cache(maxsize=1)
 def _basis_of(path: Path, _changed_ns: int, _n_bytes: int) -> Basis:
-    found = _array(path, (_ROWS, _LAB_COLUMNS), others=(_VALUES, _LAB_VALUES))
+    found = _directions(path)
     in_rows = _ROWS in found
     vectors = found[_ROWS] if in_rows else found[_LAB_COLUMNS].T
     values = found.get(_VALUES if in_rows else _LAB_VALUES)
@@ -86,6 +107,16 @@ def _basis_of(path: Path, _changed_ns: int, _n_bytes: int) -> Basis:
         return checked_basis(vectors, values)
     except OptimizerOptionError as error:
         raise UnusableFile(f"{path}: {error}") from error
+
+
+def _directions(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with _refusing(path):
+        if not metric_files.is_hdf5(path):
+            return _array(path, (_ROWS, _LAB_COLUMNS), others=(_VALUES, _LAB_VALUES))
+        found = metric_files.read_arrays(path, (_ROWS, _VALUES), MAX_ARRAY_BYTES)
+        if _ROWS not in found:
+            raise ValueError(f"it holds no array {_ROWS}")
+        return found
 
 
 def _array(

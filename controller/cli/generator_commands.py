@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from controller.cli import generator_geometry
 from controller.cli.exits import Exit
 from controller.cli.output import complain, err, out, say, say_json
 from controller.cli.progress_lines import ProgressLines
@@ -39,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
     generator.command(
         epilog="Example: neuroloop generator fit photographs --out photographs.npz --size 128"
     )(fit)
-    # The geometry of a generator adds its commands here.
+    generator_geometry.add_to(generator)
     app.add_typer(generator, name="generator")
 
 
