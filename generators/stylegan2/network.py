@@ -94,8 +94,7 @@ class _Convolution(nn.Module):
         scaled = weight / math.sqrt(weight[0].numel())
         self._doubles = doubles
         self.style = _style_layer(tensors, name)
-        # A transposed convolution takes inputs first.
-        self.weight = _fixed((scaled.transpose(0, 1) if doubles else scaled).contiguous())
+        self.convolution = _convolution(scaled, doubles=doubles)
         self.squares = _fixed(scaled.square().sum(dim=(2, 3)).T.contiguous())
         noise = tensors[f"noises.noise_{index}"] * tensors[f"{name}.noise.weight"]
         self.noise = _fixed(_ROOT_OF_TWO * noise)
@@ -104,13 +103,11 @@ class _Convolution(nn.Module):
     def forward(self, x: Tensor, styles: Tensor, blur: Tensor) -> Tensor:
         style = self.style(styles)
         gain = _ROOT_OF_TWO * torch.rsqrt(style.square() @ self.squares + _EPSILON)
-        x = x * style[..., None, None]
+        x = self.convolution(x * style[..., None, None])
         if self._doubles:
-            x = _blurred(functional.conv_transpose2d(x, self.weight, stride=2), blur)
-        else:
-            x = functional.conv2d(x, self.weight, padding=1)
-        x = torch.addcmul(self.bias, x, gain[..., None, None]) + self.noise
-        return functional.leaky_relu(x, LEAK)
+            x = _blurred(x, blur)
+        x = torch.addcmul(self.bias, x, gain[..., None, None])
+        return functional.leaky_relu_(x.add_(self.noise), LEAK)
 
 
 class _Colours(nn.Module):
@@ -139,6 +136,19 @@ def _doubled(rgb: Tensor, blur: Tensor) -> Tensor:
     """Put zeros between all pixels, and blur."""
     kernel = blur.expand(rgb.shape[1], -1, -1, -1)
     return functional.conv_transpose2d(rgb, kernel, stride=2, padding=1, groups=rgb.shape[1])
+
+
+def _convolution(weight: Tensor, *, doubles: bool) -> nn.Conv2d | nn.ConvTranspose2d:
+    """Make one of 3 x 3 of a weight ``(out, in, 3, 3)``; transposed, it takes inputs first."""
+    n_out, n_in = weight.shape[:2]
+    layer: nn.Conv2d | nn.ConvTranspose2d
+    if doubles:
+        layer = nn.ConvTranspose2d(n_in, n_out, 3, stride=2, bias=False, device="meta")
+        layer.weight = _fixed(weight.transpose(0, 1).contiguous())
+    else:
+        layer = nn.Conv2d(n_in, n_out, 3, padding=1, bias=False, device="meta")
+        layer.weight = _fixed(weight)
+    return layer
 
 
 def _mapping_layer(tensors: Mapping[str, Tensor], index: int) -> nn.Linear:
