@@ -33,7 +33,7 @@ BATCHES = (1, 10, 40)
 ROUNDS = 5
 NEEDS: dict[str, dict[str, object]] = {
     "biggan_deep_256": {"truncation": 0.7},
-    "stylegan2": {"image_size_px": 256, "space": "z"},
+    "stylegan2": {"image_size_px": 256, "space": "z", "truncation": 0.7},
 }
 """Settings without a default."""
 

@@ -116,9 +116,10 @@ def pack_layers(network: nn.Module, run: Callable[[], object]) -> None:
         for watch in watches:
             watch.remove()
     for layer, given in inputs.items():
-        if len({x.shape for x in given}) == 1:
-            plain, fast = layer.forward, packed(layer, None, given[0])
-            vars(layer)["forward"] = _either(plain, fast)
+        fast = packed(layer, None, given[0])
+        # What cannot be packed is the layer itself, and would call itself for ever.
+        if len({x.shape for x in given}) == 1 and fast is not layer:
+            vars(layer)["forward"] = _either(layer.forward, fast)
 
 
 def unpack_layers(network: nn.Module) -> None:

@@ -110,6 +110,17 @@ def test_layers_of_a_network_are_packed_where_they_are_given_one_shape() -> None
     assert "forward" not in vars(network.one)
 
 
+def test_layers_that_cannot_be_packed_stay_plain() -> None:
+    network, x = Twice().double(), drawn((2, 3, 4, 4)).double()
+    plain = network(x)
+
+    module.pack_layers(network, lambda: network(x))
+
+    assert not any("forward" in vars(layer) for layer in network.modules())
+    with torch.inference_mode():
+        assert torch.equal(network(x), plain)
+
+
 def test_layers_stay_plain_when_a_run_fails() -> None:
     network = Twice()
 
