@@ -17,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from generators.biggan.settings import BigGanSettings
 from generators.deepsim.settings import DeepSimSettings
+from generators.embedded.settings import EmbeddedSettings
 from generators.errors import GeneratorError
 from generators.fitted_gaussian.settings import FittedGaussianSettings
 from generators.gaussian_settings import GaussianSettings
@@ -31,6 +32,7 @@ OWN: tuple[type[GeneratorSettings], ...] = (
     FittedGaussianSettings,
     BigGanSettings,
     StyleGanSettings,
+    EmbeddedSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 

@@ -20,6 +20,7 @@ raise SystemExit(1 if loaded else 0)
         "biggan.codes",
         "deepsim.variants",
         "differentiable",
+        "embedded.settings",
         "fitted_gaussian.settings",
         "gaussian",
         "images",

@@ -1,0 +1,115 @@
+"""Do evolutions find what neurons prefer? Six neurons with known preferences, two generators.
+
+Every neuron evolves through the embedded network and through the linear Gaussian generator, with
+the same optimizer, the same noise of counting spikes and the same number of images. The picture
+that is written has a column for each neuron: what it prefers, the best of the first generation,
+and where each evolution ended (the image of the best score in its last generation), as the neuron
+sees them and with the rate that each really evokes.
+
+    .venv/bin/python benchmarks/embedded_gallery.py [--generations 60] [--target FILE.png]
+
+A few minutes on one core.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from controller.optimizers.posterior.posterior_ascent import (
+    PosteriorAscent,
+    PosteriorAscentOptions,
+)
+from generators.base import Generator
+from generators.embedded.generator import EmbeddedGenerator
+from generators.gaussian import GaussianGenerator
+from generators.testing.known_neurons import KnownNeuron, known_neurons
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "images" / "embedded_recovered.png"
+POPULATION, COUNTED_S, SEED = 40, 0.5, 20261123
+ROWS = ("preferred", "first generation", "embedded network", "linear Gaussian")
+
+
+@dataclass(frozen=True, eq=False)
+class Evolution:
+    """What an evolution began and ended with: images ``(h, w, 3)`` and their true rates."""
+
+    first: NDArray[np.uint8]
+    first_hz: float
+    last: NDArray[np.uint8]
+    last_hz: float
+
+
+def evolve(neuron: KnownNeuron, generator: Generator, generations: int, seed: int) -> Evolution:
+    """Evolve images for one neuron, which counts spikes in one presentation of each."""
+    rng = np.random.default_rng(seed)
+    options = PosteriorAscentOptions(population_size=POPULATION, schedule_length=generations)
+    optimizer = PosteriorAscent(generator.initial_codes(POPULATION, rng), options)
+    best: list[tuple[NDArray[np.uint8], float]] = []
+    first_id = 0
+    for _ in range(generations):
+        asked = optimizer.ask(rng, first_id)
+        first_id += len(asked.ids)
+        images = generator.render(asked.codes)
+        scores = neuron.spikes_per_s(images, COUNTED_S, rng)
+        optimizer.tell(asked.ids, asked.codes, scores, np.ones(len(scores), np.int64))
+        chosen = images[[int(np.argmax(scores))]]
+        best.append((chosen[0], float(neuron.rate_hz(chosen)[0])))
+    return Evolution(*best[0], *best[-1])
+
+
+def drawn(
+    neurons: tuple[KnownNeuron, ...],
+    embedded: list[Evolution],
+    gaussian: list[Evolution],
+    path: Path,
+) -> None:
+    """Write the figure."""
+    figure = Figure(figsize=(2.0 * len(neurons) + 1.0, 9.0), layout="constrained")
+    axes = figure.subplots(len(ROWS), len(neurons))
+    for column, (neuron, one, other) in enumerate(zip(neurons, embedded, gaussian, strict=True)):
+        preferred = np.rint(255 * neuron.preferred).astype(np.uint8)
+        shown = (
+            (preferred, float(neuron.rate_hz(preferred[None])[0])),
+            (one.first, one.first_hz),
+            (one.last, one.last_hz),
+            (other.last, other.last_hz),
+        )
+        for axis, (image, rate_hz) in zip(axes[:, column], shown, strict=True):
+            axis.imshow(neuron.shown(image[None])[0])
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.set_xlabel(f"{rate_hz:.0f} sp/s")
+        axes[0, column].set_title(neuron.name)
+    for axis, row in zip(axes[:, 0], ROWS, strict=True):
+        axis.set_ylabel(row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)
+
+
+def main() -> None:
+    """Evolve all, print rates, write the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--generations", type=int, default=60)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    asked = parser.parse_args()
+    neurons = known_neurons()
+    found: dict[str, list[Evolution]] = {}
+    for name, generator in (("embedded", EmbeddedGenerator()), ("gaussian", GaussianGenerator())):
+        found[name] = []
+        for number, neuron in enumerate(neurons):
+            evolution = evolve(neuron, generator, asked.generations, SEED + number)
+            found[name].append(evolution)
+            print(
+                f"{name:9} {neuron.name:10} first generation's best {evolution.first_hz:5.1f}, "
+                f"last one's {evolution.last_hz:5.1f} sp/s",
+                flush=True,
+            )
+    drawn(neurons, found["embedded"], found["gaussian"], asked.target)
+
+
+if __name__ == "__main__":
+    main()
