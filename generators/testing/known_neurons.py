@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generators.embedded.training.figures import portrait
+from generators.embedded.training.people import portrait
 from generators.painting import Field, Picture, edge, grid, light, noise, ramp, shade
 
 _GREY = 0.5

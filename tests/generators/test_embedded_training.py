@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from generators.embedded.network import DecoderShape
-from generators.embedded.training import figures
+from generators.embedded.training import people, things
 from generators.embedded.training.loop import Recipe, Stage, Training
 from generators.embedded.training.losses import difference, divergence, pyramid
 from generators.embedded.training.pictures import MIXTURE, Scene, paint, painted
@@ -102,7 +102,7 @@ def test_the_shares_of_the_mixture_add_up() -> None:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(
     "figure",
-    [figures.animal, figures.eye, figures.fruit, figures.hand, figures.portrait, figures.solids],
+    [things.animal, people.eye, things.fruit, people.hand, people.portrait, things.solids],
 )
 def test_every_figure_is_a_finite_picture_with_contrast(figure: Scene, seed: int) -> None:
     picture = figure(48, np.random.default_rng(seed))

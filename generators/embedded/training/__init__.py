@@ -1,5 +1,5 @@
 """How the embedded network is trained: pictures, losses and the loop; no session needs this room.
 
-`figures` and `pictures` paint what is learned, `networks` holds what training needs beside the
-decoder, `losses` and `loop` train, `sheets` shows how far it has come.
+`people`, `things` and `pictures` paint what is learned; `networks` holds what training needs beside
+the decoder; `losses` and `loop` train; `sheets` shows how far it has come.
 """

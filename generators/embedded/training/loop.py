@@ -1,9 +1,9 @@
-"""The training itself: two stages, a checkpoint that goes on where it ended, and what it tells.
+"""The training itself: its stages, a checkpoint that goes on where it ended, and what it tells.
 
 First encoder and decoder learn to keep pictures; how much a code may tell is held at a fixed
 number of nats, so that codes of pictures stay near the prior. Then an adversary joins, which sees
-decoded pictures and pictures of random codes. What is kept is a running mean of the decoder.
-Step sizes are constant: a recipe with fewer steps is the beginning of one with more.
+decoded pictures and pictures of random codes. What is shipped is a running mean of the decoder.
+Step sizes are constant within a stage: a recipe with fewer steps is the beginning of one with more.
 """
 
 import copy
@@ -62,7 +62,7 @@ class Stage:
 STAGES = (
     Stage(400, rate=6e-4, nats=350.0),
     Stage(1100, rate=3e-4, nats=350.0, features=1.0, kept=0.25, imagined=0.5),
-    Stage(4500, rate=3e-4, nats=450.0, features=1.5, kept=0.0, imagined=0.3),
+    Stage(4000, rate=3e-4, nats=450.0, features=1.5, kept=0.0, imagined=0.3),
 )
 
 

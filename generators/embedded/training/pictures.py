@@ -14,21 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generators import scenes
-from generators.embedded.training import figures
+from generators.embedded.training import people, things
 from generators.images import to_uint8
 from generators.painting import Picture, halved
 
 Scene = Callable[[int, np.random.Generator], Picture]
 
 MIXTURE: tuple[tuple[Scene, float], ...] = (
-    (figures.portrait, 0.17),
+    (people.portrait, 0.17),
     (scenes.face_like, 0.05),
     (scenes.still_life, 0.10),
-    (figures.solids, 0.10),
-    (figures.animal, 0.09),
-    (figures.fruit, 0.06),
-    (figures.hand, 0.03),
-    (figures.eye, 0.03),
+    (things.solids, 0.10),
+    (things.animal, 0.09),
+    (things.fruit, 0.06),
+    (people.hand, 0.03),
+    (people.eye, 0.03),
     (scenes.flower, 0.06),
     (scenes.landscape, 0.06),
     (scenes.contours, 0.06),
