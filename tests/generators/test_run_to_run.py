@@ -21,6 +21,7 @@ for table in json.loads(sys.argv[1]):
 print(json.dumps(found))
 """
 TABLES = [
+    {"kind": "embedded"},
     {"kind": "gaussian"},
     {"kind": "deepsim_pool5", "weights": "random"},
 ]
