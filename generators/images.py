@@ -4,6 +4,7 @@ Left out: everything about how pixels come to be, colour management (files are t
 an embedded profile is ignored), and writing files.
 """
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,16 @@ from generators.errors import GeneratorError, PictureError, SettingsError
 MID_GREY = 128
 # Others are left out because Pillow gives some, EPS for one, to other programs to run.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_UNREADABLE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+)
+"""What Pillow raises for damaged files."""
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -80,7 +91,7 @@ def load_image(path: Path, size_px: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise PictureError(
             f"{path} cannot be read as a picture ({error}): replace or remove it"
         ) from error

@@ -54,32 +54,18 @@ def fresh_by_gram(gram: NDArray[np.float64], progress: Progress = silent) -> NDA
     return _falling(found, _n_resolved(gram))
 
 
-def fresh_by_covariances(
-    sums: Sequence[NDArray[np.float64]], products: Sequence[NDArray[np.float64]], n: Sequence[int]
-) -> NDArray[np.float64]:
-    """Return fresh variances from the moments of each hand.
+def made_falling(fresh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pool neighbouring variances ``(k,)`` that would rise, as the best falling ones do."""
+    falling: NDArray[np.float64] = scipy.optimize.isotonic_regression(fresh, increasing=False).x
+    return falling
 
-    Args:
-        sums: for each hand ``(d,)``, the sum of its pictures.
-        products: for each hand ``(d, d)``, the sum of the outer products of its pictures.
-        n: pictures of each hand.
 
-    Returns:
-        ``(d,)`` falling.
+def about_old_mean(n: int) -> float:
+    """Return by what to multiply mean squares of fresh pictures about the mean of n others.
 
+    The mean of those that a mode is made of is itself off by one n-th of the variance.
     """
-    total, all_products, n_all = np.sum(sums, axis=0), np.sum(products, axis=0), sum(n)
-    found = []
-    for sum_, product, n_tested in zip(sums, products, n, strict=True):
-        n_made_of = n_all - n_tested
-        mean = (total - sum_) / n_made_of
-        made_of = all_products - product - n_made_of * np.outer(mean, mean)
-        modes = np.linalg.eigh(made_of)[1][:, ::-1]
-        about_mean = product - np.outer(sum_, mean) - np.outer(mean, sum_)
-        about_mean += n_tested * np.outer(mean, mean)
-        along = np.einsum("dk,de,ek->k", modes, about_mean, modes, optimize=True)
-        found.append(along / n_tested * n_made_of / (n_made_of + 1))
-    return _falling(found, len(total))
+    return n / (n + 1)
 
 
 def _fresh_of_hand(
@@ -93,9 +79,7 @@ def _fresh_of_hand(
     values, vectors = scipy.linalg.eigh(centred, overwrite_a=True)
     resolved = values > _RESOLVED * values[-1]
     along = across @ vectors[:, resolved] / np.sqrt(values[resolved])
-    n = len(made_of)
-    # The mean of those that a mode is made of is itself off by one n-th of the variance.
-    fresh: NDArray[np.float64] = np.square(along).mean(axis=0)[::-1] * (n / (n + 1))
+    fresh: NDArray[np.float64] = np.square(along).mean(axis=0)[::-1] * about_old_mean(len(made_of))
     return fresh
 
 
@@ -109,6 +93,4 @@ def _falling(found: Sequence[NDArray[np.float64]], n_modes: int) -> NDArray[np.f
     """Average over hands; modes that only all pictures together have are as weak as the weakest."""
     shortest = min(len(of_hand) for of_hand in found)
     mean = np.mean([of_hand[:shortest] for of_hand in found], axis=0)[:n_modes]
-    whole = np.concatenate([mean, np.full(n_modes - len(mean), mean.min())])
-    falling: NDArray[np.float64] = scipy.optimize.isotonic_regression(whole, increasing=False).x
-    return falling
+    return made_falling(np.concatenate([mean, np.full(n_modes - len(mean), mean.min())]))

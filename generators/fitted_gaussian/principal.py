@@ -20,7 +20,13 @@ import scipy  # loads its parts when they are first used, so that commands start
 from numpy.typing import NDArray
 
 from generators.errors import PictureError
-from generators.fitted_gaussian.fresh import HANDS, fresh_by_covariances, fresh_by_gram, hand_of
+from generators.fitted_gaussian.fresh import (
+    HANDS,
+    about_old_mean,
+    fresh_by_gram,
+    hand_of,
+    made_falling,
+)
 from generators.fitted_gaussian.pictures import PictureStore, Progress, silent
 
 FEWEST = 2 * HANDS
@@ -83,36 +89,46 @@ def principal(
             f"there are {len(store)} different pictures, but nothing can be told of fewer than "
             f"{FEWEST}: give hundreds"
         )
-    pictures = _Centred(store, progress)
-    if pictures.n <= most_exact:
-        return _by_gram(pictures)
-    return _by_sketch(pictures, n_modes or MOST_SKETCHED)
+    if len(store) <= most_exact:
+        return _by_gram(_Centred(store, progress))
+    return _by_sketch(store, n_modes or MOST_SKETCHED, progress)
 
 
 class _Centred:
-    """Pictures about their mean, ``(n, d)`` float32, by blocks of rows or of columns."""
+    """Some or all pictures about their mean, ``(n, d)`` float32, by blocks of rows or of columns.
 
-    def __init__(self, store: PictureStore, progress: Progress) -> None:
+    Args:
+        store: holds the pictures.
+        progress: told of every block.
+        rows: ``(n,)`` which pictures; all if None.
+
+    """
+
+    def __init__(
+        self, store: PictureStore, progress: Progress, rows: NDArray[np.integer] | None = None
+    ) -> None:
         self.bytes = store.values()
-        self.n, self.d = self.bytes.shape
+        self.rows = np.arange(len(store)) if rows is None else rows
+        self.n, self.d = len(self.rows), store.n_values
         self.progress = progress
         self.row_block = max(1, _BLOCK_BYTES // (4 * self.d))
         self.column_block = max(1, _BLOCK_BYTES // (4 * self.n))
         total = np.zeros(self.d)
         for start in range(0, self.n, self.row_block):
-            total += self.bytes[start : start + self.row_block].sum(axis=0, dtype=np.float64)
+            chosen = self.rows[start : start + self.row_block]
+            total += self.bytes[chosen].sum(axis=0, dtype=np.float64)
         self.mean = (total / self.n / 127.5 - 1.0).astype(np.float32)
 
-    def by_rows(self, doing: str) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    def by_rows(self, doing: str) -> Iterator[NDArray[np.float32]]:
         for start in range(0, self.n, self.row_block):
-            rows = slice(start, min(start + self.row_block, self.n))
-            yield rows, self._scaled(self.bytes[rows]) - self.mean
-            self.progress(doing, rows.stop, self.n)
+            chosen = self.rows[start : start + self.row_block]
+            yield self._scaled(self.bytes[chosen]) - self.mean
+            self.progress(doing, start + len(chosen), self.n)
 
     def by_columns(self, doing: str) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         for start in range(0, self.d, self.column_block):
             columns = slice(start, min(start + self.column_block, self.d))
-            yield columns, self._scaled(self.bytes[:, columns]) - self.mean[columns]
+            yield columns, self._scaled(self.bytes[self.rows, columns]) - self.mean[columns]
             self.progress(doing, columns.stop, self.d)
 
     @staticmethod
@@ -141,61 +157,74 @@ def _by_gram(pictures: _Centred) -> Principal:
     return Principal(pictures.mean, values[:k], fresh[:k], modes, 0.0, pictures.n)
 
 
-def _by_sketch(pictures: _Centred, n_modes: int) -> Principal:
+def _by_sketch(store: PictureStore, n_modes: int, progress: Progress) -> Principal:
+    dealt = hand_of(np.arange(len(store)))
+    made_of, tested = np.flatnonzero(dealt > 0), np.flatnonzero(dealt == 0)
+    # Modes that have seen the tested pictures would know them, so these are found apart.
+    part = _sketched(_Centred(store, progress, made_of), n_modes, "first search")
+    fresh = _fresh_along(part, _Centred(store, progress, tested))
+    pictures = _Centred(store, progress)
+    whole = _sketched(pictures, n_modes, "second search")
+    n_all = min(pictures.n - 1, pictures.d)
+    return Principal(
+        mean=pictures.mean,
+        variances=_completed(whole.variances, whole.total, n_all),
+        fresh=fresh[: len(whole.variances)],
+        modes=lambda m: _unit_rows(whole.modes[:m].copy()),
+        error=whole.error,
+        n_pictures=pictures.n,
+    )
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """The strongest modes of some pictures: ``(m, d)``, their variances, and all variance."""
+
+    mean: NDArray[np.float32]
+    modes: NDArray[np.float32]
+    variances: NDArray[np.float64]
+    total: float
+    error: float
+    n: int
+
+
+def _sketched(pictures: _Centred, n_modes: int, doing: str) -> _Sketch:
     width = min(n_modes + _OVERSAMPLING, pictures.d, pictures.n - 1)
     rng = np.random.default_rng(_SKETCH_SEED)
-    drawn = rng.standard_normal((pictures.d, width), dtype=np.float32)
-    image: NDArray[np.float32] = drawn
+    image = rng.standard_normal((pictures.d, width), dtype=np.float32)
     for turn in range(1, _ROUNDS + 1):
         basis = np.linalg.qr(image)[0]
-        image, moments = _times_covariance(pictures, basis, f"round {turn} of {_ROUNDS}")
-    values, turn_to = _falling_eigenvectors((basis.T @ image).astype(np.float64))
-    rotation, n_found = turn_to.astype(np.float32), min(n_modes, width)
-    kept = rotation[:, :n_found]
-    residual = image @ kept - (basis @ kept) * values[:n_found].astype(np.float32)
-    error = float((np.linalg.norm(residual, axis=0) / values[:n_found]).max())
-    n_all = min(pictures.n - 1, pictures.d)
-    variances = _completed(values[:n_found], moments.total / (pictures.n - 1), n_all)
-    fresh = fresh_by_covariances(moments.sums, moments.products, moments.n)[:n_found]
-
-    def modes(m: int) -> NDArray[np.float32]:
-        return _unit_rows(np.ascontiguousarray((basis @ rotation[:, :m]).T))
-
-    return Principal(pictures.mean, variances, fresh, modes, error, pictures.n)
-
-
-class _Moments:
-    """Of pictures in a basis of `width` directions: of each hand, and their total variance."""
-
-    def __init__(self, width: int) -> None:
-        self.n = [0] * HANDS
-        self.sums = [np.zeros(width) for _ in range(HANDS)]
-        self.products = [np.zeros((width, width)) for _ in range(HANDS)]
-        self.total = 0.0
-
-    def add(self, rows: slice, block: NDArray[np.float32], inside: NDArray[np.float32]) -> None:
-        """Add pictures ``(n, d)``, whose places are `rows`, with their coordinates in the basis."""
-        dealt = hand_of(np.arange(rows.start, rows.stop))
-        for hand in range(HANDS):
-            of_hand = inside[dealt == hand].astype(np.float64)
-            self.n[hand] += len(of_hand)
-            self.sums[hand] += of_hand.sum(axis=0)
-            self.products[hand] += of_hand.T @ of_hand
-        self.total += float(np.square(block).sum(dtype=np.float64))
+        image, total = _times_covariance(pictures, basis, f"{doing}, round {turn} of {_ROUNDS}")
+    values, vectors = _falling_eigenvectors((basis.T @ image).astype(np.float64))
+    found = values[: min(n_modes, width)]
+    kept = vectors[:, : len(found)].astype(np.float32)
+    modes = basis @ kept
+    residual = image @ kept - modes * found.astype(np.float32)
+    error = float((np.linalg.norm(residual, axis=0) / found).max())
+    rows = np.ascontiguousarray(modes.T)
+    return _Sketch(pictures.mean, rows, found, total, error, pictures.n)
 
 
 def _times_covariance(
     pictures: _Centred, basis: NDArray[np.float32], doing: str
-) -> tuple[NDArray[np.float32], _Moments]:
-    """Return the covariance times `basis` ``(d, width)``, and the moments in this basis."""
+) -> tuple[NDArray[np.float32], float]:
+    """Return the covariance times `basis` ``(d, width)``, and the trace of the covariance."""
     image = np.zeros(basis.shape, np.float32)
-    moments = _Moments(basis.shape[1])
-    for rows, block in pictures.by_rows(doing):
-        inside = block @ basis
-        image += block.T @ inside
-        moments.add(rows, block, inside)
+    trace = 0.0
+    for block in pictures.by_rows(doing):
+        image += block.T @ (block @ basis)
+        trace += float(np.square(block).sum(dtype=np.float64))
     image /= np.float32(pictures.n - 1)
-    return image, moments
+    return image, trace / (pictures.n - 1)
+
+
+def _fresh_along(made_of: _Sketch, tested: _Centred) -> NDArray[np.float64]:
+    """Return how much the tested pictures vary along modes that were made of others."""
+    shift = made_of.modes @ (tested.mean - made_of.mean)
+    squares = np.zeros(len(made_of.modes))
+    for block in tested.by_rows("testing modes on other pictures"):
+        squares += np.square(block @ made_of.modes.T + shift).sum(axis=0, dtype=np.float64)
+    return made_falling(squares / tested.n * about_old_mean(made_of.n))
 
 
 def _completed(known: NDArray[np.float64], total: float, n_all: int) -> NDArray[np.float64]:

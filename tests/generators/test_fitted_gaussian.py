@@ -28,12 +28,14 @@ WAYS = {"gram": (60, 4096), "sketch": (400, 100)}
 """By name: pictures, and up to how many of them are solved exactly, that lead to each way."""
 
 
-def some_pictures(n: int, size: int = SIZE, seed: int = 0) -> NDArray[np.uint8]:
-    """Pictures with a falling spectrum, ``(n, size, size, 3)``."""
+def some_pictures(
+    n: int, size: int = SIZE, seed: int = 0, *, flat: bool = False
+) -> NDArray[np.uint8]:
+    """Pictures with a falling spectrum, ``(n, size, size, 3)``; a flat one is hard to measure."""
     rng = np.random.default_rng(seed)
     d = 3 * size**2
     modes = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    gains = 40.0 * np.sqrt(d) * np.arange(1, d + 1) ** -1.0
+    gains = (12.0 if flat else 40.0) * np.sqrt(d) * np.arange(1, d + 1) ** (-0.5 if flat else -1.0)
     levels = 128.0 + (rng.standard_normal((n, d)) * gains) @ modes.T
     return np.clip(levels, 0, 255).astype(np.uint8).reshape(n, size, size, 3)
 
@@ -126,6 +128,24 @@ def test_every_way_knows_the_total_variance(found: tuple[Principal, NDArray[np.u
     assert len(way.variances) == n_all
     assert way.variances.sum() == pytest.approx(variances.sum(), rel=1e-4)
     assert (np.diff(way.variances) <= 1e-12).all()
+
+
+def test_the_randomised_way_tests_modes_on_pictures_that_they_have_not_seen(
+    tmp_path: Path,
+) -> None:
+    every = some_pictures(1200, flat=True)
+    pictures, others = every[:200], every[200:]
+    with picture_store(SIZE, tmp_path) as store:
+        filled(store, pictures)
+        sketched, exact = principal(store, 60, most_exact=50), principal(store)
+        modes = sketched.modes(60)
+
+    fresh = np.square((others.reshape(1000, -1) / 127.5 - 1.0 - sketched.mean) @ modes.T)
+    for band in (slice(3, 15), slice(15, 60)):
+        told = sketched.fresh[band].sum()
+        assert told == pytest.approx(fresh.mean(axis=0)[band].sum(), rel=0.2)
+        assert told == pytest.approx(exact.fresh[band].sum(), rel=0.2)
+        assert told < 0.85 * sketched.variances[band].sum()
 
 
 def test_the_randomised_way_says_how_far_off_it_is(tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generators.fitted_gaussian.fresh import HANDS, fresh_by_covariances, fresh_by_gram, hand_of
+from generators.fitted_gaussian.fresh import HANDS, fresh_by_gram, hand_of
 
 Array = NDArray[np.float64]
 
@@ -26,16 +24,6 @@ def modes_of(pictures: Array) -> tuple[Array, Array]:
     about_mean = pictures - pictures.mean(axis=0)
     _, singular, modes = np.linalg.svd(about_mean, full_matrices=False)
     return singular**2 / (len(pictures) - 1), modes
-
-
-def by_hands(pictures: Array) -> Array:
-    dealt = hand_of(np.arange(len(pictures)))
-    of_hands = [pictures[dealt == hand] for hand in range(HANDS)]
-    return fresh_by_covariances(
-        [of_hand.sum(axis=0) for of_hand in of_hands],
-        [of_hand.T @ of_hand for of_hand in of_hands],
-        [len(of_hand) for of_hand in of_hands],
-    )
 
 
 def off(told: Array, true: Array, first: int) -> float:
@@ -74,16 +62,6 @@ def test_pictures_of_unlike_contrast_vary_as_was_told() -> None:
     for band in (slice(5, 10), slice(10, 30), slice(30, 80)):
         assert told[band].sum() == pytest.approx(fresh[band].sum(), rel=0.35)
     assert off(told, fresh, 80) < 0.6 * off(sample, fresh, 80)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(12, 60), st.integers(2, 8), st.integers(0, 2**16))
-def test_both_ways_say_the_same(n: int, d: int, seed: int) -> None:
-    pictures = gaussian(n, power_law(d, 1.0), seed)
-
-    one, other = fresh_by_gram(pictures @ pictures.T), by_hands(pictures)
-
-    np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_each_picture_is_dealt_to_one_hand() -> None:

@@ -1,5 +1,6 @@
 """Float to uint8, and reading of users' picture files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,38 @@ def test_a_picture_that_another_program_would_have_to_open_is_refused_and_does_n
         load_image(tmp_path / "a.png", 16)
 
     assert not trap.exists()
+
+
+def test_a_broken_chunk_of_a_png_is_a_damaged_picture(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    content = path.read_bytes()
+    # Pillow says that this is a mistake in syntax.
+    path.write_bytes(content.replace(b"IDAT", b"\xf8x\xaa\xe9"))
+
+    with pytest.raises(PictureError, match="cannot be read as a picture"):
+        load_image(path, 8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
+    place=st.floats(0, 1, exclude_max=True),
+    bits=st.integers(1, 255),
+    length=st.floats(0, 1),
+)
+def test_a_damaged_picture_is_refused_or_read(
+    kind: str, place: float, bits: int, length: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"damaged.{kind}"
+    Image.fromarray(np.arange(240, dtype=np.uint8).reshape(8, 10, 3)).save(path, format=kind)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= bits
+    path.write_bytes(content[: round(length * len(content))] if length < 0.7 else content)
+
+    with warnings.catch_warnings():
+        # Of some kinds of damage Pillow warns before it gives up.
+        warnings.simplefilter("ignore")
+        try:
+            assert load_image(path, 4).shape == (4, 4, 3)
+        except PictureError:
+            return
