@@ -43,7 +43,7 @@ class Trust:
         enough_modes: for so many modes are these pictures enough.
         enough_pictures: so many pictures would be enough for these modes; None: more than can be
             told from so few.
-        error: largest relative error of a variance by the way of computing; 0 if exact.
+        error: largest relative error of a kept variance by the way of computing; 0 if exact.
 
     """
 
@@ -162,5 +162,5 @@ def _trust(found: Principal, noise: float, kept: int, enough: int) -> Trust:
         kept=float(found.fresh[:kept].sum() / sample[:kept].sum()),
         enough_modes=enough,
         enough_pictures=enough_pictures(sample, n, noise),
-        error=found.error,
+        error=float(found.errors[:kept].max()),
     )

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from generators.fitted_gaussian.pictures import Progress, silent
 
 HANDS = 5
-_RESOLVED = 1e-9
-"""Share of the largest variance below which rounding decides, and a mode counts as absent."""
+RESOLVED = 1e-6
+"""Share of the largest variance below which a mode counts as absent: products are of float32."""
 
 
 def hand_of(index: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -77,7 +77,7 @@ def _fresh_of_hand(
     across = gram[np.ix_(tested, made_of)]
     across = across - across.mean(axis=1, keepdims=True) - to_mean + to_mean.mean()
     values, vectors = scipy.linalg.eigh(centred, overwrite_a=True)
-    resolved = values > _RESOLVED * values[-1]
+    resolved = values > RESOLVED * values[-1]
     along = across @ vectors[:, resolved] / np.sqrt(values[resolved])
     fresh: NDArray[np.float64] = np.square(along).mean(axis=0)[::-1] * about_old_mean(len(made_of))
     return fresh
@@ -86,7 +86,7 @@ def _fresh_of_hand(
 def _n_resolved(gram: NDArray[np.float64]) -> int:
     to_mean = gram.mean(axis=0)
     values = np.linalg.eigvalsh(gram - to_mean - to_mean[:, np.newaxis] + to_mean.mean())
-    return int((values > _RESOLVED * values[-1]).sum())
+    return int((values > RESOLVED * values[-1]).sum())
 
 
 def _falling(found: Sequence[NDArray[np.float64]], n_modes: int) -> NDArray[np.float64]:

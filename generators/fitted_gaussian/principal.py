@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from generators.errors import PictureError
 from generators.fitted_gaussian.fresh import (
     HANDS,
+    RESOLVED,
     about_old_mean,
     fresh_by_gram,
     hand_of,
@@ -53,7 +54,7 @@ class Principal:
         fresh: ``(m,)`` float64, falling: how much fresh pictures vary along each mode that was
             found.
         modes: gives the first m modes as ``(m, d)`` float32, orthonormal rows.
-        error: largest relative error of the variances found; 0 where they are exact.
+        errors: ``(m,)`` how far off the variance of each mode can be, as a share; 0 where exact.
         n_pictures: number of pictures.
 
     """
@@ -62,7 +63,7 @@ class Principal:
     variances: NDArray[np.float64]
     fresh: NDArray[np.float64]
     modes: Callable[[int], NDArray[np.float32]]
-    error: float
+    errors: NDArray[np.float64]
     n_pictures: int
 
 
@@ -154,7 +155,7 @@ def _by_gram(pictures: _Centred) -> Principal:
             found[:, columns] = chosen @ block
         return _unit_rows(found)
 
-    return Principal(pictures.mean, values[:k], fresh[:k], modes, 0.0, pictures.n)
+    return Principal(pictures.mean, values[:k], fresh[:k], modes, np.zeros(k), pictures.n)
 
 
 def _by_sketch(store: PictureStore, n_modes: int, progress: Progress) -> Principal:
@@ -171,7 +172,7 @@ def _by_sketch(store: PictureStore, n_modes: int, progress: Progress) -> Princip
         variances=_completed(whole.variances, whole.total, n_all),
         fresh=fresh[: len(whole.variances)],
         modes=lambda m: _unit_rows(whole.modes[:m].copy()),
-        error=whole.error,
+        errors=whole.errors,
         n_pictures=pictures.n,
     )
 
@@ -184,7 +185,7 @@ class _Sketch:
     modes: NDArray[np.float32]
     variances: NDArray[np.float64]
     total: float
-    error: float
+    errors: NDArray[np.float64]
     n: int
 
 
@@ -197,12 +198,13 @@ def _sketched(pictures: _Centred, n_modes: int, doing: str) -> _Sketch:
         image, total = _times_covariance(pictures, basis, f"{doing}, round {turn} of {_ROUNDS}")
     values, vectors = _falling_eigenvectors((basis.T @ image).astype(np.float64))
     found = values[: min(n_modes, width)]
+    found = found[found > RESOLVED * found[0]]
     kept = vectors[:, : len(found)].astype(np.float32)
     modes = basis @ kept
     residual = image @ kept - modes * found.astype(np.float32)
-    error = float((np.linalg.norm(residual, axis=0) / found).max())
+    errors = np.linalg.norm(residual, axis=0) / found
     rows = np.ascontiguousarray(modes.T)
-    return _Sketch(pictures.mean, rows, found, total, error, pictures.n)
+    return _Sketch(pictures.mean, rows, found, total, errors, pictures.n)
 
 
 def _times_covariance(
