@@ -17,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from generators.biggan.settings import BigGanSettings
 from generators.deepsim.settings import DeepSimSettings
+from generators.diffusion.settings import EdmSettings, FolderDiffusionSettings
 from generators.embedded.settings import EmbeddedSettings
 from generators.errors import GeneratorError
 from generators.fitted_gaussian.settings import FittedGaussianSettings
@@ -33,6 +34,8 @@ OWN: tuple[type[GeneratorSettings], ...] = (
     BigGanSettings,
     StyleGanSettings,
     EmbeddedSettings,
+    EdmSettings,
+    FolderDiffusionSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 

@@ -20,6 +20,8 @@ raise SystemExit(1 if loaded else 0)
         "biggan.codes",
         "deepsim.variants",
         "differentiable",
+        "diffusion.head_start",
+        "diffusion.settings",
         "embedded.settings",
         "fitted_gaussian.settings",
         "gaussian",
