@@ -5,7 +5,7 @@ that evolve the class alone or the noise alone.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -83,7 +83,9 @@ class BigGanGenerator(NetworkGenerator):
     ) -> None:
         if not 0.0 < truncation <= 1.0:
             raise SettingsError(f"truncation is {truncation}: choose a value above 0 and up to 1")
-        self._weights, self._variant = weights, weights.variant
+        # Only the embeddings are needed again; the rest would stay in memory beside the network.
+        kept = {"embeddings.weight": weights.tensors["embeddings.weight"]}
+        self._weights, self._variant = replace(weights, tensors=kept), weights.variant
         self._truncation, self._frozen = truncation, frozen
         self._squares = {
             "noise": self._variant.noise_dim * truncated_variance(truncation),

@@ -5,6 +5,7 @@ what is near in w looks near; the network was trained for styles that come from 
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -50,7 +51,9 @@ class StyleGanGenerator(NetworkGenerator):
     ) -> None:
         if not 0.0 < truncation <= 1.0:
             raise SettingsError(f"truncation is {truncation}: choose a value above 0 and up to 1")
-        self._weights, self._space, self._truncation = weights, space, truncation
+        # The network has numbers of its own; those of the file need not stay in memory.
+        self._weights = replace(weights, tensors={})
+        self._space, self._truncation = space, truncation
         dim: int = weights.variant.style_dim
         network = StyleGanNetwork(weights.variant, weights.tensors)
         styles = _many_styles(network, dim)
