@@ -4,6 +4,8 @@ Left out: the geometry of a generator (`controller.cli.generator_geometry`).
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,14 +93,15 @@ def render(
 
     settings = settings_of(source)
     require_new_folder(into)
-    err.print(f"building {settings.kind}…", markup=False)
-    generator = settings.build()
-    if codes_file is None:
-        rng = np.random.default_rng(seed)
-        codes = generator.initial_codes(n or _USUAL_PICTURES, rng)
-    else:
-        codes = read_codes(codes_file, generator.code_dim)[:n]
-    write_pictures(into, codes, generator.render(codes))
+    with _interruptible():
+        err.print(f"building {settings.kind}…", markup=False)
+        generator = settings.build()
+        if codes_file is None:
+            rng = np.random.default_rng(seed)
+            codes = generator.initial_codes(n or _USUAL_PICTURES, rng)
+        else:
+            codes = read_codes(codes_file, generator.code_dim)[:n]
+        write_pictures(into, codes, generator.render(codes))
     say(f"{generator.name}: {generator.provenance}")
     say(f"Painted {len(codes)} pictures into {into}; {SHEET} shows all, {CODES} holds their codes.")
 
@@ -117,8 +120,9 @@ def import_(
     """
     from controller.generator_tools.weights_files import copied, examined
 
-    found = examined(weights)
-    place = copied(found, copy_to) if copy_to is not None else weights
+    with _interruptible():
+        found = examined(weights)
+        place = copied(found, copy_to) if copy_to is not None else weights
     if as_json:
         say_json({"file": str(place), "generators": [vars(one) for one in found]})
         return
@@ -152,17 +156,16 @@ def fit(
     leaves nothing behind.
     """
     from controller.generator_tools.fit_figure import draw
+    from controller.generator_tools.pictures import unfinished
     from generators.fitted_gaussian.fit import fit_folder
 
     figure = file.with_suffix(".png")
     _require_places(file, figure)
-    try:
+    with _interruptible():
         made = fit_folder(folder, size, modes, file.absolute().parent, ProgressLines())
-        made.ensemble.save(file)
-    except KeyboardInterrupt:
-        complain("interrupted; nothing was written")
-        raise typer.Exit(Exit.ABORTED) from None
-    draw(made, figure)
+        with unfinished(figure) as drawn:
+            draw(made, drawn)
+            made.ensemble.save(file)
     if as_json:
         say_json(_fit_as_json(made, file, figure))
         return
@@ -216,6 +219,16 @@ def _fit_as_json(made: Any, file: Path, figure: Path) -> dict[str, Any]:
         **vars(made.trust),
         "enough": made.trust.enough,
     }
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say of a command that Ctrl-C has ended it that it has left nothing behind, as these do."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted; nothing was written")
+        raise typer.Exit(Exit.ABORTED) from None
 
 
 def _require_places(file: Path, figure: Path) -> None:

@@ -5,7 +5,8 @@ Left out: which codes, and what a fit found (`controller.generator_tools.fit_fig
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,17 @@ def write_pictures(
         unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Give another name to write a file to; it gets its own at the end, if all went well."""
+    other = path.with_name(f".unfinished-{path.name}")
+    try:
+        yield other
+        other.replace(path)
+    finally:
+        other.unlink(missing_ok=True)
 
 
 def sheet(

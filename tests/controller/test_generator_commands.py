@@ -282,15 +282,40 @@ def test_a_fit_that_cannot_be_is_refused_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["taken.npz"]
 
 
-def test_ctrl_c_ends_a_fit_and_leaves_nothing(
-    neuroloop: Neuroloop, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr("controller.cli.progress_lines.ProgressLines.__call__", interrupted)
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "controller.cli.progress_lines.ProgressLines.__call__",
+        "controller.generator_tools.fit_figure._draw_images",
+        "generators.fitted_gaussian.ensemble.FittedEnsemble.save",
+    ],
+)
+def test_ctrl_c_ends_a_fit_and_leaves_nothing(
+    neuroloop: Neuroloop,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at: str,
+) -> None:
+    monkeypatch.setattr(at, interrupted)
 
     status, out, err = neuroloop("fit", str(photographs), "--out", "mine.npz", "--size", "12")
+
+    assert (status, out) == (Exit.ABORTED, "")
+    assert "interrupted; nothing was written" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_painting_and_leaves_nothing(
+    neuroloop: Neuroloop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.generator_tools.pictures.sheet", interrupted)
+
+    status, out, err = neuroloop("render", "gaussian:code_dim=32", "--n", "2", "--out", "pictures")
 
     assert (status, out) == (Exit.ABORTED, "")
     assert "interrupted; nothing was written" in err
