@@ -27,6 +27,8 @@ from generators.fitted_gaussian.pictures import (
 from generators.fitted_gaussian.principal import Principal, principal
 
 SMALLEST_PX, LARGEST_PX = 8, 1024
+LARGEST_BYTES = 2**32
+"""Of the modes, which whoever renders keeps in memory."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ def fit_folder(
         )
     if n_modes is not None and n_modes < 1:
         raise SettingsError(f"{n_modes} modes were asked for: keep 1 or more")
+    if n_modes is not None and n_modes > _most_modes(size_px):
+        raise SettingsError(
+            f"{n_modes} modes of {size_px} pixels are more than {LARGEST_BYTES / 2**30:g} GB: keep "
+            f"{_most_modes(size_px)} or fewer, or choose smaller pictures"
+        )
     with picture_store(size_px, scratch) as store:
         unreadable = fill_from_folder(store, folder, progress)
         found = principal(store, n_modes, progress)
@@ -119,7 +126,7 @@ def _judged(
 ) -> tuple[FittedEnsemble, Trust]:
     n = found.n_pictures - 1
     noises = np.minimum(found.variances[: len(found.fresh)], found.fresh)
-    enough = enough_modes(found.variances, noises, n)
+    enough = min(enough_modes(found.variances, noises, n), _most_modes(store.size_px))
     possible = int((noises > 0).sum())
     kept = _chosen(found.n_pictures, n_modes, possible, enough)
     ensemble = FittedEnsemble(
@@ -136,6 +143,10 @@ def _judged(
         ),
     )
     return ensemble, _trust(found, float(noises[kept - 1]), kept, enough)
+
+
+def _most_modes(size_px: int) -> int:
+    return LARGEST_BYTES // (4 * 3 * size_px**2)
 
 
 def _chosen(n_pictures: int, n_modes: int | None, possible: int, enough: int) -> int:

@@ -41,6 +41,8 @@ _ROUNDS = 4
 """One to find the modes, two to tell near ones apart, one to measure."""
 _SKETCH_SEED = 20220412
 _BLOCK_BYTES = 2**26
+_SKETCH_BYTES = 2**29
+"""Of one of the few matrices of the randomised way, where nobody says how many modes."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def principal(
         )
     if len(store) <= most_exact:
         return _by_gram(_Centred(store, progress))
-    return _by_sketch(store, n_modes or MOST_SKETCHED, progress)
+    most = min(MOST_SKETCHED, max(1, _SKETCH_BYTES // (4 * store.n_values)))
+    return _by_sketch(store, n_modes or most, progress)
 
 
 class _Centred:

@@ -380,6 +380,13 @@ def test_a_size_that_no_screen_needs_is_refused(folder: Path, tmp_path: Path) ->
         fit_folder(folder, 4000, 3, tmp_path)
 
 
+def test_modes_that_no_memory_holds_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="400 modes of 1024 pixels are more than 4 GB: keep 341"
+    ):
+        fit_folder(folder, 1024, 400, tmp_path)
+
+
 def test_more_modes_than_a_file_holds_are_refused(fit: Fit) -> None:
     with pytest.raises(SettingsError, match="code_dim is 13, but this fit holds 12 modes"):
         FittedGaussianGenerator(fit.ensemble, 13)
