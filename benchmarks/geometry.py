@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/geometry.py            everything, on the small decoder
     .venv/bin/python benchmarks/geometry.py --fit      trains the small decoder anew (half a minute)
+    .venv/bin/python benchmarks/geometry.py --generator embedded --codes 4
+                                                       compares another network with its controls
 
 The small decoder turns 16 numbers into grey pictures of 16 pixels, each one blob or Gabor patch. It
 was trained as a variational autoencoder by `--fit`, with seeds fixed, and its weights lie beside
@@ -22,12 +24,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from controller.generator_tools.sources import settings_of
 from generators.geometry.controls import Comparison, compare
 from generators.geometry.decoder import Decoder
-from generators.geometry.distances import PixelDistance
+from generators.geometry.distances import PixelDistance, PyramidDistance
 from generators.geometry.metric import all_axes, full_matrix, top_axes
 from generators.geometry.products import Products
 from generators.geometry.spectrum import SHARES
+from generators.network import NetworkGenerator
 
 CODE_DIM, SIZE_PX, WIDTH, N_HIDDEN, SLOPE = 16, 16, 96, 3, 0.15
 N_PICTURES, N_STEPS, BATCH, NOISE = 8000, 6000, 64, 0.05
@@ -131,6 +135,21 @@ def comparison(n_codes: int = 10) -> Comparison:
     return compare(network, CODE_DIM, CODE_DIM**0.5, PixelDistance(), rng, n_codes)
 
 
+def compare_other(source: str, n_codes: int) -> None:
+    """Compare the network of a generator with its controls, by the default distance."""
+    generator = settings_of(source).build()
+    if not isinstance(generator, NetworkGenerator):
+        raise SystemExit(f"{source} is no network")
+    print(f"{generator.name}: {generator.provenance}")
+    rng = np.random.default_rng(3)
+    begin_s = time.perf_counter()
+    found = compare(
+        generator.network, generator.code_dim, generator.norm_hint, PyramidDistance(), rng, n_codes
+    )
+    print_comparison(found)
+    print(f"{n_codes} codes, {time.perf_counter() - begin_s:.0f} s")
+
+
 def print_products(generator: Decoder) -> None:
     """Print how far each way of taking products is from the matrix, at five codes."""
     codes = generator.initial_codes(5, np.random.default_rng(5))
@@ -170,7 +189,13 @@ def main() -> None:
     """Print it all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fit", action="store_true", help="train the small decoder anew first")
-    if parser.parse_args().fit:
+    parser.add_argument("--generator", help="as `neuroloop generator describe` takes it")
+    parser.add_argument("--codes", type=int, default=4, help="reference codes for --generator")
+    asked = parser.parse_args()
+    if asked.generator:
+        compare_other(asked.generator, asked.codes)
+        return
+    if asked.fit:
         fit()
     for name, network in (("small", trained_decoder()), ("smooth", smooth_decoder())):
         print(f"The {name} decoder")

@@ -144,6 +144,11 @@ class NetworkGenerator(ABC):
         """Where torch computes; see `generators.differentiable.Differentiable`."""
         return str(self._device)
 
+    @property
+    def network(self) -> StagedNetwork:
+        """The network itself, from codes to pixels; it is not to be changed."""
+        return self._network
+
     def initial_codes(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Random codes ``(n, code_dim)`` float32 with norms near `norm_hint`."""
         return gaussian_codes(n, self.code_dim, self.norm_hint, rng)

@@ -21,6 +21,7 @@ from generators.geometry.distances import Distance
 from generators.geometry.metric import Tell
 from generators.geometry.service import Geometry, measure
 from generators.geometry.spectrum import SHARES, dims_for
+from generators.network import StagedNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ def compare(
     drawn = rng.standard_normal((n_codes, code_dim)) * norm_hint / code_dim**0.5
     codes = drawn.astype(np.float32)
     networks = {
-        "trained": copy.deepcopy(network),
+        "trained": _twin(network),
         "untrained": untrained(network, rng),
         "shuffled": shuffled(network, rng),
     }
@@ -99,7 +100,7 @@ def untrained(network: nn.Module, rng: np.random.Generator) -> nn.Module:
     axis without such a layer, as those of normalisation, keep a weight of 1 and a bias of 0, and so
     do statistics of what went through.
     """
-    fresh = copy.deepcopy(network)
+    fresh = _twin(network)
     for module in fresh.modules():
         weight = getattr(module, "weight", None)
         own = dict(module.named_parameters(recurse=False))
@@ -118,11 +119,16 @@ def untrained(network: nn.Module, rng: np.random.Generator) -> nn.Module:
 
 def shuffled(network: nn.Module, rng: np.random.Generator) -> nn.Module:
     """Return a copy with the numbers of each parameter in another order."""
-    mixed = copy.deepcopy(network)
+    mixed = _twin(network)
     for parameter in mixed.parameters():
         flat = parameter.detach().cpu().numpy().ravel()
         _put(parameter, rng.permutation(flat).reshape(tuple(parameter.shape)))
     return mixed
+
+
+def _twin(network: nn.Module) -> nn.Module:
+    """Return a copy that computes with its own parameters, not with what was laid out of others."""
+    return network.unprepared() if isinstance(network, StagedNetwork) else copy.deepcopy(network)
 
 
 def _n_inputs(module: nn.Module, weight: Tensor) -> int:

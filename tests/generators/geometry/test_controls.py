@@ -3,6 +3,7 @@
 The network is the small decoder of `benchmarks/geometry.py`, which has made its weights.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from generators.geometry.decoder import Decoder
 from generators.geometry.distances import PixelDistance
 from generators.geometry.metric import all_axes, full_matrix, top_axes
 from generators.geometry.products import Products
+from generators.network import StagedNetwork
 from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract
 
@@ -127,6 +129,38 @@ def test_a_shuffled_network_has_the_same_numbers_in_another_order(trained: nn.Se
     for mine, other in zip(trained.parameters(), mixed.parameters(), strict=True):
         assert not torch.equal(mine, other)
         assert torch.equal(mine.flatten().sort().values, other.flatten().sort().values)
+
+
+class Staged(StagedNetwork):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(CODE_DIM, 64)
+        self.wide = nn.Conv2d(1, 3, 3, padding=1)
+
+    def trunk(self, features: Tensor) -> Tensor:
+        return self.wide(self.dense(features).view(-1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("change", [shuffled, untrained])
+def test_controls_of_a_network_prepared_for_rendering_compute_with_their_own_weights(
+    change: Callable[[nn.Module, np.random.Generator], nn.Module],
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        network = Staged().requires_grad_(False)
+    codes = torch.ones(1, CODE_DIM)
+    with torch.inference_mode():
+        network.prepare(codes, 1)
+    other = change(network, np.random.default_rng(0))
+    dense = codes @ other.dense.weight.T + other.dense.bias
+    expected = nn.functional.conv2d(
+        dense.view(-1, 1, 8, 8), other.wide.weight, other.wide.bias, padding=1
+    )
+
+    with torch.inference_mode():
+        torch.testing.assert_close(other(codes), expected)
+    torch.testing.assert_close(other(codes), expected)
+    assert not torch.allclose(network(codes), expected, atol=1e-3)
 
 
 def test_an_untrained_network_has_the_weights_that_torch_gives_new_layers() -> None:
