@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from generators.base import Generator
+from generators.errors import SettingsError
 from generators.geometry.distances import Distance
 from generators.geometry.metric import Tell
 from generators.geometry.products import Codes
@@ -117,9 +118,19 @@ _ROUTES = {
 def describe(
     generator: Generator, distance: Distance, geometry: Geometry, tell: Tell = lambda _: None
 ) -> Description:
-    """Walk along the strongest axes, and sum up what a geometry says."""
+    """Walk along the strongest axes, and sum up what a geometry says.
+
+    Raises:
+        SettingsError: pictures of different codes are all the same.
+
+    """
     values, total = geometry.axes.values, geometry.axes.total
     typical = typical_distance(generator, distance, geometry.codes)
+    if not typical > 0:
+        raise SettingsError(
+            f"pictures of different codes are all the same to the distance {distance.name}: check "
+            f"the weights of {generator.name}"
+        )
     targets = tuple(float(f"{share * typical:.2g}") for share in SHARES_OF_TYPICAL)
     walks = []
     for rank in (rank for rank in SHOWN_AXES if rank <= len(values)):

@@ -9,5 +9,5 @@
     controls                        the same network untrained, and with its weights shuffled
 
 The page ``docs/explanation/generator_geometry.md`` has the formulas. Torch is imported by all but
-`spectrum` and `cache`.
+`spectrum`.
 """

@@ -229,6 +229,38 @@ def test_cma_finds_a_better_place_to_begin(curves: Generator) -> None:
         assert found.distance < 0.7 * found.start_distance
 
 
+def lpips_files(folder: Path, last: float) -> None:
+    """Write AlexNet and weightings as LPIPS has them; what is seen is multiplied by `last`."""
+    rng = torch.Generator().manual_seed(0)
+    layers = {
+        0: (64, 3, 11),
+        3: (192, 64, 5),
+        6: (384, 192, 3),
+        8: (256, 384, 3),
+        10: (256, 256, 3),
+    }
+    network = {}
+    for index, (n_out, n_in, size) in layers.items():
+        drawn = torch.randn((n_out, n_in, size, size), generator=rng)
+        network[f"features.{index}.weight"] = drawn * (2.0 / (n_in * size**2)) ** 0.5
+        network[f"features.{index}.bias"] = torch.zeros(n_out)
+    weightings = [n_out for n_out, _, _ in layers.values()]
+    torch.save(network, folder / "alexnet.pth")
+    torch.save(
+        {f"lin{i}.model.1.weight": last * torch.ones(1, n, 1, 1) for i, n in enumerate(weightings)},
+        folder / "alex.pth",
+    )
+
+
+@pytest.mark.parametrize(("last", "told"), [(0.1, "lpips-alex-"), (0.0, "all the same")])
+def test_lpips_is_taken_from_files_of_ones_own(folder: Path, last: float, told: str) -> None:
+    lpips_files(folder, last)
+    files = ("--distance", "lpips", "--alexnet", "alexnet.pth", "--lpips", "alex.pth")
+    done = run("describe", "gaussian:code_dim=2,image_size_px=72", "--codes", "2", *files)
+
+    assert told in f"{done.stdout}{done.exception}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
