@@ -27,6 +27,7 @@ class Recognised:
     Attributes:
         kind: as a config names it.
         n_parameters: numbers in the file.
+        key: the key of the config that names the file.
         keys: further keys of the config that the file decides.
         trial: values of keys that are the scientist's to choose, with which the file is checked.
 
@@ -34,6 +35,7 @@ class Recognised:
 
     kind: str
     n_parameters: int
+    key: str = "weights"
     keys: Mapping[str, str | int] = field(default_factory=dict)
     trial: Mapping[str, str | float] = field(default_factory=dict)
 

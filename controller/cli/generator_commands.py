@@ -179,7 +179,7 @@ def fit(
 
 
 def _table(found: Any, place: Path) -> str:
-    keys = {"kind": found.kind, "weights": str(place), **found.keys}
+    keys = {"kind": found.kind, found.key: str(place), **found.keys}
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     lines += [f"# {key} = …  choose it: {meaning}" for key, meaning in found.to_choose.items()]
     return "\n".join(["[generators.mine]", *lines])

@@ -29,6 +29,7 @@ class Examined:
     Attributes:
         kind: as a config names it.
         n_parameters: numbers in the file.
+        key: the key of the config that names the file.
         code_dim: elements of a code.
         image_size_px: height and width, as text.
         norm_hint: norm of a code of natural contrast.
@@ -42,6 +43,7 @@ class Examined:
 
     kind: str
     n_parameters: int
+    key: str
     code_dim: int
     image_size_px: str
     norm_hint: float
@@ -121,7 +123,7 @@ def _recognised(path: Path) -> Sequence[Recognised]:
 
 def _built(seen: Recognised, path: Path) -> Examined:
     settings = kinds()[seen.kind]
-    table = {"kind": seen.kind, "weights": str(path), **seen.keys}
+    table = {"kind": seen.kind, seen.key: str(path), **seen.keys}
     try:
         generator = settings.model_validate({**table, **seen.trial}).build()
     except ValidationError as error:
@@ -132,6 +134,7 @@ def _built(seen: Recognised, path: Path) -> Examined:
     return Examined(
         kind=seen.kind,
         n_parameters=seen.n_parameters,
+        key=seen.key,
         code_dim=generator.code_dim,
         image_size_px=f"{height} × {width}",
         norm_hint=generator.norm_hint,

@@ -22,11 +22,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from generators.diffusion.denoisers import Denoiser, Network, edm_denoiser
@@ -71,6 +72,16 @@ def read_folder(path: Path) -> Folder:
     folder = Folder(path, weights, _json(config), _json(scheduler), digest.hexdigest())
     _check_network(folder, config)
     return folder
+
+
+def numbers_of(path: Path) -> int:
+    """Return how many numbers the network of a folder has; WeightsError as `read_folder`."""
+    weights = read_folder(path).weights
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} is cut short or damaged: copy the folder again") from error
 
 
 def read_model(path: Path, n_steps: int) -> DiffusionModel:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from generators.base import Generator
 from generators.diffusion.samplers import SamplerName
 from generators.diffusion.schedule import RHO, SIGMA_MAX, SIGMA_MIN
+from generators.errors import WeightsError
 from generators.settings import NetworkSettings, Recognised
 
 if TYPE_CHECKING:
@@ -139,6 +140,19 @@ class FolderDiffusionSettings(UsersDiffusionSettings):
     folder: str = Field(description="the folder that save_pretrained wrote; nothing is downloaded")
     steps: int = Field(default=50, ge=2, le=1000, description=_STEPS)
     sampler: SamplerName = Field(default="ddim", description=_SAMPLER)
+
+    @classmethod
+    def recognised(cls, path: Path) -> Sequence[Recognised]:
+        """Take every folder for one; building it says what it lacks."""
+        if not path.is_dir():
+            return []
+        from generators.diffusion.hugging_face import numbers_of
+
+        try:
+            n_parameters = numbers_of(path)
+        except WeightsError:
+            n_parameters = 0
+        return [Recognised("diffusion_folder", n_parameters, key="folder")]
 
     @property
     def files(self) -> Mapping[str, str]:

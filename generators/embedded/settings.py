@@ -21,6 +21,10 @@ class EmbeddedSettings(NetworkSettings):
         """Return that of the shipped weights."""
         return 256
 
+    def known_image_size_px(self) -> int:
+        """Return that of the shipped weights."""
+        return 128
+
     def build(self) -> Generator:
         """Read the shipped weights."""
         # torch takes a second to import, and sessions without it need not wait.

@@ -47,7 +47,8 @@ class StyleGanSettings(WeightsSettings):
             return []
         image_size_px, n_parameters = found
         trial: dict[str, str | float] = {"space": "z", "truncation": 1.0}
-        return [Recognised("stylegan2", n_parameters, {"image_size_px": image_size_px}, trial)]
+        keys = {"image_size_px": image_size_px}
+        return [Recognised("stylegan2", n_parameters, keys=keys, trial=trial)]
 
     def build(self) -> Generator:
         """Read or draw the weights.

@@ -404,6 +404,8 @@ def write_bad(fault: str, path: Path) -> None:
             torch.save({"layer1.weight": torch.zeros(3, 3)}, path)
         case "text":
             path.write_text("no weights")
+        case "folder":
+            path.mkdir()
         case "arrays":
             with path.open("wb") as file:
                 np.savez(file, mean=np.zeros(3))
@@ -420,6 +422,7 @@ def write_bad(fault: str, path: Path) -> None:
         ("bare_pickle", "is cut short, damaged or no file of torch's"),
         ("text", "is not a plain file of tensors"),
         ("arrays", "is cut short, damaged or no file of torch's"),
+        ("folder", "has no diffusion_pytorch_model.safetensors: save the network there"),
         ("missing", "there is no weights file bad.pt; check the path"),
     ],
 )

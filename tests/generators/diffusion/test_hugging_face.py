@@ -226,3 +226,12 @@ def test_without_the_library_a_sentence_says_how_to_get_it(
 
     with pytest.raises(SettingsError, match=r"pip install 'neuroloop\[diffusers\]'"):
         build(saved)
+
+
+def test_a_folder_is_recognised_with_its_numbers(folder: Path) -> None:
+    network = diffusers.UNet2DModel.from_pretrained(folder / "unet", local_files_only=True)
+
+    (seen,) = FolderDiffusionSettings.recognised(folder)
+
+    assert (seen.kind, seen.key) == ("diffusion_folder", "folder")
+    assert seen.n_parameters == sum(p.numel() for p in network.parameters())
