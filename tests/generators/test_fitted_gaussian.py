@@ -20,6 +20,7 @@ from generators.fitted_gaussian.fresh import fresh_by_gram
 from generators.fitted_gaussian.generator import FittedGaussianGenerator
 from generators.fitted_gaussian.pictures import PictureStore, fill_from_folder, picture_store
 from generators.fitted_gaussian.principal import Principal, principal
+from generators.gaussian import NORM_HINT
 from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract, InvertibleContract
 
@@ -204,6 +205,17 @@ def test_random_images_vary_as_much_as_fresh_pictures_would(fit: Fit) -> None:
     values = some_pictures(60).reshape(60, -1) / 127.5 - 1.0
     np.testing.assert_allclose(lam, fresh_by_gram(values @ values.T)[:12], rtol=1e-3)
     assert lam.sum() < variances[:12].sum()
+
+
+def test_gains_are_those_of_the_end_of_the_sampling_equation(fit: Fit) -> None:
+    variances = np.geomspace(30_000.0, 3.0, 12).astype(np.float32)
+    generator = FittedGaussianGenerator(replace(fit.ensemble, variances=variances))
+    unit = np.eye(12, dtype=np.float32) * np.float32(NORM_HINT / np.sqrt(12))
+
+    change = generator.pixels(unit).reshape(12, -1) - generator.pixels(0 * unit).reshape(12, -1)
+
+    expected = np.sqrt(variances / (1.0 + variances / 6400.0))
+    np.testing.assert_allclose(np.linalg.norm(change, axis=1), expected, rtol=1e-4)
 
 
 def test_the_mean_picture_has_the_code_zero(fit: Fit) -> None:
