@@ -7,11 +7,12 @@ and the variance along each mode is that of the fifth (cross-validated eigenvalu
 
 The closed form of Ledoit & Péché (2011) would not need this, but it assumes that pictures differ
 as Gaussian vectors do: there both agree, but on pictures painted by `generators.procedural` it was
-1.3 to 1.9 times too large for all but the strongest modes, where this is within a tenth.
+1.2 to 1.9 times too large for most of the stronger half of the modes, where this is within a sixth.
 
 Left out: modes and sample variances themselves (`generators.fitted_gaussian.principal`). Modes made
-of four fifths of the pictures are a little worse than those of all, so the result errs to the small
-side. Near copies, such as frames of a film, would let modes see what they are tested on.
+of four fifths of the pictures are a little worse than those of all, so the result is a little too
+small; the weakest modes, whose variances would rise, are pooled and too large. Near copies, such as
+frames of a film, would let modes see what they are tested on.
 """
 
 from collections.abc import Sequence
