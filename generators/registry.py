@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from generators.biggan.settings import BigGanSettings
 from generators.deepsim.settings import DeepSimSettings
 from generators.diffusion.settings import EdmSettings, FolderDiffusionSettings
+from generators.diffusion.tiny_settings import TinyDiffusionSettings
 from generators.embedded.settings import EmbeddedSettings
 from generators.errors import GeneratorError
 from generators.fitted_gaussian.settings import FittedGaussianSettings
@@ -36,6 +37,7 @@ OWN: tuple[type[GeneratorSettings], ...] = (
     EmbeddedSettings,
     EdmSettings,
     FolderDiffusionSettings,
+    TinyDiffusionSettings,
 )
 """Those that come with neuroloop; nobody else's can take their names."""
 

@@ -31,7 +31,7 @@ class DiffusionSettings(NetworkSettings):
         default=0,
         ge=0,
         description="so many of the steps are led in closed form, without the network, as if the "
-        "training pictures were Gaussian; up to a fifth of 18 changes pictures hardly",
+        "training pictures were Gaussian",
     )
 
     @model_validator(mode="after")

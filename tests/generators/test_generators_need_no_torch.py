@@ -22,6 +22,7 @@ raise SystemExit(1 if loaded else 0)
         "differentiable",
         "diffusion.head_start",
         "diffusion.settings",
+        "diffusion.tiny_settings",
         "embedded.settings",
         "fitted_gaussian.settings",
         "gaussian",
