@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from generators.embedded.generator import EmbeddedGenerator
 from generators.embedded.training.sheets import sheet
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "images" / "embedded_samples.png"
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "images" / "embedded_samples.jpg"
 N_IMAGES, SMALL_PX, SEED = 512, 32, 7
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     generator = EmbeddedGenerator()
     images = generator.render(generator.initial_codes(N_IMAGES, np.random.default_rng(SEED)))
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    sheet(images[:40]).quantize(256).save(TARGET)
+    sheet(images[:40]).save(TARGET, quality=92)
 
     distances, nearest = two_nearest(images, pictures)
     copied = (distances[:, 0] < distances[:, 1] / 3).mean()

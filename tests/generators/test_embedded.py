@@ -1,7 +1,7 @@
 """The embedded network: contract, pixels beside plain numpy, its file, its place in configs."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from generators.embedded import generator as embedded
 from generators.embedded.arrays import EmbeddedWeights, read_arrays
 from generators.embedded.generator import EmbeddedGenerator, embedded_weights
 from generators.embedded.settings import EmbeddedSettings
+from generators.embedded.training.loop import Recipe
 from generators.errors import WeightsError
 from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract, InvertibleContract
@@ -122,7 +123,9 @@ def test_the_shipped_file_says_what_it_is(shipped: EmbeddedWeights) -> None:
     assert "no photograph" in shipped.provenance
     assert f"{recipe['n_pictures']} pictures" in shipped.provenance
     assert f"{recipe['steps']} steps" in shipped.provenance
-    assert set(recipe["versions"]) == {"python", "numpy", "scipy", "torch"}
+    assert set(recipe.pop("versions")) == {"python", "numpy", "scipy", "torch"}
+    # What the script would do today is what made the file.
+    assert recipe == json.loads(json.dumps(asdict(Recipe()))) | {"steps": Recipe().steps}
 
 
 def test_a_file_comes_back_as_it_was_saved(shipped: EmbeddedWeights, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Stage:
 STAGES = (
     Stage(400, rate=6e-4, nats=350.0),
     Stage(1100, rate=3e-4, nats=350.0, features=1.0, kept=0.25, imagined=0.5),
-    Stage(4000, rate=3e-4, nats=450.0, features=1.5, kept=0.0, imagined=0.3),
+    Stage(4500, rate=3e-4, nats=450.0, features=1.5, kept=0.0, imagined=0.3),
 )
 
 
