@@ -133,7 +133,9 @@ def _by_lanczos(source: Products, codes: Codes, k: int, tell: Tell) -> Geometry:
         top_axes(source, code[np.newaxis], k, _of(tell, index, len(codes)))
         for index, code in enumerate(codes)
     ]
-    mean = top_axes(source, codes, k, lambda told: tell(f"mean metric: {told}"))
+    mean = local[0]
+    if len(codes) > 1:
+        mean = top_axes(source, codes, k, lambda told: tell(f"mean metric: {told}"))
     # Each code beside the next: all pairs would take as many products again as codes.
     pairs = []
     for index, one in enumerate(local[: len(codes) if len(codes) > 1 else 0]):

@@ -181,6 +181,16 @@ def test_one_code_says_nothing_of_homogeneity(curved: Decoder, codes: Codes) -> 
         assert np.isnan(homogeneity.log)
 
 
+def test_the_mean_over_one_code_is_not_computed_a_second_time(
+    curved: Decoder, codes: Codes
+) -> None:
+    told: list[str] = []
+    found = measure(curved, PixelDistance(), codes[:1], 3, told.append)
+
+    np.testing.assert_array_equal(found.axes.values, found.local_values[0])
+    assert not any("mean" in each for each in told)
+
+
 def test_progress_is_told(curved: Decoder, codes: Codes) -> None:
     told: list[str] = []
     measure(curved, PixelDistance(), codes, 3, told.append)
