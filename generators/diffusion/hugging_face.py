@@ -26,7 +26,6 @@ from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -161,15 +160,13 @@ def _library() -> Any:  # the library has no types
 def _network(folder: Folder) -> nn.Module:
     diffusers = _library()
     try:
-        # Layers that the library makes draw first values; nobody else's randomness may notice.
-        with torch.random.fork_rng(devices=[]):
-            network, report = diffusers.UNet2DModel.from_pretrained(
-                folder.weights.parent,
-                local_files_only=True,
-                use_safetensors=True,
-                low_cpu_mem_usage=False,
-                output_loading_info=True,
-            )
+        network, report = diffusers.UNet2DModel.from_pretrained(
+            folder.weights.parent,
+            local_files_only=True,
+            use_safetensors=True,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
     except Exception as error:
         # Whatever its own and torch's errors for a damaged file are: nothing of it was used.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
