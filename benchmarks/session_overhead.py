@@ -32,7 +32,7 @@ def run(folder: Path, generations: int, generator: str) -> Path:
         f"stopping.max_generations={generations}",
     ]
     if generator in NETWORKS:
-        settings.append(f'generators.embedded={{kind="{generator}", weights="random"}}')
+        settings.append(f'generators.main={{kind="{generator}", weights="random"}}')
     sets = [word for setting in settings for word in ("--set", setting)]
     command = [NEUROLOOP, "run", str(config), "--json", *sets]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)

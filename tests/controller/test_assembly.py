@@ -18,7 +18,7 @@ from generators.deepsim.variants import VARIANTS
 
 from .conftest import session_config
 
-SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
+SMALL = ("generators.main.code_dim=8", "generators.main.image_size_px=72")
 
 
 def first_codes(*overrides: str) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_generators_that_no_thread_uses_are_not_built() -> None:
         *SMALL, "generators.fc6.kind=deepsim_fc6", "generators.fc6.weights=random"
     )
 
-    assert list(assembly.build_generators(config)) == ["embedded"]
+    assert list(assembly.build_generators(config)) == ["main"]
 
 
 @pytest.mark.parametrize(

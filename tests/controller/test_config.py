@@ -12,6 +12,9 @@ from controller.config.optimizers import OPTIMIZER_TABLES
 from controller.config.tables import SessionConfig
 from controller.errors import ConfigError
 from controller.optimizers.registry import KINDS
+from generators.deepsim.settings import DeepSimSettings
+from generators.gaussian_settings import GaussianSettings
+from generators.registry import settings_classes
 from rig_adapters.registry import adapters
 from rig_adapters.testing.acquaintance import acquainted
 
@@ -26,9 +29,8 @@ WRONG = {
     "threads.0.optimizer.sigma=3": (
         "threads.0.optimizer.sigma is not a known key; did you mean threads.0.optimizer.sigma0?"
     ),
-    "generators.embedded.code_dims=3": (
-        "generators.embedded.code_dims is not a known key; "
-        "did you mean generators.embedded.code_dim?"
+    "generators.main.code_dims=3": (
+        "generators.main.code_dims is not a known key; did you mean generators.main.code_dim?"
     ),
     "rig.settings.gain_vc=0.1": (
         "rig.settings.gain_vc is not a known key; did you mean rig.settings.gain_cv?"
@@ -67,7 +69,7 @@ WRONG = {
         "threads.0.driver_units or threads.0.driver_channels names one of them twice."
     ),
     "threads.0.generator=fc7": (
-        "threads.0.generator names 'fc7', but the config has only ['embedded']."
+        "threads.0.generator names 'fc7', but the config has only ['main']."
     ),
     "threads.0.optimizer.kind=cmaes": (
         "threads.0.optimizer.kind is 'cmaes', but it must be one of "
@@ -259,10 +261,12 @@ def test_the_schema_is_that_of_the_tables_and_describes_every_key() -> None:
     assert described == []
 
 
-def test_the_template_mentions_every_key_but_those_of_optimizers_that_it_does_not_use() -> None:
+def test_the_template_mentions_every_key_but_those_of_kinds_that_it_does_not_use() -> None:
     text = template()
     schema = json.loads(config_schema())
     others = {table.__name__ for name, table in OPTIMIZER_TABLES.items() if name != "cholesky_cma"}
+    used = (GaussianSettings, DeepSimSettings)
+    others |= {table.__name__ for table in settings_classes() if table not in used}
     tables = [table for name, table in schema["$defs"].items() if name not in others]
     keys = {key for table in tables for key in table["properties"]}
 
@@ -420,7 +424,7 @@ def test_a_valve_needs_real_time_and_a_port_of_its_own() -> None:
 THREAD = """
 [[threads]]
 name = "{name}"
-generator = "embedded"
+generator = "main"
 driver_units = [101]
 position_deg = [{x_deg}, {y_deg}]
 size_deg = {size_deg}

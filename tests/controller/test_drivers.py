@@ -14,7 +14,7 @@ UNITS = tuple(
 
 def thread(**drivers: list[int]) -> ThreadTable:
     table = {
-        "generator": "embedded",
+        "generator": "main",
         "optimizer": {"kind": "random", "population_size": 4},
         "position_deg": [0.0, 0.0],
         "size_deg": 4.0,

@@ -121,8 +121,8 @@ def test_a_generator_is_named_by_a_sessions_file(tmp_path: Path) -> None:
         ),
         ("gaussian_fitted", "gaussian_fitted.weights is missing"),
         ("nowhere.toml", "there is no file nowhere.toml"),
-        ("two.toml", "describes embedded, small; say which, for example two.toml#embedded"),
-        ("two.toml#large", "has no table [generators.large]; it has embedded, small"),
+        ("two.toml", "describes main, small; say which, for example two.toml#main"),
+        ("two.toml#large", "has no table [generators.large]; it has main, small"),
     ],
 )
 def test_a_generator_that_cannot_be_is_refused_in_a_sentence(

@@ -17,7 +17,7 @@ from generators.procedural import natural_references
 
 from .conftest import session_config
 
-SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
+SMALL = ("generators.main.code_dim=8", "generators.main.image_size_px=72")
 
 
 def first_codes(*overrides: str) -> np.ndarray:

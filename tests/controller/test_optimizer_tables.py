@@ -18,7 +18,7 @@ from controller.optimizers.registry import KINDS
 
 from .conftest import session_config
 
-SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
+SMALL = ("generators.main.code_dim=8", "generators.main.image_size_px=72")
 EACH_KIND = pytest.mark.parametrize("name", KINDS)
 EACH_PLAIN_KIND = pytest.mark.parametrize("name", [n for n, kind in KINDS.items() if kind.is_plain])
 INSIDE = {

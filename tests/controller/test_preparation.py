@@ -24,7 +24,7 @@ from sessions.records import TIMING_STAGES
 
 from .conftest import Clock, run_clean, session_config
 
-SMALL = ("generators.embedded.code_dim=8", "generators.embedded.image_size_px=72")
+SMALL = ("generators.main.code_dim=8", "generators.main.image_size_px=72")
 
 
 def display(pixels_exact: bool | None) -> m.DisplayConfigured:

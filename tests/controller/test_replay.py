@@ -117,10 +117,8 @@ def test_logs_with_other_numbers_of_threads_differ_by_that(tmp_path: Path) -> No
 
 def rendered_log(folder: Path, alter: Alter = lambda record: record) -> LogReader:
     """Write a log whose images really are those of its codes, by the embedded generator."""
-    config = session_config(
-        "generators.embedded.code_dim=12", "generators.embedded.image_size_px=72"
-    )
-    generator = assembly.build_generators(config)["embedded"]
+    config = session_config("generators.main.code_dim=12", "generators.main.image_size_px=72")
+    generator = assembly.build_generators(config)["main"]
     start = synthetic_start(replace(SMALL, image_size=72))
     info = replace(
         start.threads[0],

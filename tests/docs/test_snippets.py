@@ -17,7 +17,7 @@ SHORT = (
     "session.time=virtual",
     "display.kind=virtual",
     "stopping.max_generations=2",
-    "generators.embedded.code_dim=256",
+    "generators.main.code_dim=256",
     "scoring.baseline_window_s=[0.0, 0.04]",
     "threads.1.position_deg=[0.5, 0.0]",
 )

@@ -33,8 +33,8 @@ VIRTUAL = (
     "session.time=virtual",
     "display.kind=virtual",
     "stopping.max_generations=3",
-    "generators.embedded.code_dim=256",
-    "generators.embedded.image_size_px=80",
+    "generators.main.code_dim=256",
+    "generators.main.image_size_px=80",
 )
 """Overrides that turn the template into a session of a second or two."""
 

@@ -16,7 +16,7 @@ from .conftest import Lab
 
 REHEARSAL = (
     "stopping.max_generations=2",
-    "generators.embedded.code_dim=256",
+    "generators.main.code_dim=256",
     "threads.0.optimizer.population_size=6",
     "references.count=2",
     "display.max_dropped_frames=30",

@@ -55,7 +55,7 @@ def test_graphics_that_fail_within_a_block_are_started_anew(lab: Lab) -> None:
 STOPPED_S = 0.3
 WINDOW = (
     "stopping.max_generations=1",
-    "generators.embedded.code_dim=256",
+    "generators.main.code_dim=256",
     "threads.0.optimizer.population_size=6",
     "references.count=2",
     "behaviour.kind=always",

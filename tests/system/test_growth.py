@@ -11,8 +11,8 @@ pytestmark = pytest.mark.system
 
 GROWTH = Path(__file__).resolve().parents[2] / "scripts" / "growth"
 SMALL = (
-    "generators.embedded.code_dim=64",
-    "generators.embedded.image_size_px=256",
+    "generators.main.code_dim=64",
+    "generators.main.image_size_px=256",
     "threads.0.optimizer.population_size=8",
     "references.count=3",
     "behaviour.kind=always",

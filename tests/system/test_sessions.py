@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 SECOND_THREAD = """
 [[threads]]
 name = "GA"
-generator = "embedded"
+generator = "main"
 driver_units = [101]
 position_deg = [0.0, 0.0]
 size_deg = 4.0
@@ -100,7 +100,7 @@ def test_h5py_alone_recomputes_every_score_to_the_last_bit(broken_off: LogReader
 
 
 def test_an_evolution_rises_and_its_shuffled_control_does_not(lab: Lab) -> None:
-    rises = ("stopping.max_generations=12", "generators.embedded.code_dim=1024")
+    rises = ("stopping.max_generations=12", "generators.main.code_dim=1024")
     evolved = lab.run(*VIRTUAL, *rises)
     control = lab.run(*VIRTUAL, *rises, options=("--control", "shuffled"))
 
