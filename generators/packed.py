@@ -39,8 +39,8 @@ def packed(layer: Layer, slope: float | None, example: Tensor) -> Run:
 
 
 def _packed_dense(layer: nn.Linear, rectification: Rectification, example: Tensor) -> Run:
-    mkldnn, bias = torch.ops.mkldnn, layer.bias
-    laid_out = mkldnn._reorder_linear_weight(layer.weight.detach(), len(example))
+    mkldnn, bias = torch.ops.mkldnn, None if layer.bias is None else _whole(layer.bias)
+    laid_out = mkldnn._reorder_linear_weight(_whole(layer.weight), len(example))
 
     def dense(x: Tensor) -> Tensor:
         result: Tensor = mkldnn._linear_pointwise(x, laid_out, bias, *rectification, "")
@@ -55,7 +55,8 @@ def _packed_convolution(
     # Maps stay in this format from layer to layer, where each gives out what it is given.
     channels_last = torch.channels_last
     padding, stride, dilation = list(layer.padding), list(layer.stride), list(layer.dilation)
-    weight, bias, size = layer.weight.detach(), layer.bias, list(example.shape)
+    weight, size = _whole(layer.weight), list(example.shape)
+    bias = None if layer.bias is None else _whole(layer.bias)
     mkldnn, rest = torch.ops.mkldnn, (layer.groups, *rectification, "")
     if isinstance(layer, nn.ConvTranspose2d):
         extra = list(layer.output_padding)
@@ -147,6 +148,17 @@ def _can_pack(layer: Layer, example: Tensor) -> bool:
     usual = dense or (layer.padding_mode == "zeros" and not isinstance(layer.padding, str))
     has_mkldnn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # no type
     return bool(here and usual and has_mkldnn and _has_operations())
+
+
+def _whole(weight: Tensor) -> Tensor:
+    """Return weights in a memory format that the operations read rightly.
+
+    They misread those that repeat one number, as an expanded tensor does.
+    """
+    plain = weight.detach()
+    if plain.ndim == 4 and plain.is_contiguous(memory_format=torch.channels_last):
+        return plain
+    return plain.contiguous()
 
 
 def _has_operations() -> bool:

@@ -116,14 +116,21 @@ def _resolve(
     """
     kept: list[Any] = []
     tables = [model]
+    is_free_name = False
     for index, part in enumerate(raw):
         tagged = [table for table in tables if part in _tags(table)]
-        if tagged and kept:
+        if tagged and kept and not is_free_name:
             tables = tagged
             continue
         if str(part).startswith(_TYPE_NAMES):
             continue
         kept.append(part)
+        # Whoever wrote the file chose it, and may have chosen what is a tag too.
+        is_free_name = any(
+            typing.get_origin(table.model_fields[part].annotation) is dict
+            for table in tables
+            if part in table.model_fields
+        )
         if index < len(raw) - 1 and not isinstance(part, int):
             fields = [t.model_fields[part] for t in tables if part in t.model_fields]
             # The free name of a generator leads to the same tables.

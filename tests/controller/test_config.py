@@ -68,6 +68,10 @@ WRONG = {
     "threads.0.driver_units=[101, 101]": (
         "threads.0.driver_units or threads.0.driver_channels names one of them twice."
     ),
+    'generators.embedded={kind="gaussian", code_dims=3}': (
+        "generators.embedded.code_dims is not a known key; "
+        "did you mean generators.embedded.code_dim?"
+    ),
     "threads.0.generator=fc7": (
         "threads.0.generator names 'fc7', but the config has only ['main']."
     ),

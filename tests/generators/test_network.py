@@ -57,7 +57,7 @@ class SmallGenerator(NetworkGenerator):
     weights_sha256, provenance = "0" * 64, "Made for a test."  # type: ignore[assignment]
 
     def __init__(self, network: Small, precision: Precision = "float32") -> None:
-        self.network = network
+        self.small = network
         super().__init__(network, 12, 8, precision=precision)
 
 
@@ -97,22 +97,22 @@ class TestEightAtATime(_Described, GeneratorContract, DifferentiableContract):
 
 def test_each_stage_is_always_given_as_many_rows() -> None:
     generator = OnEight(Small())
-    generator.network.seen.clear()
+    generator.small.seen.clear()
 
     generator.render(codes(20))
 
-    assert set(generator.network.seen) == {("stem", STEM_ROWS), ("trunk", 8)}
-    assert generator.network.seen.count(("stem", STEM_ROWS)) == 2
-    assert generator.network.seen.count(("trunk", 8)) == 3
+    assert set(generator.small.seen) == {("stem", STEM_ROWS), ("trunk", 8)}
+    assert generator.small.seen.count(("stem", STEM_ROWS)) == 2
+    assert generator.small.seen.count(("trunk", 8)) == 3
 
 
 def test_the_first_image_needs_one_stem_and_one_trunk() -> None:
     generator = SmallGenerator(Small())
-    generator.network.seen.clear()
+    generator.small.seen.clear()
 
     next(generator.stream(codes(40), [1] * 40))
 
-    assert generator.network.seen == [("stem", STEM_ROWS), ("trunk", 1)]
+    assert generator.small.seen == [("stem", STEM_ROWS), ("trunk", 1)]
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_codes_go_one_by_one_where_their_place_matters(
     network: type[Small], rows: tuple[int, int]
 ) -> None:
     generator = OnEight(network())
-    generator.network.seen.clear()
+    generator.small.seen.clear()
 
     images = generator.render(codes(9))
 
-    assert set(generator.network.seen) == {("stem", rows[0]), ("trunk", rows[1])}
+    assert set(generator.small.seen) == {("stem", rows[0]), ("trunk", rows[1])}
     np.testing.assert_array_equal(images[4:5], generator.render(codes(9)[4:5]))
 
 

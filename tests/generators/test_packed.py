@@ -1,5 +1,7 @@
 """Packed layers compute what the plain ones do, and are plain where they cannot be packed."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -132,3 +134,18 @@ def test_layers_stay_plain_when_a_run_fails() -> None:
         module.pack_layers(network, fail)
     assert not any("forward" in vars(layer) for layer in network.modules())
     assert not network.one._forward_pre_hooks
+
+
+@pytest.mark.parametrize("name", list(LAYERS))
+def test_weights_that_repeat_one_number_are_packed_rightly(name: str) -> None:
+    layer, shape = LAYERS[name]
+    expanded = copy.deepcopy(layer)
+    expanded.weight = nn.Parameter(torch.full((1,), 0.01).expand(layer.weight.shape), False)
+    if layer.bias is not None:
+        expanded.bias = nn.Parameter(torch.full((1,), 0.2).expand(layer.bias.shape), False)
+    x = drawn(shape)
+
+    with torch.inference_mode():
+        found = packed(expanded, None, x)(x)
+
+    torch.testing.assert_close(found, expanded(x), rtol=1e-5, atol=1e-5)
