@@ -31,10 +31,10 @@ from generators.errors import GeneratorError, SettingsError
 from generators.packed import pack_layers, unpack_layers
 from generators.settings import Precision
 
-STEM_ROWS = 16
-"""Codes that the first stage is given at a time."""
-TRUNK_ROWS = 8
-"""Codes that the second stage is given at a time where one at a time would be slow."""
+STEM_ROWS = 10
+"""Codes that the first stage is given at a time where the second is given one."""
+ROWS_TOGETHER = (16, 8)
+"""Codes that both stages are given where one at a time would be slow; the first a multiple."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -212,8 +212,8 @@ class NetworkGenerator(ABC):
 
     def _sizes(self) -> tuple[tuple[int, int], ...]:
         """Rows of the stem and of the trunk, the fastest first."""
-        trunk_rows = 1 if self._device.type == "cpu" else TRUNK_ROWS
-        return ((STEM_ROWS, trunk_rows), (STEM_ROWS, 1), (1, 1))
+        one_by_one = ((STEM_ROWS, 1), (1, 1))
+        return one_by_one if self._device.type == "cpu" else (ROWS_TOGETHER, *one_by_one)
 
     def _settle(self) -> None:
         """Prepare the stages, and give each so many codes that places do not matter."""

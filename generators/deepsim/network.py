@@ -44,6 +44,8 @@ class DeepSimNetwork(StagedNetwork):
         bgr = features
         for layer in self._variant.trunk:
             bgr = self._run(layer, bgr)
+        if self._packed and torch.is_inference_mode_enabled():
+            return bgr  # the last layer was laid out with its colours in order
         return (bgr.flip(1) + bgr.new_tensor(MEAN_RGB).view(1, 3, 1, 1)) / 255.0
 
     def prepare(self, codes: Tensor, n_features: int) -> None:
@@ -53,8 +55,10 @@ class DeepSimNetwork(StagedNetwork):
         for layer in self._variant.head:
             x = self._pack(layer, x)
         x = x.reshape(len(x), -1, FIRST_MAP_PX, FIRST_MAP_PX)[:n_features]
-        for layer in self._variant.trunk:
+        *middle, last = self._variant.trunk
+        for layer in middle:
             x = self._pack(layer, x)
+        self._packed[last.name] = packed(self._with_colours(last), None, x)
 
     def unprepared(self) -> "DeepSimNetwork":
         """Return a copy that computes with the plain layers, to compare with."""
@@ -72,6 +76,15 @@ class DeepSimNetwork(StagedNetwork):
         module: Any = self.get_submodule(layer.name)
         run = self._packed[layer.name] = packed(module, self._slope(layer), x)
         return run(x)
+
+    def _with_colours(self, last: Layer) -> nn.ConvTranspose2d:
+        """Return the last layer with red first, the mean colour added, and white at 1."""
+        plain: Any = self.get_submodule(last.name)
+        folded: Any = copy.deepcopy(plain)
+        mean = plain.bias.new_tensor(MEAN_RGB)
+        folded.weight = nn.Parameter(plain.weight.flip(1) / 255.0, requires_grad=False)
+        folded.bias = nn.Parameter((plain.bias.flip(0) + mean) / 255.0, requires_grad=False)
+        return folded  # type: ignore[no-any-return]  # of the type of the layer
 
     def _slope(self, layer: Layer) -> float | None:
         return None if layer is self._variant.trunk[-1] else LEAK

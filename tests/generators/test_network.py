@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from generators.base import Generator
 from generators.errors import GeneratorError, SettingsError
-from generators.network import STEM_ROWS, NetworkGenerator, StagedNetwork
+from generators.network import ROWS_TOGETHER, STEM_ROWS, NetworkGenerator, StagedNetwork
 from generators.settings import Precision
 from generators.testing.differentiable_contract import DifferentiableContract
 from generators.testing.generator_contract import GeneratorContract
@@ -65,7 +65,7 @@ class OnEight(SmallGenerator):
     """Gives the trunk eight at a time, as on a graphics card."""
 
     def _sizes(self) -> tuple[tuple[int, int], ...]:
-        return ((STEM_ROWS, 8), (STEM_ROWS, 1), (1, 1))
+        return (ROWS_TOGETHER, (STEM_ROWS, 1), (1, 1))
 
 
 def codes(n: int) -> NDArray[np.float32]:
@@ -101,8 +101,8 @@ def test_each_stage_is_always_given_as_many_rows() -> None:
 
     generator.render(codes(20))
 
-    assert set(generator.small.seen) == {("stem", STEM_ROWS), ("trunk", 8)}
-    assert generator.small.seen.count(("stem", STEM_ROWS)) == 2
+    assert set(generator.small.seen) == {("stem", 16), ("trunk", 8)}
+    assert generator.small.seen.count(("stem", 16)) == 2
     assert generator.small.seen.count(("trunk", 8)) == 3
 
 
