@@ -6,16 +6,13 @@ trained weights cannot be shipped: a lab brings its own file (see `generators.de
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn import functional
+from torch import Tensor
 
-from generators.base import checked_pictures
 from generators.deepsim.checkpoints import DeepSimWeights, draw_weights, read_weights
 from generators.deepsim.network import DeepSimNetwork
 from generators.deepsim.variants import IMAGE_SIZE_PX, VARIANTS, Variant
-from generators.network import NetworkGenerator, exact_convolutions
+from generators.descent import DescendingGenerator, Descent
 from generators.settings import Precision
 
 INVERSION_STEPS = 150
@@ -23,7 +20,7 @@ INVERSION_RATE = 0.3
 """Step size of Adam for fc6, and for the others in proportion to the deviation of their genes."""
 
 
-class DeepSimGenerator(NetworkGenerator):
+class DeepSimGenerator(DescendingGenerator):
     """The network as a `generators.base.Generator`.
 
     Args:
@@ -77,31 +74,8 @@ class DeepSimGenerator(NetworkGenerator):
         """Where the weights come from, as a sentence."""
         return self._weights.provenance
 
-    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Codes of pictures ``(n, 256, 256, 3)`` uint8, by `INVERSION_STEPS` of Adam from zero.
-
-        Takes about a quarter of a minute for each picture on one core. Of all steps the one with
-        the least error is kept. See `generators.base.Invertible`.
-        """
-        targets = checked_pictures(pictures, self.image_shape)
-        if not len(targets):
-            return np.zeros((0, self.code_dim), dtype=np.float32)
-        return np.stack([self._inverted(target) for target in targets])
-
-    def _inverted(self, target: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Picture ``(256, 256, 3)`` in 0..1 to its code ``(code_dim,)``."""
-        wanted = torch.from_numpy(255.0 * target).to(self._device).permute(2, 0, 1).unsqueeze(0)
-        code = torch.zeros((1, self.code_dim), device=self._device, requires_grad=True)
+    def _descent(self, wanted: Tensor) -> Descent:
+        """Begin at zero; takes about a quarter of a minute for each picture on one core."""
+        start = torch.zeros((1, self.code_dim), device=wanted.device)
         rate = INVERSION_RATE * self._variant.gene_deviation / VARIANTS["fc6"].gene_deviation
-        adam = torch.optim.Adam([code], lr=rate)
-        best, least = code.detach().clone(), float("inf")
-        with torch.enable_grad(), exact_convolutions():
-            for _ in range(INVERSION_STEPS + 1):
-                error = functional.mse_loss(255.0 * self.torch_pixels(code), wanted)
-                if float(error.detach()) < least:
-                    best, least = code.detach().clone(), float(error.detach())
-                adam.zero_grad()
-                error.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
-                adam.step()
-        found: NDArray[np.float32] = best[0].cpu().numpy()
-        return found
+        return Descent(start, rate, INVERSION_STEPS, white=255.0)

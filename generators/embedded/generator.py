@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from generators.base import checked_pictures
+from generators.descent import DescendingGenerator, Descent
 from generators.embedded.arrays import EmbeddedWeights, read_arrays
 from generators.embedded.network import SKETCH_PX, Decoder, DecoderShape
 from generators.errors import WeightsError
-from generators.network import NetworkGenerator, StagedNetwork, exact_convolutions
+from generators.network import StagedNetwork
 from generators.settings import Precision
 
 GENE_DEVIATION = 300.0 / math.sqrt(4096)
@@ -46,7 +45,7 @@ class EmbeddedNetwork(StagedNetwork):
         return 0.5 * self.decoder.trunk(features) + 0.5
 
 
-class EmbeddedGenerator(NetworkGenerator):
+class EmbeddedGenerator(DescendingGenerator):
     """The embedded network as a `generators.base.Generator`; also invertible and differentiable.
 
     Args:
@@ -99,34 +98,10 @@ class EmbeddedGenerator(NetworkGenerator):
         """How many pictures and steps it learned from, as a sentence."""
         return self._weights.provenance
 
-    def invert(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Codes of pictures ``(n, h, w, 3)`` uint8, by `INVERSION_STEPS` of Adam.
-
-        They start from the code whose sketch comes nearest, and of all steps the one with the least
-        error is kept. Takes some three seconds for each picture on one core. See
-        `generators.base.Invertible`.
-        """
-        targets = checked_pictures(pictures, self.image_shape)
-        if not len(targets):
-            return np.zeros((0, self.code_dim), dtype=np.float32)
-        return np.stack([self._inverted(target) for target in targets])
-
-    def _inverted(self, target: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Picture ``(h, w, 3)`` in 0..1 to its code ``(code_dim,)``."""
-        wanted = torch.from_numpy(target).to(self.device).permute(2, 0, 1).unsqueeze(0)
-        code = self._sketched(wanted).requires_grad_(True)
-        adam = torch.optim.Adam([code], lr=INVERSION_RATE * GENE_DEVIATION)
-        best, least = code.detach().clone(), float("inf")
-        with torch.enable_grad(), exact_convolutions():
-            for _ in range(INVERSION_STEPS + 1):
-                error = functional.mse_loss(self.torch_pixels(code), wanted)
-                if float(error.detach()) < least:
-                    best, least = code.detach().clone(), float(error.detach())
-                adam.zero_grad()
-                error.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
-                adam.step()
-        found: NDArray[np.float32] = best[0].cpu().numpy()
-        return found
+    def _descent(self, wanted: Tensor) -> Descent:
+        """Begin at the code whose sketch comes nearest; three seconds for each picture."""
+        rate = INVERSION_RATE * GENE_DEVIATION
+        return Descent(self._sketched(wanted), rate, INVERSION_STEPS)
 
     def _sketched(self, pictures: Tensor) -> Tensor:
         """Pictures ``(n, 3, h, w)`` to the codes whose sketches differ least, ``(n, code_dim)``."""
