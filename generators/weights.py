@@ -11,7 +11,7 @@ all other formats, which have to be converted once elsewhere.
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -197,6 +197,39 @@ def faults_of_values(tensors: Mapping[str, Tensor], written: Mapping[str, str]) 
     """Say which parameters hold values that no image can be computed from."""
     faulty = [name for name, tensor in tensors.items() if not _finite_in_float32(tensor)]
     return _named([f"{written[name]} holds values that are not finite numbers" for name in faulty])
+
+
+def refuse_faults(
+    path: Path,
+    network: str,
+    faults: Sequence[str],
+    tensors: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    written: Mapping[str, str],
+    remedy: str,
+) -> None:
+    """Refuse a file with faults of its shapes, or in the values of what has the right shape.
+
+    Args:
+        path: the file.
+        network: what it does not fit, in words.
+        faults: of shapes, see `faults_of_shapes`.
+        tensors: what the file holds, by the names that the network has.
+        shapes: every parameter of the network and its shape.
+        written: the names in the file.
+        remedy: what to give instead, where shapes are at fault.
+
+    Raises:
+        WeightsError: there are any.
+
+    """
+    fitting = {name: t for name, t in tensors.items() if tuple(t.shape) == shapes.get(name)}
+    damaged = faults_of_values(fitting, written)
+    if faults or damaged:
+        advice = remedy if faults else "copy the file again"
+        raise WeightsError(
+            f"{path} does not fit {network}: {'; '.join([*faults, *damaged])}: {advice}"
+        )
 
 
 def _finite_in_float32(tensor: Tensor) -> bool:

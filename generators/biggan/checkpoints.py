@@ -24,10 +24,10 @@ from generators.biggan.variants import VARIANTS, Variant
 from generators.errors import SettingsError, WeightsError
 from generators.weights import (
     faults_of_shapes,
-    faults_of_values,
     file_sha256,
     nearest_networks,
     read_tensors,
+    refuse_faults,
 )
 
 # Of random weights: how far classes lie apart, contrast of a picture, and by how much the direction
@@ -107,18 +107,9 @@ def _check(
             f"{path} holds the weights of {other.name}, not of {variant.name}: use kind "
             f"{other.kind} for it, or give the {variant.name} weights"
         )
-    fitting = {
-        name: tensor
-        for name, tensor in tensors.items()
-        if tuple(tensor.shape) == variant.shapes.get(name)
-    }
-    damaged = faults_of_values(fitting, written)
-    if faults or damaged:
-        advice = f"give the {variant.name} weights" if faults else "copy the file again"
-        raise WeightsError(
-            f"{path} does not fit the {variant.name} network: {'; '.join([*faults, *damaged])}: "
-            f"{advice}"
-        )
+    remedy = f"give the {variant.name} weights"
+    network = f"the {variant.name} network"
+    refuse_faults(path, network, faults, tensors, variant.shapes, written, remedy)
 
 
 def _fits(variant: Variant, tensors: dict[str, Tensor]) -> bool:

@@ -27,10 +27,10 @@ from generators.deepsim.variants import LEAK, VARIANTS, Layer, Variant
 from generators.errors import SettingsError, WeightsError
 from generators.weights import (
     faults_of_shapes,
-    faults_of_values,
     file_sha256,
     nearest_networks,
     read_tensors,
+    refuse_faults,
 )
 
 _KEEPING = ("conv5_1", "conv4_1", "conv3_1")
@@ -223,18 +223,9 @@ def _check(
             f"({'; '.join(faults)}): use kind deepsim_{other.name} for it, or give the "
             f"{variant.name} weights"
         )
-    fitting = {
-        name: tensor
-        for name, tensor in tensors.items()
-        if tuple(tensor.shape) == variant.shapes.get(name)
-    }
-    damaged = faults_of_values(fitting, written)
-    if faults or damaged:
-        advice = f"give the {variant.name} weights" if faults else "copy the file again"
-        raise WeightsError(
-            f"{path} does not fit the DeePSiM {variant.name} network: "
-            f"{'; '.join([*faults, *damaged])}: {advice}"
-        )
+    remedy = f"give the {variant.name} weights"
+    network = f"the DeePSiM {variant.name} network"
+    refuse_faults(path, network, faults, tensors, variant.shapes, written, remedy)
     _refuse_the_published_weights_of_another(variant, tensors, path)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from generators.diffusion.song_unet import SongShape, SongUNet
 from generators.errors import WeightsError
-from generators.weights import faults_of_shapes, faults_of_values, file_sha256, read_tensors
+from generators.weights import faults_of_shapes, file_sha256, read_tensors, refuse_faults
 
 _PART = re.compile(r"enc\.(\d+)x\1_(conv|block\d+)\.")
 _LARGEST_PX = 1024
@@ -110,14 +110,9 @@ def checked_weights(
             "give the weights of an EDM network"
         ) from error
     faults = faults_of_shapes(tensors, expected, written)
-    fitting = {k: v for k, v in tensors.items() if tuple(v.shape) == expected.get(k)}
-    damaged = faults_of_values(fitting, written)
-    if faults or damaged:
-        advice = "give the whole state dict" if faults else "copy the file again"
-        raise WeightsError(
-            f"{path} does not fit the EDM network of {shape.map_px} pixels and {shape.width} "
-            f"channels: {'; '.join([*faults, *damaged])}: {advice}"
-        )
+    network = f"the EDM network of {shape.map_px} pixels and {shape.width} channels"
+    remedy = "give the whole state dict"
+    refuse_faults(path, network, faults, tensors, expected, written, remedy)
     finished = {name: tensor.to(torch.float32).contiguous() for name, tensor in tensors.items()}
     return SongWeights(shape, MappingProxyType(finished), sha256, provenance)
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generators.errors import SettingsError, WeightsError
+from generators.errors import SettingsError
 from generators.stylegan2.layouts import MEAN_STYLE, WITHIN, canonical, variant_of
 from generators.stylegan2.variants import Variant
-from generators.weights import faults_of_shapes, faults_of_values, file_sha256, read_tensors
+from generators.weights import faults_of_shapes, file_sha256, read_tensors, refuse_faults
 
 _NOISE_SEED = 0
 _MAPPING_RATE = 0.01
@@ -104,18 +104,15 @@ def _check(
 ) -> None:
     names = {name: written.get(name, name) for name in tensors}
     faults = faults_of_shapes(tensors, shapes, names)
-    fitting = {n: t for n, t in tensors.items() if tuple(t.shape) == shapes.get(n)}
     if mean_style is not None:
-        fitting[MEAN_STYLE], names[MEAN_STYLE] = mean_style, written[MEAN_STYLE]
+        # Its values count whatever its shape.
+        tensors, shapes = {**tensors, MEAN_STYLE: mean_style}, dict(shapes)
+        shapes[MEAN_STYLE], names[MEAN_STYLE] = tuple(mean_style.shape), written[MEAN_STYLE]
         if mean_style.numel() != shapes["style.1.bias"][0]:
             faults.append(f"{written[MEAN_STYLE]} has shape {tuple(mean_style.shape)}")
-    damaged = faults_of_values(fitting, names)
-    if faults or damaged:
-        advice = "give one whole generator of it" if faults else "copy the file again"
-        raise WeightsError(
-            f"{path} does not fit the StyleGAN2 network that it is for by its first layers: "
-            f"{'; '.join([*faults, *damaged])}: {advice}"
-        )
+    network = "the StyleGAN2 network that it is for by its first layers"
+    remedy = "give one whole generator of it"
+    refuse_faults(path, network, faults, tensors, shapes, names, remedy)
 
 
 def _drawn_noise(variant: Variant) -> dict[str, Tensor]:
