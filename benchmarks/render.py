@@ -54,7 +54,7 @@ def plain_forward(generator: Generator) -> Callable[[Tensor], Tensor]:
     if not isinstance(generator, NetworkGenerator):
         assert isinstance(generator, Differentiable)
         return generator.torch_pixels
-    network = generator._network.unprepared()  # noqa: SLF001  # what it is compared with
+    network = generator.network.unprepared()
     for parameter in network.parameters():
         parameter.data = parameter.data.contiguous()
     return network

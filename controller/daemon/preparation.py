@@ -96,28 +96,13 @@ async def prepare(
     if cut_off is not None and going_on is not None:
         start = cut_off.reader.start
         _refuse_another_setup(start, threads, generators, rig)
-        session = await _assemble(
-            config,
-            start,
-            threads,
-            generators,
-            render_s,
-            processes,
-            (display, rig),
-            logbook,
-            progress,
-            folder,
-            recorder,
+    else:
+        references = _references(names, images)
+        start = _session_start(
+            session_id, config, config_toml, threads, generators, references, display, rig, found
         )
-        await _go_on(session, cut_off, going_on, folder)
-        return session
-    references = _references(names, images)
-    start = _session_start(
-        session_id, config, config_toml, threads, generators, references, display, rig, found
-    )
-    log = await asyncio.to_thread(SessionLog.create, folder, start)
-    await logbook.opened(log)
-    return await _assemble(
+        await logbook.opened(await asyncio.to_thread(SessionLog.create, folder, start))
+    session = await _assemble(
         config,
         start,
         threads,
@@ -128,7 +113,11 @@ async def prepare(
         logbook,
         progress,
         folder,
+        recorder,
     )
+    if cut_off is not None and going_on is not None:
+        await _go_on(session, cut_off, going_on, folder)
+    return session
 
 
 def _session_start(
