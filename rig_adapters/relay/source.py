@@ -61,6 +61,8 @@ class RelaySource:
         self._settings = settings
         self._hello: Hello | None = None
         self._relay: bytes | None = None
+        self._asked: tuple[bytes | None, int] = (None, 0)
+        """Who was asked who it is, and how often it has not answered yet."""
         self._unit_ids: list[int] = []
         self._heard_s = 0.0
         self._wanted = False
@@ -177,7 +179,7 @@ class RelaySource:
                 self._heard_s = time.monotonic()
             elif self._relay is None or self._is_silent():
                 # It has been there before this adapter, or has taken the other's place.
-                self._say(sender, write("who"))
+                self._ask_who(sender)
                 return True
             else:
                 raise _STRANGER
@@ -187,8 +189,24 @@ class RelaySource:
             return True
         return message
 
+    def _ask_who(self, sender: bytes) -> None:
+        whom, unanswered = self._asked
+        self._asked = sender, 1 + (unanswered if whom == sender else 0)
+        self._say(sender, write("who"))
+
+    def _is_answer(self, sender: bytes) -> bool:
+        """Whether a hello was asked for: a relay answers each question, also when it is known."""
+        whom, unanswered = self._asked
+        if whom != sender or not unanswered:
+            return False
+        self._asked = sender, unanswered - 1
+        return True
+
     def _meet(self, sender: bytes, hello: Hello) -> None:
         known = self._hello
+        if self._is_answer(sender) and sender == self._relay and hello == known:
+            self._heard_s = time.monotonic()
+            return
         if known is not None and sender != self._relay and not self._is_silent():
             raise _STRANGER
         if self._wanted:
