@@ -135,7 +135,7 @@ def _is_of_every_kind(name: str, model: type[BaseModel]) -> bool:
 
 def _value(entry: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Return what a key takes, in words, from its JSON schema."""
-    if "$ref" in entry or "discriminator" in entry:
+    if "$ref" in entry or "discriminator" in entry or "oneOf" in entry:
         return "table, below"
     for words in ("enum", "const"):
         if words in entry:

@@ -18,14 +18,11 @@ import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from rig_adapters.emulators.process import Stage
-from rig_adapters.sim.neuron import SimulatedNeuron, build_neuron
-from rig_adapters.sim.oriented_energy import early_response
-from rig_adapters.sim.retina import Placement, patches
-from rig_adapters.sim.settings import UnitSettings
+from rig_adapters.sim.neurons.registry import build_neurons
+from rig_adapters.sim.neurons.shape.settings import ShapeSettings
 from rig_adapters.sim.simulation import Recorded
 
 _IMAGE = re.compile(r"block(\d+)_.*\.(png|bmp)")
-_FIELD_DEG = 4.0
 _COUNTED_S = 0.15
 """Over how long the rig counts spikes."""
 _PIECES_S = 1.0
@@ -68,10 +65,9 @@ class EmulatedXdreamRig:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._table = XdreamTable.model_validate(stage.vendor)
-        self._neurons = [
-            build_neuron(UnitSettings(channel=channel, seed=channel, rf_size_deg=_FIELD_DEG))
-            for channel in range(1, self._table.channels + 1)
-        ]
+        channels = range(1, self._table.channels + 1)
+        self._units = [ShapeSettings(channel=channel, seed=channel) for channel in channels]
+        self._neurons = build_neurons(self._units)
         self._answered = -1
         self._seen: frozenset[str] = frozenset()
         self._since_s = 0.0
@@ -145,17 +141,10 @@ class EmulatedXdreamRig:
     def _look_at(self, name: str) -> npt.NDArray[np.float64]:
         with PIL.Image.open(self._table.image_folder / name) as picture:
             image = np.asarray(picture.convert("RGB"), np.uint8)[None]
-        place = Placement(0.0, 0.0, _FIELD_DEG)
-        rates = [self._rate_hz(neuron, image, place) for neuron in self._neurons]
-        counts = self._stage.rng.poisson(np.array(rates) * _COUNTED_S)
+        rates = self._neurons.evoked_hz(image)[0] + [unit.spontaneous_hz for unit in self._units]
+        counts = self._stage.rng.poisson(rates * _COUNTED_S)
         found: npt.NDArray[np.float64] = counts / _COUNTED_S
         return found
-
-    def _rate_hz(
-        self, neuron: SimulatedNeuron, image: npt.NDArray[np.uint8], place: Placement
-    ) -> float:
-        early = early_response(patches(image, place, neuron.field))
-        return float(neuron.evoked_hz(early)[0]) + neuron.settings.spontaneous_hz
 
     def _write(
         self, block: int, told: list[str], names: list[str], values: npt.NDArray[np.float64]

@@ -33,6 +33,11 @@ class ReceptiveField:
     center_deg: tuple[float, float]
     size_deg: float
 
+    @property
+    def filled(self) -> "Placement":
+        """Where an image has to be shown to fill it."""
+        return Placement(*self.center_deg, self.size_deg)
+
 
 @dataclass(frozen=True)
 class Placement:

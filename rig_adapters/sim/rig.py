@@ -18,7 +18,8 @@ import zmq
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.light import LightWatcher
 from rig_adapters.listener import Listener
-from rig_adapters.sim.settings import SimRigSettings, SimSettingsError, read_settings
+from rig_adapters.sim.neurons.settings import SimSettingsError
+from rig_adapters.sim.settings import SimRigSettings, read_settings
 from rig_adapters.sim.simulation import Simulation
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.light import LightChanged
@@ -176,11 +177,11 @@ def _configured(settings: SimRigSettings, simulation: Simulation) -> m.RigConfig
         sample_rate_hz=settings.sample_rate_hz,
         units=tuple(
             m.UnitDescription(
-                unit_id=neuron.settings.unit_id,
-                channel_id=neuron.settings.channel,
-                label=f"simulated, prefers the {neuron.kind} of seed {neuron.settings.seed}",
+                unit_id=unit.unit_id,
+                channel_id=unit.channel,
+                label=f"simulated, {truth.about}",
             )
-            for neuron in simulation.neurons
+            for unit, truth in zip(settings.units, simulation.neurons.truths, strict=True)
         ),
         capabilities=frozenset(("sync",)),
         versions={"numpy": np.__version__},

@@ -15,18 +15,17 @@ from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.sim.clock import SampleClock, Samples
 from rig_adapters.sim.conditions import ResponseGain
 from rig_adapters.sim.event_queue import EventQueue
-from rig_adapters.sim.neuron import build_neuron
-from rig_adapters.sim.oriented_energy import early_response
+from rig_adapters.sim.neurons.base import Rates
+from rig_adapters.sim.neurons.registry import build_neurons
+from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.randomness import Purpose, rng_at
 from rig_adapters.sim.response import evoked_spikes_s, spontaneous_spikes_s
-from rig_adapters.sim.retina import Placement, patches
-from rig_adapters.sim.settings import SimRigSettings, SimSettingsError
+from rig_adapters.sim.retina import Placement
+from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
 from rig_adapters.wire.messages import Message
 
 logger = logging.getLogger(__name__)
-
-Rates = npt.NDArray[np.float64]
 
 LATEST_HOST_S = 1e9
 """Thirty years after a machine was switched on; beyond, a clock is wrong."""
@@ -54,7 +53,8 @@ class Simulation:
     def __init__(self, settings: SimRigSettings, seed: int) -> None:
         if seed < 0:
             raise SimSettingsError(f"the seed of a simulated rig must be 0 or more, not {seed}")
-        self.neurons = tuple(build_neuron(unit) for unit in settings.units)
+        self.units = settings.units
+        self.neurons = build_neurons(settings.units)
         self.clock = SampleClock.from_settings(settings)
         self.late = 0
         """Changes of the patch that came after their time was reported, and left no sync edge."""
@@ -134,12 +134,7 @@ class Simulation:
         key = (sha256, place)
         if key not in self._evoked_hz:
             # One image at a time: results must not depend on which images came together.
-            image = self._pixels[sha256][None]
-            fields = {neuron.field for neuron in self.neurons}
-            early = {field: early_response(patches(image, place, field)) for field in fields}
-            self._evoked_hz[key] = np.array(
-                [neuron.evoked_hz(early[neuron.field])[0] for neuron in self.neurons]
-            )
+            self._evoked_hz[key] = self.neurons.evoked_hz(self._pixels[sha256][None], place)[0]
         return self._evoked_hz[key]
 
     def _change(self, light: LightChanged) -> None:
@@ -161,10 +156,9 @@ class Simulation:
         self._n_onsets += 1
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
-        for neuron, rate_hz in zip(self.neurons, evoked_hz, strict=True):
-            unit = neuron.settings
+        for unit, rate_hz in zip(self.units, evoked_hz, strict=True):
             rng = rng_at(self._seed, Purpose.EVOKED, self._n_onsets, unit.unit_id)
-            rate_hz = min(gain * rate_hz, unit.max_rate_hz - unit.spontaneous_hz)
+            rate_hz = min(gain * rate_hz, unit.room_hz)
             spikes_s = host_s + evoked_spikes_s(rate_hz, unit.latency_s, rng)
             self._spikes.put(self.clock.samples(spikes_s), unit.unit_id)
 
@@ -176,8 +170,7 @@ class Simulation:
         self._sync.put(self.clock.samples([host_s]), 0)
 
     def _fire_spontaneously(self, second: int) -> None:
-        for neuron in self.neurons:
-            unit = neuron.settings
+        for unit in self.units:
             rng = rng_at(self._seed, Purpose.SPONTANEOUS, second, unit.unit_id)
             spikes_s = second + spontaneous_spikes_s(unit.spontaneous_hz, 1.0, rng)
             samples = np.floor(spikes_s * self.clock.sample_rate_hz).astype(np.int64)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rig_adapters.sim.neuron import SimulatedNeuron
-from rig_adapters.sim.oriented_energy import early_response
+from rig_adapters.sim.neurons.shape.neuron import ShapeNeuron
+from rig_adapters.sim.neurons.shape.oriented_energy import early_response
 from rig_adapters.sim.retina import Placement, patches
 from rig_adapters.wire.light import Change, LightChanged
 
@@ -19,12 +19,12 @@ def rates_hz() -> Rates:
     """Return the total rates (n,) of a neuron for images (n, h, w, 3) at a place."""
 
     def rates(
-        neuron: SimulatedNeuron,
+        neuron: ShapeNeuron,
         images: npt.NDArray[np.uint8],
         place: Placement | None = None,
     ) -> npt.NDArray[np.float64]:
         where = place or Placement(0.0, 0.0, 3.0)
-        early = early_response(patches(images, where, neuron.field))
+        early = early_response(patches(images, where, neuron.settings.field))
         return neuron.settings.spontaneous_hz + neuron.evoked_hz(early)
 
     return rates

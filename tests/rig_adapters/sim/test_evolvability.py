@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from rig_adapters.sim.neuron import build_neuron
-from rig_adapters.sim.settings import UnitSettings
+from rig_adapters.sim.neurons.shape.neuron import build_neuron
+from rig_adapters.sim.neurons.shape.settings import ShapeSettings
 
 Rates = Callable[..., npt.NDArray[np.float64]]
 N_MODES, SIZE_PX, POPULATION, GENERATIONS = 16, 48, 40, 20
@@ -25,7 +25,7 @@ def paint(codes: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
 
 def evolve(rates_hz: Rates, seed: int, shuffled: bool) -> npt.NDArray[np.float64]:
     """Return the mean rate of each generation of a plain (20/20, 40) evolution strategy."""
-    neuron, rng = build_neuron(UnitSettings(channel=1, seed=1)), np.random.default_rng(seed)
+    neuron, rng = build_neuron(ShapeSettings(channel=1, seed=1)), np.random.default_rng(seed)
     mean, curve = np.zeros(3 * N_MODES**2), []
     for _ in range(GENERATIONS):
         codes = mean + 0.6 * rng.standard_normal((POPULATION, mean.size))

@@ -6,15 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rig_adapters.sim.neuron import build_neuron
-from rig_adapters.sim.oriented_energy import N_FEATURES, early_response
-from rig_adapters.sim.patterns import KINDS, preferred_picture, textures
+from rig_adapters.sim.neurons.shape.neuron import build_neuron
+from rig_adapters.sim.neurons.shape.oriented_energy import N_FEATURES, early_response
+from rig_adapters.sim.neurons.shape.patterns import KINDS, preferred_picture, textures
+from rig_adapters.sim.neurons.shape.settings import ShapeSettings
+from rig_adapters.sim.neurons.shape.texture_features import (
+    computed_texture_features,
+    texture_features,
+)
 from rig_adapters.sim.retina import Placement, ReceptiveField, patches
-from rig_adapters.sim.settings import UnitSettings
-from rig_adapters.sim.texture_features import computed_texture_features, texture_features
 
 Rates = Callable[..., npt.NDArray[np.float64]]
-NEURONS = [build_neuron(UnitSettings(channel=seed, seed=seed)) for seed in range(1, 5)]
+NEURONS = [build_neuron(ShapeSettings(channel=seed, seed=seed)) for seed in range(1, 5)]
 each_neuron = pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: neuron.kind)
 
 
@@ -67,7 +70,7 @@ def test_an_image_outside_the_receptive_field_leaves_the_spontaneous_rate(
 
 
 def test_an_image_moved_with_the_receptive_field_evokes_the_same_rate(rates_hz: Rates) -> None:
-    moved = build_neuron(UnitSettings(channel=1, seed=1, rf_center_deg=(4.0, -2.0)))
+    moved = build_neuron(ShapeSettings(channel=1, seed=1, rf_center_deg=(4.0, -2.0)))
     images = pictures_but("corner")[:5]
     there = rates_hz(moved, images, Placement(4.0, -2.0, 3.0))
     np.testing.assert_allclose(there, rates_hz(NEURONS[0], images), rtol=1e-3)
@@ -93,7 +96,7 @@ def test_size_of_the_picture_in_pixels_hardly_matters(neuron, rates_hz: Rates) -
 
 def test_a_grey_field_has_no_contrast_and_no_features() -> None:
     grey = np.full((1, 32, 32, 3), 128, np.uint8)
-    early = early_response(patches(grey, Placement(0, 0, 3.0), NEURONS[0].field))
+    early = early_response(patches(grey, Placement(0, 0, 3.0), NEURONS[0].settings.field))
     assert early.features.shape == (1, N_FEATURES)
     assert np.abs(early.features).max() < 1e-6
     assert early.contrast[0] == 0.0
@@ -102,7 +105,7 @@ def test_a_grey_field_has_no_contrast_and_no_features() -> None:
 def test_a_neuron_is_the_same_whenever_it_is_built_and_differs_between_seeds() -> None:
     again = build_neuron(NEURONS[0].settings)
     np.testing.assert_array_equal(again.template, NEURONS[0].template)
-    other = build_neuron(UnitSettings(channel=1, seed=5))
+    other = build_neuron(ShapeSettings(channel=1, seed=5))
     assert other.kind == NEURONS[0].kind
     assert (other.preferred != NEURONS[0].preferred).any()
 

@@ -7,14 +7,11 @@ from scipy import stats
 from rig_adapters.sim.clock import SampleClock
 from rig_adapters.sim.conditions import GAIN_MEMORY_S, ResponseGain
 from rig_adapters.sim.event_queue import EventQueue
+from rig_adapters.sim.neurons.settings import SimSettingsError
+from rig_adapters.sim.neurons.shape.settings import ShapeSettings
 from rig_adapters.sim.randomness import Purpose, rng_at
 from rig_adapters.sim.response import RESPONSE_S, evoked_spikes_s, spontaneous_spikes_s
-from rig_adapters.sim.settings import (
-    SimRigSettings,
-    SimSettingsError,
-    UnitSettings,
-    read_settings,
-)
+from rig_adapters.sim.settings import SimRigSettings, read_settings
 
 
 def test_the_rate_is_the_mean_over_150_ms_from_the_latency_and_counts_are_poisson() -> None:
@@ -89,7 +86,7 @@ def test_events_are_taken_in_order_of_time_whatever_the_order_in_which_they_came
 
 
 def test_unit_ids_follow_from_channel_and_unit() -> None:
-    assert UnitSettings(channel=13, unit=2, seed=0).unit_id == 1302
+    assert ShapeSettings(channel=13, unit=2, seed=0).unit_id == 1302
 
 
 @pytest.mark.parametrize(

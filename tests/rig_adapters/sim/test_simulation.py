@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from rig_adapters.errors import RemoteProtocolError
-from rig_adapters.sim.settings import SimRigSettings, SimSettingsError, UnitSettings
+from rig_adapters.sim.neurons.settings import SimSettingsError
+from rig_adapters.sim.neurons.shape.settings import ShapeSettings
+from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded, Simulation
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
 
@@ -15,13 +17,13 @@ TrialLight = Callable[[float, list[str]], list[LightChanged]]
 SHAS = ["1" * 64, "2" * 64]
 CALM = {"gain_cv": 0.0, "gain_trend_per_min": 0.0}
 UNITS = (
-    UnitSettings(channel=1, seed=1),
-    UnitSettings(channel=2, unit=3, seed=2, rf_center_deg=(1.0, 0.0)),
+    ShapeSettings(channel=1, seed=1),
+    ShapeSettings(channel=2, unit=3, seed=2, rf_center_deg=(1.0, 0.0)),
 )
 
 
 def simulation(
-    seed: int = 1, units: Sequence[UnitSettings] = UNITS, **changes: float
+    seed: int = 1, units: Sequence[ShapeSettings] = UNITS, **changes: float
 ) -> Simulation:
     settings = SimRigSettings.model_validate({"units": units, "clock_offset_s": -50.0} | changes)
     simulated = Simulation(settings, seed)
@@ -118,7 +120,7 @@ def test_the_preferred_image_drives_its_unit_after_the_latency(trial_light: Tria
 
 
 def test_a_unit_never_fires_faster_than_its_cap(trial_light: TrialLight) -> None:
-    unit = UnitSettings(channel=1, seed=1, max_rate_hz=40.0, spontaneous_hz=1.0)
+    unit = ShapeSettings(channel=1, seed=1, max_rate_hz=40.0, spontaneous_hz=1.0)
     simulated = simulation(units=[unit], **(CALM | {"gain_trend_per_min": 1.0}))
     n = 300
     light = [change for k in range(n) for change in trial_light(1.0 + 2.0 * k, [SHAS[0]])]

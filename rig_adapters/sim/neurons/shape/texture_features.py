@@ -1,7 +1,7 @@
 """What simulated units make of a fixed set of textures, with which they compare every image.
 
 It is read from a file beside this one, since to compute it takes as long as to start the whole rig.
-`python -m rig_adapters.sim.texture_features` computes it and writes the file anew.
+`python -m rig_adapters.sim.neurons.shape.texture_features` computes it and writes the file anew.
 """
 
 from functools import cache
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rig_adapters.sim.oriented_energy import early_response
-from rig_adapters.sim.patterns import textures
+from rig_adapters.sim.neurons.shape.oriented_energy import early_response
+from rig_adapters.sim.neurons.shape.patterns import textures
 from rig_adapters.sim.retina import Floats, Placement, ReceptiveField, patches
 
 FILE = Path(__file__).with_suffix(".npz")

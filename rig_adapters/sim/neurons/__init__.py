@@ -1,0 +1,1 @@
+"""Families of simulated neurons; see `rig_adapters.sim.neurons.base` for what each one does."""

@@ -1,0 +1,1 @@
+"""Units that prefer a planted figure by its oriented energy and its surfaces."""
