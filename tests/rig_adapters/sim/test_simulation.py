@@ -27,7 +27,9 @@ def simulation(
 ) -> Simulation:
     settings = SimRigSettings.model_validate({"units": units, "clock_offset_s": -50.0} | changes)
     simulated = Simulation(settings, seed)
-    images = np.stack([simulated.neurons[0].preferred, 255 - simulated.neurons[0].preferred])
+    preferred = simulated.neurons.truths[0].preferred
+    assert preferred is not None
+    images = np.stack([preferred, 255 - preferred])
     simulated.see(ImagesUploaded(sha256s=tuple(SHAS), images=images))
     return simulated
 
