@@ -21,6 +21,7 @@ class RacePurpose(IntEnum):
     OUTLIERS = 6
     GAIN = 7
     NOISE_DRIVEN = 8
+    SHUFFLE = 9
 
 
 def race_rng(

@@ -3,21 +3,16 @@
 What is left out: which heats (the caller), what their results mean (`controller.bench.standings`).
 """
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import product
-from types import FrameType
 
 from controller.bench.entrants import ENTRANTS
 from controller.bench.errors import BenchError
 from controller.bench.heat import Heat, HeatResult, run_heat
 from controller.bench.neurons import NeuronSpec
-from controller.processes import ONE_THREAD
+from controller.bench.workers import local_workers
 
 
 def heats_of(
@@ -49,7 +44,7 @@ def race(heats: Sequence[Heat], n_workers: int) -> Iterator[HeatResult]:
     if n_workers == 1:
         yield from map(run_heat, heats)
         return
-    with _workers(n_workers) as executor:
+    with local_workers(n_workers) as executor:
         futures = [executor.submit(run_heat, heat) for heat in heats]
         for future in as_completed(futures):
             try:
@@ -59,38 +54,3 @@ def race(heats: Sequence[Heat], n_workers: int) -> Iterator[HeatResult]:
                     "a process of the race was killed, perhaps for its memory; go on with the same "
                     "command and fewer --workers, for what was saved with --results is kept"
                 ) from error
-
-
-@contextmanager
-def _workers(n_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes of one thread each; at an exception they end in the middle of their heats."""
-    before, others = dict(os.environ), set(multiprocessing.active_children())
-    os.environ.update(ONE_THREAD)
-    terminated = signal.signal(signal.SIGTERM, _interrupt)
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(n_workers, context, initializer=_leave_interrupts_to_parent)
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        children = set(multiprocessing.active_children()) - others
-        for child in children:
-            child.terminate()
-        # The executor has let go of them, and waits for none any more.
-        for child in children:
-            child.join()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-        signal.signal(signal.SIGTERM, terminated)
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # Else the workers would go on for minutes without their parent.
-    raise KeyboardInterrupt
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

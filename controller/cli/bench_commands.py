@@ -4,9 +4,10 @@ from dataclasses import asdict
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from controller.bench.code_space import USUAL_CODE_DIM
 from controller.bench.conditions import VIOLATIONS, violated
@@ -18,6 +19,7 @@ from controller.bench.race import heats_of
 from controller.bench.standings import Standings, standings
 from controller.bench.standings_file import standings_json
 from controller.cli import bench_tables as tables
+from controller.cli.bench_plan import plan
 from controller.cli.bench_running import (
     Raced,
     checked_names,
@@ -93,10 +95,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a scrip
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     bench = typer.Typer(
+        cls=_PlanOrCommand,
         no_args_is_help=True,
-        help="Race optimizers on simulated neurons, without any rig.",
+        help="Race optimizers on simulated neurons, without any rig: neuroloop bench PLAN.toml, or "
+        "one of the commands below.",
         rich_markup_mode=None,
     )
+    bench.command(epilog="Example: neuroloop bench plan benchmarks/plans/quick.toml")(plan)
     bench.command(epilog="Example: neuroloop bench optimizers --quick")(optimizers)
     bench.command(epilog="Example: neuroloop bench robustness --quick")(robustness)
     bench.command(
@@ -104,6 +109,16 @@ def add_to(app: typer.Typer) -> None:
         epilog="Example: neuroloop bench noise-driven --optimizer cholesky_cma --runs 5",
     )(noise_driven_)
     app.add_typer(bench, name="bench")
+
+
+class _PlanOrCommand(TyperGroup):
+    """Takes the name of a file for that of a plan."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name; a file is a plan."""
+        if args and args[0].endswith(".toml"):
+            args = ["plan", *args]
+        return super().resolve_command(ctx, args)
 
 
 def optimizers(
