@@ -33,14 +33,14 @@ class Run:
     """The score of one optimizer in one run.
 
     neuron: which unit, the name of one; kind: its layer or kind.
-    noise: standard deviation relative to the response.
+    noise: name of the noise level.
     repeat: number of the run with this optimizer, neuron and noise.
     score: larger is better.
     """
 
     neuron: str
     kind: str
-    noise: float
+    noise: str
     repeat: int
     optimizer: str
     score: float
@@ -104,7 +104,7 @@ class Ordering:
     whole: float
 
 
-Pair: TypeAlias = tuple[str, float, int]
+Pair: TypeAlias = tuple[str, str, int]
 """Neuron, noise and repeat."""
 Key: TypeAlias = Callable[[Run], object]
 
@@ -234,7 +234,7 @@ def ordering(
 
 def anova_by_noise(runs: Sequence[Run]) -> Anova:
     """Analyse scores by optimizer and noise; see `significance.two_way_anova`."""
-    return _anova(runs, [str(run.noise) for run in runs])
+    return _anova(runs, [run.noise for run in runs])
 
 
 def anova_by_kind(runs: Sequence[Run]) -> Anova:
@@ -317,7 +317,7 @@ def _require_single(runs: Sequence[Run]) -> None:
     seen: set[tuple[str, Pair]] = set()
     for run in runs:
         which = (run.optimizer, (run.neuron, run.noise, run.repeat))
-        told = f"the run of {run.optimizer} on {run.neuron}, noise {run.noise:g}, {run.repeat}"
+        told = f"the run of {run.optimizer} on {run.neuron}, noise {run.noise}, {run.repeat}"
         if which in seen:
             raise BenchError(f"{told}, stands there twice")
         if not np.isfinite(run.score):

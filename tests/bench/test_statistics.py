@@ -25,7 +25,7 @@ from controller.optimizers.base import Floats
 
 OPTIMIZERS = ("genetic", "cholesky", "pycma", "diagonal", "sphere_exp", "sphere_inv")
 LAYERS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
-NOISE = (0.0, 0.2, 0.5)
+NOISE = ("none", "gain_0.2", "gain_0.5")
 CELLS = """
 .525 .016 .838 .013 .770 .027 .823 .027 .901 .013 .822 .013
 .473 .014 .654 .027 .626 .019 .685 .027 .659 .013 .637 .021
@@ -71,7 +71,7 @@ def published() -> list[Run]:
     return runs
 
 
-def _of(runs: list[Run], optimizer: str, noise: float | None = None) -> Floats:
+def _of(runs: list[Run], optimizer: str, noise: str | None = None) -> Floats:
     chosen = (r for r in runs if r.optimizer == optimizer and noise in (None, r.noise))
     return np.array([run.score for run in chosen])
 
@@ -86,7 +86,7 @@ def test_published_cells_give_the_published_pooled_means(published: list[Run]) -
     by_noise = summaries(published, optimizer_of, noise_of)
     exp = [by_noise["sphere_exp", noise].mean for noise in NOISE]
     assert exp == pytest.approx([0.860, 0.527, 0.400], abs=0.001)
-    assert by_noise["cholesky", 0.0].sem == pytest.approx(0.009, abs=0.0006)
+    assert by_noise["cholesky", "none"].sem == pytest.approx(0.009, abs=0.0006)
     by_layer = summaries(published, optimizer_of, kind_of)
     ratios = [by_layer["cholesky", k].mean / by_layer["genetic", k].mean for k in LAYERS]
     assert ratios == pytest.approx([1.46, 1.63, 1.70, 1.72, 1.67, 1.85, 1.81], abs=0.01)
@@ -116,8 +116,8 @@ def test_published_cells_give_the_published_ratios_and_t(published: list[Run]) -
 
 def test_published_cells_give_the_published_orders(published: list[Run]) -> None:
     rng = np.random.default_rng(2)
-    clean = [run for run in published if run.noise == 0]
-    noisy = [run for run in published if run.noise == 0.5]
+    clean = [run for run in published if run.noise == "none"]
+    noisy = [run for run in published if run.noise == "gain_0.5"]
     found = ordering(clean, rng)
     assert (found.optimizers[0], found.optimizers[-2:]) == ("sphere_exp", ("diagonal", "genetic"))
     assert found.steps[0] > 0.99
@@ -133,10 +133,10 @@ def test_published_cells_give_the_published_orders(published: list[Run]) -> None
 
 def test_scores_are_parts_of_the_highest_of_their_neuron_at_any_noise() -> None:
     runs = [
-        Run("a", "v1", 0.0, 0, "x", 20.0),
-        Run("a", "v1", 0.5, 0, "y", 40.0),
-        Run("b", "v1", 0.0, 0, "x", 0.0),
-        Run("b", "v1", 0.0, 0, "y", -1.0),
+        Run("a", "v1", "none", 0, "x", 20.0),
+        Run("a", "v1", "gain_0.5", 0, "y", 40.0),
+        Run("b", "v1", "none", 0, "x", 0.0),
+        Run("b", "v1", "none", 0, "y", -1.0),
     ]
     usable, silent = normalised(runs)
     assert [run.score for run in usable] == [0.5, 1.0]
@@ -144,14 +144,14 @@ def test_scores_are_parts_of_the_highest_of_their_neuron_at_any_noise() -> None:
     with pytest.raises(BenchError, match="twice"):
         normalised([*runs, runs[0]])
     with pytest.raises(BenchError, match="has no score"):
-        normalised([Run("a", "v1", 0.0, 1, "x", np.nan)])
+        normalised([Run("a", "v1", "none", 1, "x", np.nan)])
 
 
 def test_only_runs_on_the_same_neuron_noise_and_repeat_are_compared() -> None:
     rng = np.random.default_rng(3)
-    ours = [Run(f"n{i}", "v1", 0.0, 0, "ours", 2.0 * (i + 1)) for i in range(4)]
-    theirs = [Run(f"n{i}", "v1", 0.0, 0, "theirs", 1.0 * (i + 1)) for i in range(3)]
-    alone = Run("n9", "v1", 0.0, 0, "theirs", 1e9)
+    ours = [Run(f"n{i}", "v1", "none", 0, "ours", 2.0 * (i + 1)) for i in range(4)]
+    theirs = [Run(f"n{i}", "v1", "none", 0, "theirs", 1.0 * (i + 1)) for i in range(3)]
+    alone = Run("n9", "v1", "none", 0, "theirs", 1e9)
     found = compare([*ours, *reversed(theirs), alone], "ours", "theirs", rng)
     assert (found.n_pairs, found.n_neurons) == (3, 3)
     # Each pair has the ratio 2, so every resampling has it; the difference varies.
@@ -171,8 +171,8 @@ def test_intervals_widen_where_runs_on_a_neuron_are_alike() -> None:
             common = rng.normal()
             for repeat in range(10):
                 lead = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal()
-                runs.append(Run(f"n{neuron}", "v1", 0.0, repeat, "ours", 10 + float(lead)))
-                runs.append(Run(f"n{neuron}", "v1", 0.0, repeat, "theirs", 10.0))
+                runs.append(Run(f"n{neuron}", "v1", "none", repeat, "ours", 10 + float(lead)))
+                runs.append(Run(f"n{neuron}", "v1", "none", repeat, "theirs", 10.0))
         found = compare(runs, "ours", "theirs", rng).difference
         return found.high - found.low
 
@@ -182,7 +182,7 @@ def test_intervals_widen_where_runs_on_a_neuron_are_alike() -> None:
 
 
 def test_one_neuron_says_nothing_of_others() -> None:
-    runs = [Run("a", "v1", 0.0, i, name, 1.0 + i) for i in range(3) for name in ("x", "y")]
+    runs = [Run("a", "v1", "none", i, name, 1.0 + i) for i in range(3) for name in ("x", "y")]
     found = compare(runs, "x", "y", np.random.default_rng(5))
     assert found.ratio.value == 1
     assert np.isnan([found.ratio.low, found.ratio.high, found.ahead]).all()
