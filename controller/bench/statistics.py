@@ -158,7 +158,7 @@ def optimizer_of(run: Run) -> str:
     return run.optimizer
 
 
-def noise_of(run: Run) -> float:
+def noise_of(run: Run) -> str:
     """Group by noise."""
     return run.noise
 

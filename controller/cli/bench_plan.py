@@ -17,7 +17,12 @@ from controller.bench.plans.results import Journal, from_json
 from controller.bench.plans.running import run_described
 from controller.bench.plans.runs import Run, runs_of
 from controller.bench.plans.schedule import Standing, run_all
+from controller.bench.plans.summary import Summary, summarise
+from controller.bench.plans.tables import Plan
 from controller.bench.workers import local_workers
+from controller.cli import bench_plan_tables as tables
+from controller.cli.bench_running import require_picture, require_places
+from controller.cli.bench_tables import as_text
 from controller.cli.exits import Exit
 from controller.cli.output import duration, err, say, say_json
 
@@ -46,12 +51,17 @@ def plan(
     only_summary: Annotated[
         bool, typer.Option("--summary", help="Run nothing; say what the results say so far.")
     ] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the results into this file: .png, .pdf or .svg.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ) -> None:
     """Run the benchmark that a plan describes, and say what came of it.
 
     Every run is saved as it ends: after Ctrl-C, a kill or a power cut the same command goes on.
     """
+    require_places(figure)
+    require_picture(figure)
     described, toml = load_plan(path)
     runs = runs_of(described)
     folder = results or Path(f"bench-{described.plan.name.replace(' ', '-')}")
@@ -67,7 +77,9 @@ def plan(
     if len(rows) == len(runs):
         results_file.write_table(folder / TABLE, rows, toml)
         results_file.write_costs(folder / COSTS, runs, done)
-    _conclude(rows, folder, as_json=as_json)
+    _conclude(described, rows, len(runs), as_json)
+    if figure is not None and rows:
+        _draw(described, rows, figure)
     if stopped:
         raise typer.Exit(Exit.ABORTED)
 
@@ -117,8 +129,45 @@ def _redo(runs: Sequence[Run], journal: Journal, keys: Sequence[str]) -> None:
         raise typer.Exit(Exit.PROBLEMS)
 
 
-def _conclude(rows: Sequence[results_file.Row], folder: Path, *, as_json: bool) -> None:
+def _conclude(
+    described: Plan, rows: Sequence[results_file.Row], n_runs: int, as_json: bool
+) -> None:
     if as_json:
         say_json([{"run": asdict(row.run), "result": asdict(row.result)} for row in rows])
         return
-    say(f"{len(rows)} runs in {folder}")
+    if not rows:
+        say("No run has ended yet.")
+        return
+    _say_summary(summarise(rows, described.plan), described.plan.reference)
+    if len(rows) < n_runs:
+        say(f"\n{n_runs - len(rows)} of {n_runs} runs are still to come.")
+
+
+def _say_summary(summary: Summary, reference: str) -> None:
+    say(f"{tables.title(summary)}.")
+    say("Normalised score, mean (SEM), and its ratio [95 %, resampled by neuron]:")
+    say(as_text(tables.pooled_table(summary, reference)))
+    say("\nBy kind of neuron:")
+    say(as_text(tables.group_table(summary)).replace("**", ""))
+    if summary.orders:
+        say("\nOrders:")
+        say(as_text(tables.order_table(summary)))
+    if summary.verdicts:
+        say("\nWhat Wang & Ponce 2022 found:")
+        say(as_text(tables.verdict_table(summary)))
+    say("\nHow mean codes moved. None of this tells an evolution from a random walk:")
+    say(as_text(tables.walk_table(summary)))
+    for sentence in (tables.anova_sentence(summary), *summary.errors):
+        if sentence:
+            say(sentence)
+    if summary.silent:
+        say(f"No image drove {', '.join(summary.silent)}, so they count nowhere.")
+
+
+def _draw(described: Plan, rows: Sequence[results_file.Row], path: Path) -> None:
+    # matplotlib takes half a second to import, which no other command should pay for.
+    from controller.bench.plans.figure import draw
+
+    summary = summarise(rows, described.plan)
+    head = tables.title(summary)
+    draw(summary, head, tables.NOISE_WORDS, described.plan.reference, path)
