@@ -26,6 +26,7 @@ from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.refusals import Refusals
 from rig_adapters.registry import adapter_named
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.wire import folders as f
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import FOLDERS, RIG, STIMULUS, Script
@@ -179,7 +180,7 @@ class RigProcesses:
         child = await ChildProcess.start(
             script.peer, module, where, silence_limit_s, folder / log_name
         )
-        link = Link(self._context, where, script, heartbeat)
+        link = SocketLink(self._context, where, script, heartbeat)
         self._peers[name] = Peer(script, child, link)
         link.start()
         child.watch(link)
@@ -187,7 +188,7 @@ class RigProcesses:
     async def _connect_rig(self, heartbeat: Heartbeat) -> None:
         rig = self._config.rig
         keys = await asyncio.to_thread(connecting_keys, rig.keys) if rig.keys else None
-        link = Link(self._context, rig.endpoint, RIG, heartbeat, keys)
+        link = SocketLink(self._context, rig.endpoint, RIG, heartbeat, keys)
         self._peers[RIG_NAME] = Peer(RIG, None, link)
         link.start()
         await link.reach(REACHING_DEADLINE_S)

@@ -20,7 +20,8 @@ import zmq.asyncio
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.handshakes import BROKEN_OFF, MISMATCH, SUCCEEDED, UNKNOWN_KEY, Handshakes
 from rig_adapters.keys import Keys, connecting_keys
-from rig_adapters.link import Heartbeat, Link
+from rig_adapters.link import Heartbeat
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.testing import examples
 from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from rig_adapters.testing.campaign import (
@@ -238,7 +239,7 @@ def flood_link(campaign: Campaign) -> None:
 async def _fails(context: zmq.asyncio.Context, router: zmq.asyncio.Socket, maker: Hostile) -> None:
     """Connect one link, answer it with a valid message and then with nonsense."""
     codec = Codec(RIG.vocabulary)
-    link = Link(context, _LINK, RIG, Heartbeat())
+    link = SocketLink(context, _LINK, RIG, Heartbeat())
     link.start()
     await link.send(m.ConfigureRig(settings={}, seed=1, time="virtual", light_endpoint=None))
     daemon, *_ = await asyncio.wait_for(router.recv_multipart(), DEADLINE_MS / 1000)

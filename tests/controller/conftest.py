@@ -29,6 +29,7 @@ from controller.resume import still_waiting
 from controller.screen import Screen
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.recorded import Gap
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
 from rig_adapters.wire.conversation import RIG, STIMULUS, Script
@@ -267,7 +268,7 @@ async def open_stage(
     for table in (STIMULUS, RIG):
         endpoint = f"ipc://{folder / table.peer[:3]}"
         peers.append(Peer(context, endpoint, table))
-        links.append(Link(context, endpoint, table, NEVER))
+        links.append(SocketLink(context, endpoint, table, NEVER))
         links[-1].start()
     (display, rig), (display_link, rig_link) = peers, links
     gaps: list[Gap] = []

@@ -14,6 +14,7 @@ from controller import processes
 from controller.processes import ChildProcess, child_environment
 from rig_adapters.errors import PeerLost
 from rig_adapters.link import Heartbeat, Link
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.wire.conversation import RIG
 
 from .conftest import run_clean
@@ -28,7 +29,7 @@ async def started(folder: Path, code: str) -> AsyncIterator[tuple[ChildProcess, 
     """Run `code` as a rig adapter, watched through a link that nobody is at the other end of."""
     (folder / "some_adapter.py").write_text(code)
     context = zmq.asyncio.Context()
-    link = Link(context, f"ipc://{folder / 'rig'}", RIG, Heartbeat())
+    link = SocketLink(context, f"ipc://{folder / 'rig'}", RIG, Heartbeat())
     child = await ChildProcess.start(
         "rig adapter", "some_adapter", "ipc://nowhere", 10.0, folder / "rig.log"
     )

@@ -16,6 +16,7 @@ from rig_adapters.errors import PeerLost, Reason, RemoteProtocolError, RigTimeou
 from rig_adapters.light import LightSource, LightWatcher
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.listener import Listener
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.testing import examples
 from rig_adapters.testing.hostile import Frames, Hostile, frames_of
@@ -166,7 +167,7 @@ def test_a_hostile_message_from_a_peer_fails_it_and_says_whose_fault_it_was(
         context = zmq.asyncio.Context()
         router = context.socket(zmq.ROUTER)
         router.bind(f"ipc://{tmp_path / 'peer'}")
-        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link = SocketLink(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
         link.start()
         try:
             await link.send(CONFIGURE)
@@ -253,7 +254,7 @@ def test_a_peer_that_floods_does_not_keep_the_daemon_from_its_other_work(
         context = zmq.asyncio.Context()
         router = context.socket(zmq.ROUTER)
         router.bind(f"ipc://{tmp_path / 'peer'}")
-        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat(interval_s=60))
+        link = SocketLink(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat(interval_s=60))
         await link.send(CONFIGURE)
         daemon, *_ = await asyncio.wait_for(router.recv_multipart(), 5)
         pong = CODEC.encode(m.Pong(token=1, host_time_s=0.0))

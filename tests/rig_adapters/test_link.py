@@ -22,6 +22,7 @@ from rig_adapters.errors import (
 from rig_adapters.keys import Keys, connecting_keys, listening_keys
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.listener import Listener
+from rig_adapters.socket_link import SocketLink
 from rig_adapters.testing.acquaintance import acquainted, introduce, made
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.codec import Codec
@@ -60,7 +61,7 @@ async def connected(folder: Path, heartbeat: Heartbeat) -> AsyncIterator[tuple[L
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.bind(f"ipc://{folder / 'peer'}")
-    link = Link(context, f"ipc://{folder / 'peer'}", RIG, heartbeat)
+    link = SocketLink(context, f"ipc://{folder / 'peer'}", RIG, heartbeat)
     link.start()
     try:
         await link.send(CONFIGURE)
@@ -195,7 +196,7 @@ def reaching(
 ) -> Callable[[], Awaitable[Link]]:
     async def scene() -> Link:
         context = zmq.asyncio.Context()
-        link = Link(context, endpoint, RIG, Heartbeat(), keys)
+        link = SocketLink(context, endpoint, RIG, Heartbeat(), keys)
         link.start()
         try:
             await link.reach(timeout_s)
@@ -237,13 +238,13 @@ def test_a_peer_that_is_there_is_reached_and_its_clock_is_this_one(tmp_path: Pat
 def test_a_peer_that_did_not_hear_the_first_ping_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rig_adapters.link._ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr("rig_adapters.socket_link._ASK_AGAIN_S", 0.0)
 
     async def scene() -> None:
         context = zmq.asyncio.Context()
         router = context.socket(zmq.ROUTER)
         router.bind(f"ipc://{tmp_path / 'peer'}")
-        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link = SocketLink(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
         link.start()
 
         async def answer() -> None:
@@ -272,7 +273,7 @@ def test_a_peer_with_another_clock_is_read_through_its_answers(tmp_path: Path) -
         context = zmq.asyncio.Context()
         router = context.socket(zmq.ROUTER)
         router.bind(f"ipc://{tmp_path / 'peer'}")
-        link = Link(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
+        link = SocketLink(context, f"ipc://{tmp_path / 'peer'}", RIG, Heartbeat())
         link.start()
 
         async def answer() -> None:
@@ -342,5 +343,5 @@ def test_a_peer_that_is_connected_to_another_session_says_so() -> None:
 def test_another_machine_is_not_connected_to_without_keys(endpoint: str) -> None:
     context = zmq.asyncio.Context()
     with pytest.raises(EndpointRefused, match="needs keys"):
-        Link(context, endpoint, RIG, Heartbeat())
+        SocketLink(context, endpoint, RIG, Heartbeat())
     context.term()
