@@ -16,6 +16,7 @@ from controller.bench.plans.load import load_plan
 from controller.bench.plans.results import Journal, from_json
 from controller.bench.plans.running import run_described
 from controller.bench.plans.runs import Run, runs_of
+from controller.bench.plans.runs_csv import runs_csv
 from controller.bench.plans.schedule import Standing, run_all
 from controller.bench.plans.summary import Summary, summarise
 from controller.bench.plans.tables import Plan
@@ -26,7 +27,7 @@ from controller.cli.bench_tables import as_text
 from controller.cli.exits import Exit
 from controller.cli.output import duration, err, say, say_json
 
-JOURNAL, TABLE, COSTS = "journal.jsonl", "results.h5", "costs.csv"
+JOURNAL, TABLE, ROWS, COSTS = "journal.jsonl", "results.h5", "runs.csv", "costs.csv"
 _LINE_EVERY_S = 20.0
 
 
@@ -76,6 +77,7 @@ def plan(
     rows = results_file.rows_of(runs, done)
     if len(rows) == len(runs):
         results_file.write_table(folder / TABLE, rows, toml)
+        (folder / ROWS).write_text(runs_csv(rows), encoding="utf-8")
         results_file.write_costs(folder / COSTS, runs, done)
     _conclude(described, rows, len(runs), as_json)
     if figure is not None and rows:

@@ -14,6 +14,7 @@ from controller.bench.plans.load import parse_plan
 from controller.bench.plans.results import Cost, Journal, RunResult, from_json, to_json
 from controller.bench.plans.results_file import read_table, rows_of, same, write_costs, write_table
 from controller.bench.plans.runs import runs_of
+from controller.bench.plans.runs_csv import rows_of_csv, runs_csv
 
 NAN = float("nan")
 NUMBERS = st.floats(allow_nan=True, allow_infinity=False)
@@ -114,3 +115,18 @@ def test_the_table_says_everything_that_a_row_needs_to_be_redone(
     lines = (tmp_path / "c.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + len(runs)
     assert lines[1].endswith("1.0000,2.0000,3.0000,0.5000")
+
+
+def test_the_rows_without_curves_can_be_read_back_from_text(small: str) -> None:
+    runs = runs_of(parse_plan(small))
+    rows = rows_of(runs, {run.key: (result_of(run.key), COST) for run in runs})
+    text = runs_csv(rows)
+    again = rows_of_csv(text)
+    assert runs_csv(again) == text
+    assert len(again) == len(rows)
+    assert (again[3].run.optimizer, again[3].run.repeat) == (runs[3].optimizer, runs[3].repeat)
+    assert again[3].result.clean_max == pytest.approx(rows[3].result.clean_max, rel=1e-5)
+    assert again[3].result.code_norm == pytest.approx(rows[3].result.code_norm[-1:], rel=1e-5)
+    assert np.isnan(again[3].result.noisy_best)
+    with pytest.raises(BenchError, match="no rows of a benchmark"):
+        rows_of_csv("milk,bread")
