@@ -88,10 +88,12 @@ def _tables_of_adapters() -> Iterator[tuple[str, type[BaseModel]]]:
             continue
         yield f"[rig.settings], adapter {name}", adapter.settings
         for field, model in _tables_in(adapter.settings):
-            within.setdefault((model, field), []).append(name)
+            having = within.setdefault((model, field), [])
+            # A table that goes by several kinds is found once for each.
+            having += [] if name in having else [name]
     for (model, field), names in within.items():
         kind = model.model_fields.get("kind")
-        told = f", kind {typing.get_args(kind.annotation)[0]}" if kind else ""
+        told = f", kind {', '.join(typing.get_args(kind.annotation))}" if kind else ""
         word = "adapter" if len(names) == 1 else "adapters"
         yield f"rig.settings.{field}{told}, {word} {', '.join(names)}", model
 

@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Discriminator, Tag
 
 from rig_adapters.sim.neurons.base import Images, Neurons, Rates, Truth
+from rig_adapters.sim.neurons.networks.settings import NetworkSettings
 from rig_adapters.sim.neurons.settings import UnitSettings
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
 from rig_adapters.sim.retina import Placement
 
-OWN: tuple[type[UnitSettings], ...] = (ShapeSettings,)
+OWN: tuple[type[UnitSettings], ...] = (ShapeSettings, NetworkSettings)
 USUAL_KIND = "shape"
 
 
