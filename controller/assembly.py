@@ -4,8 +4,10 @@ The only file that names concrete classes, but for those of optimizers and gener
 named in `controller.optimizers.registry` and `generators.registry`. Nothing is started here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,10 @@ from generators import pacing
 from generators.base import Generator
 from generators.images import load_folder
 from generators.procedural import natural_references
+from rig_adapters.in_process import InProcessWire
+
+if TYPE_CHECKING:
+    from rig_adapters.sim.sight import Sight
 
 REFERENCE_SEED = 2022
 """The embedded references are the same pictures in every session, so that sessions compare."""
@@ -41,6 +47,33 @@ def build_generators(config: SessionConfig) -> dict[str, Generator]:
     """Return the generators that the threads use, by their name in the config."""
     used = {thread.generator for thread in config.threads}
     return {name: config.generators[name].build() for name in sorted(used)}
+
+
+def display_thread(sight: "Sight") -> Callable[[InProcessWire], None]:
+    """Return what serves as the display of a session in one process; its light is for `sight`."""
+    from rig_adapters.stimulus import presenter
+    from rig_adapters.stimulus.virtual_display import VirtualDisplay
+
+    return partial(
+        presenter.run,
+        make_display=lambda _kind: VirtualDisplay(),
+        make_light=lambda _endpoint: sight,
+        own_process=False,
+    )
+
+
+def rig_thread(sight: "Sight") -> Callable[[InProcessWire], None]:
+    """Return what serves as the simulated rig of a session in one process."""
+    from rig_adapters.sim import sight as simulated
+
+    return partial(simulated.run, sight=sight)
+
+
+def new_sight() -> "Sight":
+    """Return what a rig in the same process sees a virtual display by."""
+    from rig_adapters.sim.sight import Sight
+
+    return Sight()
 
 
 def warm_up(generators: Mapping[str, Generator]) -> dict[str, float]:

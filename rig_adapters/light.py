@@ -7,6 +7,8 @@ heard". The two are an exclusive pair on one machine: whoever else connects is t
 none of the light. For another watcher, the light is opened anew.
 """
 
+from typing import Protocol
+
 import zmq
 
 from rig_adapters.endpoints import EndpointRefused, local
@@ -19,8 +21,24 @@ from rig_adapters.wire.messages import Message
 WATCHER_DEADLINE_MS = 10_000
 
 
+class Light(Protocol):
+    """What a display tells whoever is meant to watch it."""
+
+    def upload(self, message: Message) -> None:
+        """Show pixels, or that they are forgotten."""
+        ...
+
+    def change(self, change: LightChanged) -> None:
+        """Show one change of light without ever waiting."""
+        ...
+
+    def close(self) -> None:
+        """Shine no more."""
+        ...
+
+
 class LightSource:
-    """The display's end; binds `endpoint`."""
+    """The display's end of a light between processes; binds `endpoint`."""
 
     def __init__(self, endpoint: str) -> None:
         endpoint = _on_this_machine(endpoint)

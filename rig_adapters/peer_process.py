@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol, TypeVar
 
 import zmq
 
@@ -31,6 +31,17 @@ from rig_adapters.wire.conversation import RIG, Script
 _PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
+
+
+class Says(Protocol):
+    """The part of a peer's end of the wire that it speaks through."""
+
+    def send(self, message: m.Message) -> None:
+        """Send `message` to the daemon."""
+        ...
+
+
+WireT = TypeVar("WireT", bound=Says)
 
 
 class Terminated(BaseException):
@@ -83,7 +94,7 @@ def _serve(
                 # Others have to be told; where there is a file, the daemon has chosen it.
                 who = f" for {', '.join(sorted(keys.allowed))}" if keys else ""
                 logger.info("listening at %s%s", endpoint, who)
-            status = _run_reporting_faults(listener, run)
+            status = run_reporting_faults(listener, run)
             served = listener.conversation.state != "connected"
         # What fails before anybody has spoken would fail for ever.
         if not arguments.stay or not served:
@@ -99,26 +110,27 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _run_reporting_faults(listener: Listener, run: Callable[[Listener], None]) -> int:
+def run_reporting_faults(wire: WireT, run: Callable[[WireT], None]) -> int:
+    """Call `run`, tell the daemon of a fault in it, and return an exit status."""
     try:
-        run(listener)
+        run(wire)
     except PeerLost as error:
         logger.error("%s", error)
         return 3
     except RigError as error:
         logger.error("%s", error)
-        _report(listener, str(error))
+        _report(wire, str(error))
         return 1
     except Exception as error:
         logger.exception("unexpected error")
-        _report(listener, f"unexpected {type(error).__name__}: {error}")
+        _report(wire, f"unexpected {type(error).__name__}: {error}")
         return 1
     return 0
 
 
-def _report(listener: Listener, what: str) -> None:
+def _report(wire: Says, what: str) -> None:
     with contextlib.suppress(RigError):
-        listener.send(m.Faulted(what=what[:4000]))
+        wire.send(m.Faulted(what=what[:4000]))
 
 
 def _parse(script: Script, description: str) -> argparse.Namespace:

@@ -14,8 +14,8 @@ def image_sha256(image: npt.NDArray[np.uint8]) -> str:
     return hashlib.sha256(image.data.cast("B")).hexdigest()
 
 
-def require_as_sent(message: LoadImages) -> None:
-    """Refuse images that were changed on their way, or are none, with DisplayError."""
+def require_images(message: LoadImages) -> None:
+    """Refuse what are no images, or not each with an id and a hash of its own: DisplayError."""
     image_ids = message.image_ids.tolist()
     if not len(image_ids) == len(message.sha256s) == len(message.images):
         raise DisplayError(
@@ -32,7 +32,13 @@ def require_as_sent(message: LoadImages) -> None:
             f"images of shape {message.images.shape[1:]} cannot be shown; "
             "the daemon has to send (height, width, 3), at least two pixels each way"
         )
-    for image_id, sha256, image in zip(image_ids, message.sha256s, message.images, strict=True):
+
+
+def require_as_sent(message: LoadImages) -> None:
+    """Refuse images that were changed on their way, or are none, with DisplayError."""
+    require_images(message)
+    rows = zip(message.image_ids.tolist(), message.sha256s, message.images, strict=True)
+    for image_id, sha256, image in rows:
         if image_sha256(image) != sha256:
             raise DisplayError(
                 f"image {image_id} does not match its SHA-256, so it was changed on its way; "

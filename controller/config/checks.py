@@ -42,6 +42,13 @@ def code_dim(config: SessionConfig, thread: ThreadTable) -> int | None:
     return config.generators[thread.generator].known_code_dim()
 
 
+def in_one_process(config: SessionConfig) -> bool:
+    """Whether display and rig are threads of the daemon: where nothing about them is real."""
+    simulated = config.rig.adapter == "sim" and config.rig.endpoint == "local"
+    virtual = config.session.time == "virtual" and config.display.kind == "virtual"
+    return virtual and simulated and config.session.processes == "automatic"
+
+
 def geometry_of(config: SessionConfig) -> ScreenGeometry:
     """Return the monitor as the stimulus process is told of it."""
     display = config.display

@@ -37,6 +37,12 @@ class SessionTable(Table):
     time: Literal["real", "virtual"] = Field(
         description="real, or virtual: simulated, without waiting for the screen"
     )
+    processes: Literal["automatic", "separate"] = Field(
+        default="automatic",
+        description="automatic: the display and the simulated rig of a session in virtual time are "
+        "threads of its one process, which is faster, and processes of their own in all others; "
+        "separate: always processes",
+    )
     control: Literal["none", "shuffled"] = Field(
         default="none",
         description="shuffled: the optimizer is told the right scores for the wrong images",

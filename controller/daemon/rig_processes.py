@@ -14,14 +14,16 @@ from pathlib import Path
 
 import zmq.asyncio
 
-from controller.assembly import STIMULUS_MODULE
-from controller.config.checks import geometry_of, patch_of, ttl_of
+from controller.assembly import STIMULUS_MODULE, display_thread, new_sight, rig_thread
+from controller.config.checks import geometry_of, in_one_process, patch_of, ttl_of
 from controller.config.tables import DisplayTable, SessionConfig
+from controller.peer_thread import PeerThread
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
 from controller.runtime import endpoint
 from rig_adapters.errors import PeerFaulted, PeerLost, RigError
+from rig_adapters.in_process import InProcessLink
 from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.refusals import Refusals
@@ -58,7 +60,7 @@ class Peer:
     """
 
     script: Script
-    child: ChildProcess | None
+    child: ChildProcess | PeerThread | None
     link: Link
     configured: bool = False
 
@@ -71,6 +73,7 @@ class RigProcesses:
         self._config = config
         self._adapter = adapter_named(config.rig.adapter)
         self._runtime = runtime
+        self._one_process = in_one_process(config)
         self._peers: dict[str, Peer] = {}
         self._former_refusals: tuple[Refusals, ...] = ()
         self._display_is: m.DisplayConfigured | None = None
@@ -78,6 +81,9 @@ class RigProcesses:
 
     async def start(self, folder: Path) -> None:
         """Start both processes, their output going to files in `folder`, and connect to them."""
+        if self._one_process:
+            self._start_threads()
+            return
         for name in (RIG_NAME,) if self.through_folders else (DISPLAY_NAME, RIG_NAME):
             await self._start(name, folder)
 
@@ -109,7 +115,12 @@ class RigProcesses:
 
     async def replace(self, names: Collection[str], folder: Path) -> None:
         """End these processes for certain and start them anew."""
-        await asyncio.gather(*(self._replace(name, folder) for name in names))
+        former = await asyncio.gather(*(self._end(name) for name in names))
+        if self._one_process:
+            self._start_threads()
+        else:
+            await asyncio.gather(*(self._start(name, folder) for name in names))
+        self._former_refusals += tuple(former)
 
     async def configure(self, going_on: GoOn | None) -> tuple[m.DisplayConfigured, m.RigConfigured]:
         """Open the screen and the recording system; returns what they turned out to be.
@@ -146,7 +157,8 @@ class RigProcesses:
         self._former_refusals += tuple(peer.link.refusals for peer in peers)
         await asyncio.gather(*(self._close(peer) for peer in peers))
 
-    async def _replace(self, name: str, folder: Path) -> None:
+    async def _end(self, name: str) -> Refusals:
+        """End a process for certain; return what was refused of what it said."""
         peer = self._peers[name]
         failure = peer.link.failure
         if failure is None:
@@ -159,8 +171,17 @@ class RigProcesses:
         elif peer.child is not None:
             await peer.child.kill()
         await peer.link.close()
-        await self._start(name, folder)
-        self._former_refusals += (peer.link.refusals,)
+        return peer.link.refusals
+
+    def _start_threads(self) -> None:
+        """Start display and rig as threads of this process; the one sees the other directly."""
+        sight = new_sight()
+        threads = {DISPLAY_NAME: (STIMULUS, display_thread), RIG_NAME: (RIG, rig_thread)}
+        for name, (script, serving) in threads.items():
+            link = InProcessLink(script)
+            link.start()
+            child = PeerThread(script.peer, link, serving(sight))
+            self._peers[name] = Peer(script, child, link)
 
     async def _start(self, name: str, folder: Path) -> None:
         heartbeat = Heartbeat(interval_s=self._config.rig.heartbeat_s)

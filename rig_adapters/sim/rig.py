@@ -18,6 +18,7 @@ import zmq
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.light import LightWatcher
 from rig_adapters.listener import Listener
+from rig_adapters.peer_process import Says
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.settings import SimRigSettings, read_settings
 from rig_adapters.sim.simulation import Simulation
@@ -40,15 +41,18 @@ def run(listener: Listener) -> None:
     while command is None:
         command = listener.receive(_IDLE_MS / 1000)
     if isinstance(command, m.ConfigureRig):
-        settings = read_settings(command.settings)
-        simulation = Simulation(settings, command.seed)
         with _watching(command.light_endpoint) as watcher:
-            listener.send(_configured(settings, simulation))
-            SimulatedRig(
-                listener, watcher, simulation, command.time, clock_start_s=command.clock_start_s
-            ).run()
+            _Watch(listener, watcher, configured(listener, command)).run()
     if listener.conversation.state == "closing":
         listener.send(m.ShutDown())
+
+
+def configured(wire: Says, command: m.ConfigureRig) -> "SimulatedRig":
+    """Return the rig that was asked for, and say so."""
+    settings = read_settings(command.settings)
+    simulation = Simulation(settings, command.seed)
+    wire.send(_configured(settings, simulation))
+    return SimulatedRig(wire, simulation, command.time, clock_start_s=command.clock_start_s)
 
 
 class SimulatedRig:
@@ -56,15 +60,13 @@ class SimulatedRig:
 
     def __init__(
         self,
-        listener: Listener,
-        watcher: LightWatcher,
+        wire: Says,
         simulation: Simulation,
         session_time: Literal["real", "virtual"],
         host_clock: Callable[[], float] = time.monotonic,
         clock_start_s: float = 0.0,
     ) -> None:
-        self._listener = listener
-        self._watcher = watcher
+        self._wire = wire
         self._simulation = simulation
         self._virtual = session_time == "virtual"
         self._host_clock = host_clock
@@ -74,73 +76,51 @@ class SimulatedRig:
         self._reported_host_s = 0.0
         self._busy_s = 0.0
 
-    def run(self) -> None:
-        """Watch and report until the daemon asks for the end."""
-        poller = zmq.Poller()
-        poller.register(self._listener.socket, zmq.POLLIN)
-        poller.register(self._watcher.socket, zmq.POLLIN)
-        while True:
-            poller.poll(self._patience_ms())
-            self._watch()
-            command = self._listener.receive(0.0)
-            if isinstance(command, m.Shutdown):
-                return
-            if command is not None:
-                self._obey(command)
-            if self._recording and self._patience_ms() == 0:
-                self._report(self._now_host_s())
-
-    def _patience_ms(self) -> int:
+    def patience_ms(self) -> int:
+        """Return how long nothing has to be done unless something comes."""
         if self._virtual or not self._recording:
             return _IDLE_MS
         due_s = self._reported_host_s + BATCH_S - self._now_host_s()
         return max(0, math.ceil(due_s * 1000))
 
+    def report_if_due(self) -> None:
+        """Report what was recorded, in real time, where the last report was long ago."""
+        if self._recording and self.patience_ms() == 0:
+            self._report(self._now_host_s())
+
+    def see(self, light: m.Message) -> None:
+        """See one change of light; in virtual time, report what is due by it."""
+        begun_s = time.perf_counter()
+        self._simulation.see(light)
+        self._busy_s += time.perf_counter() - begun_s
+        if isinstance(light, LightChanged):
+            self._light_host_s = max(self._light_host_s, light.host_time_s)
+            if self._virtual and self._recording and self._is_due(light):
+                self._report(self._light_host_s)
+
+    def obey(self, command: m.Message) -> None:
+        """Do what the daemon asks for."""
+        if isinstance(command, m.StartRecording):
+            self._start()
+        elif isinstance(command, m.StopRecording):
+            self._report(self._now_host_s())
+            self._recording = False
+            self._wire.send(m.RecordingStopped(last_sequence=self._sequence))
+        else:
+            raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
+
     def _now_host_s(self) -> float:
         return self._light_host_s if self._virtual else self._host_clock() - LIGHT_DELAY_S
-
-    def _watch(self) -> bool:
-        """See the next changes of light; return whether there may be more."""
-        begun_s = time.perf_counter()
-        for _ in range(_MOST_LIGHT_AT_ONCE):
-            if not self._watcher.any_more():
-                self._busy_s += time.perf_counter() - begun_s
-                return False
-            light = self._watcher.receive(0)
-            if light is None:
-                continue
-            self._simulation.see(light)
-            if isinstance(light, LightChanged):
-                self._light_host_s = max(self._light_host_s, light.host_time_s)
-                if self._virtual and self._recording and self._is_due(light):
-                    self._busy_s += time.perf_counter() - begun_s
-                    self._report(self._light_host_s)
-                    begun_s = time.perf_counter()
-        self._busy_s += time.perf_counter() - begun_s
-        return True
 
     def _is_due(self, light: LightChanged) -> bool:
         waited_s = self._light_host_s - self._reported_host_s
         return light.what in ("dark_until", "fixation_off") or waited_s >= LONGEST_VIRTUAL_BATCH_S
 
-    def _obey(self, command: m.Message) -> None:
-        if isinstance(command, m.StartRecording):
-            self._start()
-        elif isinstance(command, m.StopRecording):
-            deadline_s = time.monotonic() + LAST_LOOK_S
-            while self._watch() and time.monotonic() < deadline_s:
-                pass
-            self._report(self._now_host_s())
-            self._recording = False
-            self._listener.send(m.RecordingStopped(last_sequence=self._sequence))
-        else:
-            raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
-
     def _start(self) -> None:
         now_host_s = self._now_host_s()
         first = self._simulation.begin(now_host_s)
         self._recording, self._sequence, self._reported_host_s = True, -1, now_host_s
-        self._listener.send(
+        self._wire.send(
             m.RecordingStarted(
                 host_time_s=now_host_s, rig_time_s=float(self._simulation.clock.seconds(first))
             )
@@ -153,7 +133,7 @@ class SimulatedRig:
         self._sequence += 1
         self._reported_host_s = through_host_s
         busy_s, self._busy_s = self._busy_s + time.perf_counter() - begun_s, 0.0
-        self._listener.send(
+        self._wire.send(
             m.SpikesRecorded(
                 sequence=self._sequence,
                 from_rig_s=float(clock.seconds(recorded.from_sample)),
@@ -168,6 +148,44 @@ class SimulatedRig:
                 busy_s=busy_s,
             )
         )
+
+
+class _Watch:
+    """Lets a rig see what comes over a socket, and obey."""
+
+    def __init__(self, listener: Listener, watcher: LightWatcher, rig: SimulatedRig) -> None:
+        self._listener = listener
+        self._watcher = watcher
+        self._rig = rig
+
+    def run(self) -> None:
+        """Watch and report until the daemon asks for the end."""
+        poller = zmq.Poller()
+        poller.register(self._listener.socket, zmq.POLLIN)
+        poller.register(self._watcher.socket, zmq.POLLIN)
+        while True:
+            poller.poll(self._rig.patience_ms())
+            self._look()
+            command = self._listener.receive(0.0)
+            if isinstance(command, m.Shutdown):
+                return
+            if isinstance(command, m.StopRecording):
+                deadline_s = time.monotonic() + LAST_LOOK_S
+                while self._look() and time.monotonic() < deadline_s:
+                    pass
+            if command is not None:
+                self._rig.obey(command)
+            self._rig.report_if_due()
+
+    def _look(self) -> bool:
+        """See the next changes of light; return whether there may be more."""
+        for _ in range(_MOST_LIGHT_AT_ONCE):
+            if not self._watcher.any_more():
+                return False
+            light = self._watcher.receive(0)
+            if light is not None:
+                self._rig.see(light)
+        return True
 
 
 def _configured(settings: SimRigSettings, simulation: Simulation) -> m.RigConfigured:

@@ -7,9 +7,9 @@ Everything slow is done before the first frame, and reports are sent right after
 before one.
 """
 
+import contextlib
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rig_adapters.errors import DisplayError
@@ -47,6 +47,8 @@ class Stage:
     marks: OnsetMarks
     behaviour: Behaviour
     reward: Reward
+    own_process: bool = True
+    """Whether garbage of this process may be left lying about while a block is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def show_block(stage: Stage, block: m.PresentBlock) -> Outcome:
     for trial in block.trials:
         for planned in trial.presentations:
             stage.display.prepare(placed_image(planned))
-    with _no_garbage_collection():
+    with _no_garbage_collection() if stage.own_process else contextlib.nullcontext():
         return _Showing(stage).run(block)
 
 
@@ -250,7 +252,7 @@ def _check(stage: Stage, block: m.PresentBlock) -> None:
                 )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     # A full collection takes several frames; it is done before the block, not in it.
     gc.collect()

@@ -3,21 +3,25 @@
 Images live for one block (until images for the next one come) or, when kept, for the session.
 """
 
-from rig_adapters.sent_images import require_as_sent
+from rig_adapters.sent_images import require_as_sent, require_images
 from rig_adapters.stimulus.base import Display, PlacedImage
 from rig_adapters.stimulus.shine import Shine
 from rig_adapters.wire.messages import LoadImages
 
 
 class LoadedImages:
-    """Which images are uploaded, under which hash."""
+    """Which images are uploaded, under which hash.
 
-    def __init__(self, display: Display, shine: Shine) -> None:
+    `sent`: they come from another process, so that they may have been changed on their way.
+    """
+
+    def __init__(self, display: Display, shine: Shine, *, sent: bool = True) -> None:
         self._display = display
         self._shine = shine
         self._sha256s: dict[int, str] = {}
         self._of_block: set[int] = set()
         self._block_was_shown = False
+        self._sent = sent
 
     def load(self, message: LoadImages) -> None:
         """Check and upload the images of `message`.
@@ -26,7 +30,8 @@ class LoadedImages:
         DisplayError, before anything is uploaded, where an image is not what its hash says.
         """
         image_ids = [int(image_id) for image_id in message.image_ids]
-        require_as_sent(message)
+        require = require_as_sent if self._sent else require_images
+        require(message)
         outdated = self._sha256s.keys() & set(image_ids)
         if not message.keep and self._block_was_shown:
             outdated |= self._of_block

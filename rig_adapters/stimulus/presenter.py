@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from rig_adapters.errors import DisplayError
+from rig_adapters.light import Light, LightSource
 from rig_adapters.stimulus.animal import make_behaviour, make_reward
 from rig_adapters.stimulus.base import Display, Wire
 from rig_adapters.stimulus.behaviour.base import Behaviour
@@ -27,8 +28,14 @@ def run(
     wire: Wire,
     make_display: Callable[[str], Display],
     watch: Callable[[m.ConfigureDisplay], Behaviour] = make_behaviour,
+    make_light: Callable[[str], Light] = LightSource,
+    *,
+    own_process: bool = True,
 ) -> None:
     """Serve one daemon until it says `Shutdown`; `make_display` is given the configured kind.
+
+    own_process: this process is nothing else, so that its memory is its own business, and what
+    comes over the wire has been on a way.
 
     Raises DisplayError where the screen does not do what was asked, BehaviourError where the animal
     cannot be watched or rewarded, and what `wire` raises; the screen is given back in any case, and
@@ -37,7 +44,7 @@ def run(
     configure = _next_command(wire)
     if isinstance(configure, m.ConfigureDisplay):
         with contextlib.ExitStack() as stack:
-            shine = Shine(configure.light_endpoint, configure.mirror_endpoint)
+            shine = Shine(configure.light_endpoint, configure.mirror_endpoint, make_light)
             stack.callback(shine.close)
             display = make_display(configure.kind)
             stack.callback(display.close)
@@ -49,13 +56,22 @@ def run(
             line = open_trigger(configure.ttl)
             stack.callback(line.close)
             wire.send(opened)
-            # What was imported stays for ever; looking through it once is enough.
-            gc.collect()
-            gc.freeze()
-            images = LoadedImages(display, shine)
+            if own_process:
+                # What was imported stays for ever; looking through it once is enough.
+                gc.collect()
+                gc.freeze()
+            images = LoadedImages(display, shine, sent=own_process)
             marks = OnsetMarks(configure.photodiode, line if configure.ttl else None)
             stage = Stage(
-                wire, display, shine, images, configure.geometry, marks, behaviour, reward
+                wire,
+                display,
+                shine,
+                images,
+                configure.geometry,
+                marks,
+                behaviour,
+                reward,
+                own_process,
             )
             _Presenter(stage).serve()
     wire.send(m.ShutDown())

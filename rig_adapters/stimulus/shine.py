@@ -3,9 +3,9 @@
 Only what an eye and a photodiode would notice: pixels, places, moments. No ids, no trials.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from rig_adapters.light import LightSource
+from rig_adapters.light import Light, LightSource
 from rig_adapters.mirror import MirrorSource
 from rig_adapters.stimulus.schedule import Segment
 from rig_adapters.wire.light import Change, ImagesForgotten, ImagesUploaded, LightChanged
@@ -15,19 +15,26 @@ from rig_adapters.wire.messages import Images
 class Shine:
     """The light of one screen.
 
-    `endpoint` is None where no rig watches it, `mirror_endpoint` where there is to be no mirror.
+    `endpoint` is None where no rig watches it, `mirror_endpoint` where there is to be no mirror;
+    `make_light` makes what shines at an endpoint.
     """
 
-    def __init__(self, endpoint: str | None, mirror_endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str | None,
+        mirror_endpoint: str | None = None,
+        make_light: Callable[[str], Light] = LightSource,
+    ) -> None:
         self._mirror = None if mirror_endpoint is None else MirrorSource(mirror_endpoint)
         self._endpoint = endpoint
-        self._source = None if endpoint is None else LightSource(endpoint)
+        self._make_light = make_light
+        self._source = None if endpoint is None else make_light(endpoint)
 
     def renew(self) -> None:
         """Shine for another watcher, who has seen nothing yet."""
         if self._source is not None:
             self._source.close()
-        self._source = None if self._endpoint is None else LightSource(self._endpoint)
+        self._source = None if self._endpoint is None else self._make_light(self._endpoint)
 
     def uploaded(self, sha256s: Sequence[str], images: Images) -> None:
         """Hand over the pixels `(n, h, w, 3)` that may appear; waits for a watcher."""
