@@ -224,15 +224,21 @@ def noise_driven_(
         return
     for name, (mean, sd) in measured.items():
         say(f"{name}, {runs} runs of 75 generations on scores from N(0, 1):")
-        say(tables.as_text(_trajectory_table(mean, sd, name)))
+        say(tables.as_text(_trajectory_table(mean, sd, name, runs)))
 
 
-def _trajectory_table(mean: Trajectory, sd: Trajectory, optimizer: str) -> tables.Table:
+def _trajectory_table(
+    mean: Trajectory, sd: Trajectory, optimizer: str, n_runs: int
+) -> tables.Table:
     published = PUBLISHED.get(optimizer, {})
-    rows = [["figure", "mean", "SD", "published"]]
+    rows = [["figure", "mean", "SD", "published", ""]]
     for figure, value in vars(mean).items():
-        told = f"{published[figure]:.4g}" if figure in published else tables.NOT_RUN
-        rows.append([figure, f"{value:.4g}", f"{getattr(sd, figure):.2g}", told])
+        told, verdict, spread = tables.NOT_RUN, "", getattr(sd, figure)
+        if figure in published:
+            known = published[figure]
+            told = f"{known.value:.4g}{' in one run' * known.one_run}"
+            verdict = "agrees" if known.agrees(value, spread, n_runs) else "differs"
+        rows.append([figure, f"{value:.4g}", f"{spread:.2g}", told, verdict])
     return rows
 
 

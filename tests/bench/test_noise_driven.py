@@ -5,24 +5,47 @@ import pytest
 
 from controller.bench.neuron_sets import TUNING
 from controller.bench.neurons import neuron_of
-from controller.bench.noise_driven import (
-    explained_variance,
-    linear_r2,
-    mean_angle_deg,
-    noise_driven,
-)
+from controller.bench.noise_driven import PUBLISHED, Published, mean_trajectory, noise_driven
 from controller.optimizers.base import Codes, Floats
-from controller.optimizers.cma.cholesky import CholeskyCmaEs
+from controller.optimizers.cma.cholesky import CholeskyCmaEs, CholeskyCmaEsOptions, constants
 from controller.testing.optimizer_runs import advance
+from sessions.analysis.null_theory import StepSizeControl
+
+N_RUNS = 8
 
 
 def test_cholesky_cma_walks_at_random_as_published() -> None:
-    run = noise_driven("cholesky_cma", seed=0, n_generations=75, code_dim=4096)
-    assert run.norm2_linear_r2 > 0.995
-    assert run.pc1 == pytest.approx(0.60, abs=0.015)
-    assert run.pc2 == pytest.approx(0.15, abs=0.01)
-    assert run.first_angle_deg == pytest.approx(90, abs=0.5)
-    assert run.last_angle_deg == pytest.approx(29, abs=1)
+    mean, sd = mean_trajectory([noise_driven("cholesky_cma", s, 75, 4096) for s in range(N_RUNS)])
+    assert mean.norm2_linear_r2 > 0.995
+    differing = [
+        figure
+        for figure, published in PUBLISHED["cholesky_cma"].items()
+        if not published.agrees(getattr(mean, figure), getattr(sd, figure), N_RUNS)
+    ]
+    assert not differing
+    sigmas = _control().null_sigmas(3.0, 73, 4096, 4000, np.random.default_rng(0))
+    for steps, found in ((4, mean.sigma_5), (9, mean.sigma_10), (73, mean.last_sigma)):
+        expected, spread = sigmas[:, steps].mean(), sigmas[:, steps].std()
+        assert found == pytest.approx(expected, abs=4 * spread / np.sqrt(N_RUNS))
+
+
+def test_sigma_of_one_published_run_is_rare_and_not_impossible() -> None:
+    last = _control().null_sigmas(3.0, 74, 4096, 4000, np.random.default_rng(1))[:, -1]
+    assert last.mean() == pytest.approx(2.304, abs=0.005)
+    assert last.std() == pytest.approx(0.040, abs=0.004)
+    assert 0.03 < (last >= 2.365).mean() < 0.10
+
+
+def test_a_published_figure_is_not_met_by_runs_beside_it() -> None:
+    assert Published(0.60, 0.01).agrees(0.605, 0.0, 10)
+    assert not Published(0.60, 0.01).agrees(0.65, 0.03, 10)
+    assert Published(0.60, 0.01, one_run=True).agrees(0.65, 0.03, 10)
+    assert not Published(0.60, 0.01, one_run=True).agrees(0.72, 0.03, 10)
+
+
+def _control() -> StepSizeControl:
+    k = constants(4096, 40, CholeskyCmaEsOptions())
+    return StepSizeControl(k.c_sigma, k.damping, k.chi)
 
 
 def test_a_neuron_that_answers_keeps_the_step_larger_than_noise_does() -> None:
@@ -40,12 +63,3 @@ def test_a_neuron_that_answers_keeps_the_step_larger_than_noise_does() -> None:
 
     assert last_sigma(None) > 2.4
     assert last_sigma(np.random.default_rng(0)) == pytest.approx(2.30, abs=0.1)
-
-
-def test_figures_of_trajectories_are_right_where_they_can_be_computed() -> None:
-    line = np.outer(np.arange(10.0), np.ones(5))
-    assert explained_variance(line)[0] == pytest.approx(1)
-    assert linear_r2(3.0 * np.arange(10)) == pytest.approx(1)
-    assert linear_r2(np.full(10, 90_000.0)) == 0
-    assert mean_angle_deg(np.eye(6, dtype=np.float32)) == pytest.approx(90)
-    assert mean_angle_deg(np.ones((6, 3), np.float32)) == pytest.approx(0, abs=0.1)
