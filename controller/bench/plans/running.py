@@ -18,7 +18,6 @@ from controller import assembly
 from controller.bench.addresses import RacePurpose, race_rng
 from controller.bench.conditions import condition_of
 from controller.bench.errors import BenchError
-from controller.bench.noise_driven import explained_variance, linear_r2
 from controller.bench.plans.results import Cost, RunResult, to_json
 from controller.bench.plans.runs import Run
 from controller.bench.responses import Moment, responses
@@ -32,6 +31,10 @@ from generators.base import Generator
 from rig_adapters.sim.neurons.base import Neurons
 from rig_adapters.sim.neurons.registry import AnyUnit, build_neurons
 from rig_adapters.sim.neurons.settings import UnitSettings
+from sessions.analysis.trajectory import linear_r2, principal_components, step_cosines
+
+_FEWEST = 5
+"""Generations without which a path says nothing."""
 
 
 def run_described(description: str) -> str:
@@ -167,17 +170,17 @@ class _Track:
 
     def _trajectory(self) -> tuple[Floats, float, float]:
         """Shares of the first three components (3,), line of norm², mean cosine of steps."""
-        if len(self._means) < 5:
-            return np.full(3, np.nan), np.nan, np.nan
+        shares = np.full(3, np.nan)
+        if len(self._means) < _FEWEST:
+            return shares, np.nan, np.nan
         # The first generation holds the initial codes.
         means = np.stack(self._means[1:])
-        steps = np.diff(means, axis=0)
-        lengths = np.linalg.norm(steps, axis=1)
-        between = np.sum(steps[1:] * steps[:-1], axis=1) / np.maximum(
-            lengths[1:] * lengths[:-1], np.finfo(float).tiny
-        )
-        variances = explained_variance(means)
-        return variances[:3], linear_r2(np.square(means).sum(axis=1)), float(between.mean())
+        found = principal_components(means)[1][:3]
+        shares[: found.size] = found
+        cosines = step_cosines(means)
+        known = cosines[np.isfinite(cosines)]
+        mean_cosine = float(known.mean()) if known.size else np.nan
+        return shares, linear_r2(np.square(means).sum(axis=1)), mean_cosine
 
     def _rng(self, purpose: RacePurpose, generation: int) -> np.random.Generator:
         return race_rng(self._seed, purpose, self._where, generation)
