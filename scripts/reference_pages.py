@@ -166,6 +166,9 @@ def _default(name: str, model: type[BaseModel]) -> str:
     if field.is_required():
         return "must be set"
     default = field.get_default(call_default_factory=True)
+    if isinstance(default, BaseModel):
+        # What it says is in a table of its own.
+        return "as below"
     if field.default_factory is not None and default:
         return f"{len(default)} of them"
     return "–" if default is None or default == {} else f"`{json.dumps(default, default=str)}`"

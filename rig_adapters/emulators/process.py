@@ -51,7 +51,9 @@ class EmulatorFile(BaseModel):
 
     vendor: dict[str, Any] = Field(default_factory=dict, description="of this emulator, see there")
     neurons: SimRigSettings = Field(
-        default_factory=SimRigSettings, description="simulated neurons, which need --light"
+        default_factory=SimRigSettings,
+        description="simulated neurons, which need --light; what is lost is [mischief] instead of "
+        "their losses",
     )
     steady: SteadySettings = Field(
         default_factory=SteadySettings, description="units that need no light; without --light"

@@ -3,7 +3,7 @@
 In real time it reports every 20 ms what happened up to shortly before now. In virtual time only
 the light moves the clock, and it reports when a trial ends, when darkness is announced, and at
 least once a virtual second; a batch then depends on the light alone. What the animal does is in
-`simulation`.
+`simulation`, what is lost of it in `losses`.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from rig_adapters.light import LightWatcher
 from rig_adapters.listener import Listener
 from rig_adapters.peer_process import Says
 from rig_adapters.sim.neurons.settings import SimSettingsError
+from rig_adapters.sim.outbox import Outbox
+from rig_adapters.sim.reports import Reports
 from rig_adapters.sim.settings import SimRigSettings, read_settings
 from rig_adapters.sim.simulation import Simulation
 from rig_adapters.wire import messages as m
@@ -28,7 +30,6 @@ from rig_adapters.wire.light import LightChanged
 BATCH_S = 0.02
 LIGHT_DELAY_S = 0.03
 """How far reports stay behind in real time, so that light has come before its time is reported."""
-LONGEST_VIRTUAL_BATCH_S = 1.0
 LAST_LOOK_S = 2.0
 """How long light that has come is still taken in when the recording stops."""
 _IDLE_MS = 250
@@ -41,6 +42,10 @@ def run(listener: Listener) -> None:
     while command is None:
         command = listener.receive(_IDLE_MS / 1000)
     if isinstance(command, m.ConfigureRig):
+        settings = read_settings(command.settings)
+        # A session that goes on is the same day, which began at 0 of its virtual clock.
+        goes_on = command.time == "virtual" and command.clock_start_s > 0
+        simulation = Simulation(settings, command.seed, 0.0 if goes_on else None)
         with _watching(command.light_endpoint) as watcher:
             _Watch(listener, watcher, configured(listener, command)).run()
     if listener.conversation.state == "closing":
@@ -67,21 +72,46 @@ class SimulatedRig:
         clock_start_s: float = 0.0,
     ) -> None:
         self._wire = wire
+        self._listener = listener
+        self._outbox = Outbox(listener.send)
+        self._watcher = watcher
         self._simulation = simulation
         self._virtual = session_time == "virtual"
         self._host_clock = host_clock
         self._light_host_s = clock_start_s
         self._recording = False
-        self._sequence = -1
-        self._reported_host_s = 0.0
+        self._reports = Reports(simulation, 0.0)
         self._busy_s = 0.0
 
     def patience_ms(self) -> int:
         """Return how long nothing has to be done unless something comes."""
+    def run(self) -> None:
+        """Watch and report until the daemon asks for the end."""
+        poller = zmq.Poller()
+        poller.register(self._listener.socket, zmq.POLLIN)
+        poller.register(self._watcher.socket, zmq.POLLIN)
+        while True:
+            poller.poll(self._patience_ms())
+            self._outbox.send_due()
+            self._watch()
+            command = self._listener.receive(0.0)
+            if isinstance(command, m.Shutdown):
+                return
+            if command is not None:
+                self._obey(command)
+            if self._recording and not self._virtual and self._report_due_s() <= 0:
+                self._report(self._now_host_s())
+
+    def _patience_ms(self) -> int:
+        held_s = self._outbox.due_in_s
+        held_ms = _IDLE_MS if held_s is None else math.ceil(held_s * 1000)
         if self._virtual or not self._recording:
-            return _IDLE_MS
-        due_s = self._reported_host_s + BATCH_S - self._now_host_s()
-        return max(0, math.ceil(due_s * 1000))
+            return min(_IDLE_MS, held_ms)
+        return min(max(0, math.ceil(self._report_due_s() * 1000)), held_ms)
+
+    def _report_due_s(self) -> float:
+        """Seconds until the next report in real time."""
+        return self._reports.reported_host_s + BATCH_S - self._now_host_s()
 
     def report_if_due(self) -> None:
         """Report what was recorded, in real time, where the last report was long ago."""
@@ -115,12 +145,51 @@ class SimulatedRig:
     def _is_due(self, light: LightChanged) -> bool:
         waited_s = self._light_host_s - self._reported_host_s
         return light.what in ("dark_until", "fixation_off") or waited_s >= LONGEST_VIRTUAL_BATCH_S
+    def _watch(self) -> bool:
+        """See the next changes of light; return whether there may be more."""
+        begun_s = time.perf_counter()
+        for _ in range(_MOST_LIGHT_AT_ONCE):
+            if not self._watcher.any_more():
+                self._busy_s += time.perf_counter() - begun_s
+                return False
+            light = self._watcher.receive(0)
+            if light is None:
+                continue
+            self._simulation.see(light)
+            if isinstance(light, LightChanged):
+                self._light_host_s = max(self._light_host_s, light.host_time_s)
+                if (
+                    self._virtual
+                    and self._recording
+                    and self._reports.is_due(light, self._light_host_s)
+                ):
+                    self._busy_s += time.perf_counter() - begun_s
+                    self._report(self._light_host_s)
+                    begun_s = time.perf_counter()
+        self._busy_s += time.perf_counter() - begun_s
+        return True
+
+    def _obey(self, command: m.Message) -> None:
+        if isinstance(command, m.StartRecording):
+            self._start()
+        elif isinstance(command, m.StopRecording):
+            deadline_s = time.monotonic() + LAST_LOOK_S
+            while self._watch() and time.monotonic() < deadline_s:
+                pass
+            self._report(self._now_host_s())
+            self._recording = False
+            self._outbox.send_all()
+            self._listener.send(m.RecordingStopped(last_sequence=self._reports.sequence))
+        else:
+            raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
 
     def _start(self) -> None:
         now_host_s = self._now_host_s()
         first = self._simulation.begin(now_host_s)
         self._recording, self._sequence, self._reported_host_s = True, -1, now_host_s
         self._wire.send(
+        self._recording, self._reports = True, Reports(self._simulation, now_host_s)
+        self._listener.send(
             m.RecordingStarted(
                 host_time_s=now_host_s, rig_time_s=float(self._simulation.clock.seconds(first))
             )
@@ -148,6 +217,12 @@ class SimulatedRig:
                 busy_s=busy_s,
             )
         )
+        begun_s, busy_s = time.perf_counter(), self._busy_s
+        replies = self._reports.through(through_host_s, busy_s)
+        for reply in replies:
+            self._outbox.put(reply.batch, reply.late_s)
+        # What this report itself has taken is told in the next one.
+        self._busy_s = time.perf_counter() - begun_s
 
 
 class _Watch:

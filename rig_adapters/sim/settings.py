@@ -2,6 +2,13 @@
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rig_adapters.sim.day_settings import (
+    Adaptation,
+    Background,
+    Losses,
+    TimeCourse,
+    Variability,
+)
 from rig_adapters.sim.neurons.registry import AnyUnit
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
@@ -13,7 +20,7 @@ def _default_units() -> tuple[AnyUnit, ...]:
 
 
 class SimRigSettings(BaseModel):
-    """The whole simulated rig. What is set to 0 does not happen.
+    """The whole simulated rig. What is set to 0, and a table that is left out, does not happen.
 
     `gain_cv`, `gain_trend_per_min`: the response gain wanders with this coefficient of variation
     and falls or rises by this share per minute (reference images in public evolution data: 11 %
@@ -42,6 +49,31 @@ class SimRigSettings(BaseModel):
     gain_trend_per_min: float = Field(
         default=-0.0025, ge=-1, le=1, description="share by which the gain changes per minute"
     )
+
+    gain_trend_sd_per_min: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="standard deviation of gain_trend_per_min, from session to session",
+    )
+    day_seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**63,
+        description="from which follows what is drawn once for a session, and when something is "
+        "lost",
+    )
+    variability: Variability = Field(
+        default_factory=Variability, description="from presentation to presentation"
+    )
+    time_course: TimeCourse = Field(
+        default_factory=TimeCourse, description="latency and shape of responses"
+    )
+    adaptation: Adaptation = Field(default_factory=Adaptation, description="what a response leaves")
+    background: Background = Field(
+        default_factory=Background, description="other neurons at the same electrode"
+    )
+    losses: Losses = Field(default_factory=Losses, description="what is not recorded")
 
     @model_validator(mode="after")
     def _distinct_units(self) -> "SimRigSettings":

@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from rig_adapters.errors import RemoteProtocolError
+from rig_adapters.sim.answers import Answers
 from rig_adapters.sim.clock import SampleClock, Samples
-from rig_adapters.sim.conditions import ResponseGain
+from rig_adapters.sim.conditions import gain_of_day
 from rig_adapters.sim.event_queue import EventQueue
+from rig_adapters.sim.losses import LossesOfDay
 from rig_adapters.sim.neurons.base import Rates
 from rig_adapters.sim.neurons.registry import build_neurons
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.randomness import Purpose, rng_at
-from rig_adapters.sim.response import evoked_spikes_s, spontaneous_spikes_s
+from rig_adapters.sim.response import spontaneous_spikes_s
 from rig_adapters.sim.retina import Placement
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
@@ -46,11 +48,29 @@ class Recorded:
     spike_unit_ids: npt.NDArray[np.int32]
     sync_samples: Samples
 
+    def between(self, from_sample: int, through_sample: int) -> "Recorded":
+        """Return the part of it in `[from_sample, through_sample)`."""
+        first, last = np.searchsorted(self.spike_samples, (from_sample, through_sample))
+        edges = self.sync_samples
+        return Recorded(
+            from_sample,
+            through_sample,
+            self.spike_samples[first:last],
+            self.spike_unit_ids[first:last],
+            edges[(edges >= from_sample) & (edges < through_sample)],
+        )
+
 
 class Simulation:
-    """All simulated units in front of one screen."""
+    """All simulated units in front of one screen.
 
-    def __init__(self, settings: SimRigSettings, seed: int) -> None:
+    `day_began_s`: when the session began, where that is known; else it is when it is first asked to
+    record, and the trend of the gain counts from the first image.
+    """
+
+    def __init__(
+        self, settings: SimRigSettings, seed: int, day_began_s: float | None = None
+    ) -> None:
         if seed < 0:
             raise SimSettingsError(f"the seed of a simulated rig must be 0 or more, not {seed}")
         self.units = settings.units
@@ -61,7 +81,10 @@ class Simulation:
         self._seed = seed
         self._pixels: dict[str, npt.NDArray[np.uint8]] = {}
         self._evoked_hz: dict[tuple[str, Placement], Rates] = {}
-        self._gain = ResponseGain(settings.gain_cv, settings.gain_trend_per_min)
+        self.losses = LossesOfDay(settings.losses, settings.day_seed, day_began_s or 0.0)
+        self._day_began = day_began_s is not None
+        self._gain = gain_of_day(settings, day_began_s)
+        self._answers = Answers(settings, seed)
         self._n_onsets = 0
         self._through_sample = 0
         self._next_second = 0
@@ -88,6 +111,9 @@ class Simulation:
 
     def begin(self, host_s: float) -> int:
         """Begin a recording at `host_s`; return its first sample. What was before is dropped."""
+        if not self._day_began:
+            self.losses.began_s, self._day_began = host_s, True
+        self.losses.recording_s = host_s
         self._through_sample = self.clock.sample(host_s)
         self._next_second = self._second_of(self._through_sample)
         for queue in (self._spikes, self._sync):
@@ -125,6 +151,21 @@ class Simulation:
             sync_samples=self._sync.take_before(through)[0],
         )
 
+    def without_gaps(self, recorded: Recorded) -> list[Recorded]:
+        """Return the stretches that are left of what was recorded, around what the rig lost.
+
+        The last of them ends where `recorded` does, even where it is empty: so far is known.
+        """
+        begin, end = recorded.from_sample, recorded.through_sample
+        begin_s, end_s = self.clock.truth.to_host(self.clock.seconds([begin, end])).tolist()
+        left = []
+        for gap in self.losses.gaps(begin_s, end_s):
+            lost_from, lost_to = self.clock.samples([gap.from_s, gap.to_s]).tolist()
+            if lost_from > begin:
+                left.append(recorded.between(begin, lost_from))
+            begin = min(max(begin, lost_to), end)
+        return [*left, recorded.between(begin, end)]
+
     def evoked_hz(self, sha256: str, place: Placement) -> Rates:
         """Mean rates (u,) that an uploaded image evokes at a place, above the spontaneous ones."""
         if sha256 not in self._pixels:
@@ -156,11 +197,18 @@ class Simulation:
         self._n_onsets += 1
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
-        for unit, rate_hz in zip(self.units, evoked_hz, strict=True):
-            rng = rng_at(self._seed, Purpose.EVOKED, self._n_onsets, unit.unit_id)
-            rate_hz = min(gain * rate_hz, unit.room_hz)
-            spikes_s = host_s + evoked_spikes_s(rate_hz, unit.latency_s, rng)
-            self._spikes.put(self.clock.samples(spikes_s), unit.unit_id)
+        answers = self._answers.spikes_s(self._n_onsets, host_s, sha256, evoked_hz, gain)
+        for unit, spikes_s in answers:
+            missed = self._missed(Purpose.MISSED_EVOKED, self._n_onsets, unit.unit_id)
+            spikes_s = host_s + spikes_s
+            heard = self.losses.heard(unit.unit_id, spikes_s, missed)
+            self._spikes.put(self.clock.samples(spikes_s[heard]), unit.unit_id)
+
+    def _missed(self, purpose: Purpose, number: int, unit_id: int) -> np.random.Generator | None:
+        """Return what draws the spikes that are missed; None where none is."""
+        if not self.losses.settings.missed_spikes:
+            return None
+        return rng_at(self._seed, purpose, number, unit_id)
 
     def _edge(self, host_s: float) -> None:
         """See, by the photodiode, that the patch changes."""
@@ -172,9 +220,13 @@ class Simulation:
     def _fire_spontaneously(self, second: int) -> None:
         for unit in self.units:
             rng = rng_at(self._seed, Purpose.SPONTANEOUS, second, unit.unit_id)
-            spikes_s = second + spontaneous_spikes_s(unit.spontaneous_hz, 1.0, rng)
-            samples = np.floor(spikes_s * self.clock.sample_rate_hz).astype(np.int64)
-            self._spikes.put(samples, unit.unit_id)
+            spikes_rig_s = second + spontaneous_spikes_s(unit.spontaneous_hz, 1.0, rng)
+            samples = np.floor(spikes_rig_s * self.clock.sample_rate_hz).astype(np.int64)
+            missed = self._missed(Purpose.MISSED_SPONTANEOUS, second, unit.unit_id)
+            spikes_s = self.clock.truth.to_host(spikes_rig_s)
+            self._spikes.put(
+                samples[self.losses.heard(unit.unit_id, spikes_s, missed)], unit.unit_id
+            )
 
     def _second_of(self, sample: int) -> int:
         return math.floor(sample / self.clock.sample_rate_hz)

@@ -42,6 +42,12 @@ class SimulatedAnimalSettings(_Settings):
         le=1,
         description="share of the begun trials that a fresh animal completes",
     )
+    correct_log_odds_sd: float = Field(
+        default=0.0,
+        ge=0,
+        le=5,
+        description="standard deviation of the log odds of that, from session to session",
+    )
     inattentive_probability: float = Field(
         default=0.02, ge=0, lt=1, description="share of fixation spots that it does not look at"
     )

@@ -204,6 +204,22 @@ def within_chance(found: int, n: int, probability: float) -> bool:
     return bool(min(less, more) > 1e-7)
 
 
+def test_an_animal_has_good_and_bad_days_and_keeps_to_one_through_a_session() -> None:
+    moody = FRESH.model_copy(update={"correct_log_odds_sd": 0.8})
+
+    days = np.array([SimulatedAnimal(moody, seed).correct_probability for seed in range(2000)])
+    log_odds = np.log(days / (1 - days))
+
+    assert np.median(days) == pytest.approx(0.67, abs=0.03)
+    assert stats.kstest((log_odds - np.log(0.67 / 0.33)) / 0.8, "norm").pvalue > 1e-4
+    assert SimulatedAnimal(moody, 3).correct_probability == days[3]
+    assert SimulatedAnimal(FRESH, 3).correct_probability == 0.67
+    worst = int(np.argmin(days[:20]))
+    broken = sum(len(deeds(moody, worst, trial_id)) == 2 for trial_id in range(1000))
+    begun = sum(bool(deeds(moody, worst, trial_id)) for trial_id in range(1000))
+    assert within_chance(begun - broken, begun, float(days[worst]))
+
+
 def test_an_animal_tires_with_the_trials_that_it_did() -> None:
     tiring = FRESH.model_copy(update={"slowing_per_100_trials": 0.1})
 
