@@ -14,12 +14,13 @@ Floats = npt.NDArray[np.float32]
 
 PATCH_PX = 48
 BACKGROUND_GREY = 128
+HALF_RANGE = 127.5
 _CODES = np.arange(256) / 255.0
 # IEC 61966-2-1, the sRGB transfer function.
 _LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(
     np.float32
 )
-_BACKGROUND = float(_LINEAR[BACKGROUND_GREY])
+LIGHT_OF_GREY = float(_LINEAR[BACKGROUND_GREY])
 # Luminance as in IEC 61966-2-1; red-green and blue-yellow as plain differences of the primaries.
 _OPPONENT = np.array(
     [[0.2126, 0.7152, 0.0722], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], dtype=np.float32
@@ -55,14 +56,65 @@ def patches(images: npt.NDArray[np.uint8], place: Placement, field: ReceptiveFie
     around the image (Weber), under a round window that is 0 at the edge of the field. An image that
     does not reach into the field gives zeros.
     """
-    rows = _sampling(images.shape[1], -place.y_deg, place.size_deg, -field.center_deg[1], field)
-    columns = _sampling(images.shape[2], place.x_deg, place.size_deg, field.center_deg[0], field)
-    linear = _LINEAR[images] - np.float32(_BACKGROUND)
+    rows, columns = sampling(images.shape[1:3], place, field)
+    linear = _LINEAR[images] - np.float32(LIGHT_OF_GREY)
     across = np.einsum("xw,nhwc->nhxc", columns, linear, optimize=True)
     inside = np.einsum("yh,nhxc->nyxc", rows, across, optimize=True)
     opponent: Floats = np.einsum("oc,nyxc->noyx", _OPPONENT, inside, optimize=True)
-    opponent *= _WINDOW / np.float32(_BACKGROUND)
+    opponent *= ROUND_WINDOW / np.float32(LIGHT_OF_GREY)
     return opponent
+
+
+def pixel_patches(images: npt.NDArray[np.uint8], place: Placement, field: ReceptiveField) -> Floats:
+    """Return the pixels of `images` (n, h, w, 3) in `field`: (n, PATCH_PX, PATCH_PX, 3) float32.
+
+    Half the difference of black and white is 1, and the grey around the image is 0. There is no
+    window, and nothing is linearised, so this is linear in the pixels of the image. An image gives
+    the same whatever others are beside it.
+    """
+    rows, columns = sampling(images.shape[1:3], place, field)
+    n, _, width, _ = images.shape
+    values = images.astype(np.float32) - np.float32(BACKGROUND_GREY)
+    down = np.matmul(rows, values.reshape(n, -1, width * 3)).reshape(n, PATCH_PX, width, 3)
+    inside: Floats = np.matmul(columns, down) / np.float32(HALF_RANGE)
+    return inside
+
+
+def in_light(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what a weighted sum of a patch weighs of the light, (PATCH_PX, PATCH_PX, 3).
+
+    Of a picture that fills a field, in linear light from 0 to 1, minus that of the grey around.
+
+    Args:
+        weights: (3, PATCH_PX, PATCH_PX) of contrasts as in `patches`.
+
+    """
+    of_light: npt.NDArray[np.float64] = np.einsum("oc,oyx->yxc", _OPPONENT, weights * ROUND_WINDOW)
+    return of_light / LIGHT_OF_GREY
+
+
+def picture_of(light: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Return the picture (2 * PATCH_PX, 2 * PATCH_PX, 3) nearest to linear light from 0 to 1.
+
+    Args:
+        light: (PATCH_PX, PATCH_PX, 3), or one channel for all.
+
+    """
+    between = (_LINEAR[1:] + _LINEAR[:-1]) / 2
+    codes = np.searchsorted(between, np.broadcast_to(light, (PATCH_PX, PATCH_PX, 3)))
+    return codes.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+
+
+def sampling(
+    shape: tuple[int, ...], place: Placement, field: ReceptiveField
+) -> tuple[Floats, Floats]:
+    """Return how samples of a field weigh the pixels (h, w) of an image at a place.
+
+    Rows are (PATCH_PX, h) and columns (PATCH_PX, w), from the top and from the left.
+    """
+    rows = _sampling(shape[0], -place.y_deg, place.size_deg, -field.center_deg[1], field)
+    columns = _sampling(shape[1], place.x_deg, place.size_deg, field.center_deg[0], field)
+    return rows, columns
 
 
 def _sampling(
@@ -92,4 +144,5 @@ def _round_window() -> Floats:
     return window
 
 
-_WINDOW = _round_window()
+ROUND_WINDOW = _round_window()
+"""How much each sample of a patch counts, (PATCH_PX, PATCH_PX)."""

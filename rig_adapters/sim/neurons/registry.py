@@ -10,12 +10,21 @@ import numpy as np
 from pydantic import Discriminator, Tag
 
 from rig_adapters.sim.neurons.base import Images, Neurons, Rates, Truth
+from rig_adapters.sim.neurons.linear_nonlinear.settings import LinearNonlinearSettings
 from rig_adapters.sim.neurons.networks.settings import NetworkSettings
 from rig_adapters.sim.neurons.settings import UnitSettings
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
+from rig_adapters.sim.neurons.subspace.settings import SubspaceSettings
+from rig_adapters.sim.neurons.v1_complex.settings import ComplexCellSettings
 from rig_adapters.sim.retina import Placement
 
-OWN: tuple[type[UnitSettings], ...] = (ShapeSettings, NetworkSettings)
+OWN: tuple[type[UnitSettings], ...] = (
+    ShapeSettings,
+    SubspaceSettings,
+    LinearNonlinearSettings,
+    ComplexCellSettings,
+    NetworkSettings,
+)
 USUAL_KIND = "shape"
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from rig_adapters.sim.neurons.noise import coloured_noise
+
 PICTURE_PX = 96
 Kind = Literal["curve", "corner", "ring", "blobs"]
 KINDS: tuple[Kind, ...] = ("curve", "corner", "ring", "blobs")
@@ -32,16 +34,8 @@ def textures(n: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
     Amplitudes fall as f^-a with a from 1 (Field 1987) to 1.8 (pictures of few large things).
     """
-    frequency = np.hypot(np.fft.fftfreq(PICTURE_PX)[:, None], np.fft.rfftfreq(PICTURE_PX)[None, :])
-    slopes = rng.uniform(1.0, 1.8, (n, 1, 1, 1))
-    amplitude = np.maximum(frequency, 1.0 / PICTURE_PX) ** -slopes
-    noise = rng.standard_normal((n, 3, PICTURE_PX, PICTURE_PX))
-    fields = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=noise.shape[2:])
-    fields -= fields.mean(axis=(2, 3), keepdims=True)
-    fields /= fields.std(axis=(2, 3), keepdims=True)
-    # Most of the variance of natural pictures is light and dark, not colour.
-    mixing = np.array([[1.0, 0.5, 0.3], [1.0, -0.35, 0.3], [1.0, -0.15, -0.6]])
-    pictures = 0.5 + 0.17 * np.einsum("rc,nchw->nhwr", mixing, fields)
+    slopes = rng.uniform(1.0, 1.8, n)
+    pictures = 0.5 + 0.17 * coloured_noise(slopes, PICTURE_PX, rng)
     return _quantised(pictures)
 
 

@@ -1,0 +1,1 @@
+"""Complex cells: oriented energy, divided by that of their neighbours."""
