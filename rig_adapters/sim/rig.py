@@ -42,10 +42,6 @@ def run(listener: Listener) -> None:
     while command is None:
         command = listener.receive(_IDLE_MS / 1000)
     if isinstance(command, m.ConfigureRig):
-        settings = read_settings(command.settings)
-        # A session that goes on is the same day, which began at 0 of its virtual clock.
-        goes_on = command.time == "virtual" and command.clock_start_s > 0
-        simulation = Simulation(settings, command.seed, 0.0 if goes_on else None)
         with _watching(command.light_endpoint) as watcher:
             _Watch(listener, watcher, configured(listener, command)).run()
     if listener.conversation.state == "closing":
@@ -55,7 +51,9 @@ def run(listener: Listener) -> None:
 def configured(wire: Says, command: m.ConfigureRig) -> "SimulatedRig":
     """Return the rig that was asked for, and say so."""
     settings = read_settings(command.settings)
-    simulation = Simulation(settings, command.seed)
+    # A session that goes on is the same day, which began at 0 of its virtual clock.
+    goes_on = command.time == "virtual" and command.clock_start_s > 0
+    simulation = Simulation(settings, command.seed, 0.0 if goes_on else None)
     wire.send(_configured(settings, simulation))
     return SimulatedRig(wire, simulation, command.time, clock_start_s=command.clock_start_s)
 
@@ -72,9 +70,7 @@ class SimulatedRig:
         clock_start_s: float = 0.0,
     ) -> None:
         self._wire = wire
-        self._listener = listener
-        self._outbox = Outbox(listener.send)
-        self._watcher = watcher
+        self._outbox = Outbox(wire.send)
         self._simulation = simulation
         self._virtual = session_time == "virtual"
         self._host_clock = host_clock
@@ -85,37 +81,19 @@ class SimulatedRig:
 
     def patience_ms(self) -> int:
         """Return how long nothing has to be done unless something comes."""
-    def run(self) -> None:
-        """Watch and report until the daemon asks for the end."""
-        poller = zmq.Poller()
-        poller.register(self._listener.socket, zmq.POLLIN)
-        poller.register(self._watcher.socket, zmq.POLLIN)
-        while True:
-            poller.poll(self._patience_ms())
-            self._outbox.send_due()
-            self._watch()
-            command = self._listener.receive(0.0)
-            if isinstance(command, m.Shutdown):
-                return
-            if command is not None:
-                self._obey(command)
-            if self._recording and not self._virtual and self._report_due_s() <= 0:
-                self._report(self._now_host_s())
-
-    def _patience_ms(self) -> int:
         held_s = self._outbox.due_in_s
         held_ms = _IDLE_MS if held_s is None else math.ceil(held_s * 1000)
         if self._virtual or not self._recording:
             return min(_IDLE_MS, held_ms)
         return min(max(0, math.ceil(self._report_due_s() * 1000)), held_ms)
 
-    def _report_due_s(self) -> float:
-        """Seconds until the next report in real time."""
-        return self._reports.reported_host_s + BATCH_S - self._now_host_s()
-
     def report_if_due(self) -> None:
-        """Report what was recorded, in real time, where the last report was long ago."""
-        if self._recording and self.patience_ms() == 0:
+        """Report what was recorded, in real time, where the last report was long ago.
+
+        Send what was held back until now.
+        """
+        self._outbox.send_due()
+        if self._recording and not self._virtual and self._report_due_s() <= 0:
             self._report(self._now_host_s())
 
     def see(self, light: m.Message) -> None:
@@ -125,7 +103,11 @@ class SimulatedRig:
         self._busy_s += time.perf_counter() - begun_s
         if isinstance(light, LightChanged):
             self._light_host_s = max(self._light_host_s, light.host_time_s)
-            if self._virtual and self._recording and self._is_due(light):
+            if (
+                self._virtual
+                and self._recording
+                and self._reports.is_due(light, self._light_host_s)
+            ):
                 self._report(self._light_host_s)
 
     def obey(self, command: m.Message) -> None:
@@ -135,91 +117,31 @@ class SimulatedRig:
         elif isinstance(command, m.StopRecording):
             self._report(self._now_host_s())
             self._recording = False
-            self._wire.send(m.RecordingStopped(last_sequence=self._sequence))
+            self._outbox.send_all()
+            self._wire.send(m.RecordingStopped(last_sequence=self._reports.sequence))
         else:
             raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
 
     def _now_host_s(self) -> float:
         return self._light_host_s if self._virtual else self._host_clock() - LIGHT_DELAY_S
 
-    def _is_due(self, light: LightChanged) -> bool:
-        waited_s = self._light_host_s - self._reported_host_s
-        return light.what in ("dark_until", "fixation_off") or waited_s >= LONGEST_VIRTUAL_BATCH_S
-    def _watch(self) -> bool:
-        """See the next changes of light; return whether there may be more."""
-        begun_s = time.perf_counter()
-        for _ in range(_MOST_LIGHT_AT_ONCE):
-            if not self._watcher.any_more():
-                self._busy_s += time.perf_counter() - begun_s
-                return False
-            light = self._watcher.receive(0)
-            if light is None:
-                continue
-            self._simulation.see(light)
-            if isinstance(light, LightChanged):
-                self._light_host_s = max(self._light_host_s, light.host_time_s)
-                if (
-                    self._virtual
-                    and self._recording
-                    and self._reports.is_due(light, self._light_host_s)
-                ):
-                    self._busy_s += time.perf_counter() - begun_s
-                    self._report(self._light_host_s)
-                    begun_s = time.perf_counter()
-        self._busy_s += time.perf_counter() - begun_s
-        return True
-
-    def _obey(self, command: m.Message) -> None:
-        if isinstance(command, m.StartRecording):
-            self._start()
-        elif isinstance(command, m.StopRecording):
-            deadline_s = time.monotonic() + LAST_LOOK_S
-            while self._watch() and time.monotonic() < deadline_s:
-                pass
-            self._report(self._now_host_s())
-            self._recording = False
-            self._outbox.send_all()
-            self._listener.send(m.RecordingStopped(last_sequence=self._reports.sequence))
-        else:
-            raise RemoteProtocolError(f"the simulated rig does not know {command.wire_name}")
+    def _report_due_s(self) -> float:
+        """Seconds until the next report in real time."""
+        return self._reports.reported_host_s + BATCH_S - self._now_host_s()
 
     def _start(self) -> None:
         now_host_s = self._now_host_s()
         first = self._simulation.begin(now_host_s)
-        self._recording, self._sequence, self._reported_host_s = True, -1, now_host_s
-        self._wire.send(
         self._recording, self._reports = True, Reports(self._simulation, now_host_s)
-        self._listener.send(
+        self._wire.send(
             m.RecordingStarted(
                 host_time_s=now_host_s, rig_time_s=float(self._simulation.clock.seconds(first))
             )
         )
 
     def _report(self, through_host_s: float) -> None:
-        begun_s = time.perf_counter()
-        clock = self._simulation.clock
-        recorded = self._simulation.take(through_host_s)
-        self._sequence += 1
-        self._reported_host_s = through_host_s
-        busy_s, self._busy_s = self._busy_s + time.perf_counter() - begun_s, 0.0
-        self._wire.send(
-            m.SpikesRecorded(
-                sequence=self._sequence,
-                from_rig_s=float(clock.seconds(recorded.from_sample)),
-                through_rig_s=float(clock.seconds(recorded.through_sample)),
-                spike_rig_s=clock.seconds(recorded.spike_samples),
-                spike_unit_ids=recorded.spike_unit_ids,
-                sync_rig_s=clock.seconds(recorded.sync_samples),
-                fixation_broken_rig_s=np.zeros(0),
-                clock_host_s=through_host_s,
-                clock_rig_s=float(clock.seconds(clock.sample(through_host_s))),
-                clock_uncertainty_s=1.0 / clock.sample_rate_hz,
-                busy_s=busy_s,
-            )
-        )
         begun_s, busy_s = time.perf_counter(), self._busy_s
-        replies = self._reports.through(through_host_s, busy_s)
-        for reply in replies:
+        for reply in self._reports.through(through_host_s, busy_s):
             self._outbox.put(reply.batch, reply.late_s)
         # What this report itself has taken is told in the next one.
         self._busy_s = time.perf_counter() - begun_s

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from rig_adapters.in_process import InProcessWire
-from rig_adapters.sim.rig import configured
+from rig_adapters.sim.rig import SimulatedRig, configured
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.light import LightChanged
 from rig_adapters.wire.messages import Message
@@ -75,11 +75,17 @@ def run(wire: InProcessWire, sight: Sight) -> None:
         rig = configured(wire, command)
         sight.watch(rig.see)
         try:
-            while not isinstance(command := wire.receive(_LOOK_S), m.Shutdown):
+            while not isinstance(command := wire.receive(_patience_s(rig)), m.Shutdown):
                 sight.raise_fault()
-                if command is not None:
-                    with sight.one_at_a_time:
+                with sight.one_at_a_time:
+                    if command is not None:
                         rig.obey(command)
+                    rig.report_if_due()
         finally:
             sight.leave()
     wire.send(m.ShutDown())
+
+
+def _patience_s(rig: SimulatedRig) -> float:
+    # What the rig holds back is sent when it is due.
+    return min(_LOOK_S, rig.patience_ms() / 1000)
