@@ -75,18 +75,29 @@ class Rectification:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Convolutions with rectifications between them, and a shortcut past all of them, added up.
+class Cut:
+    """A window of maps, perhaps with a margin of `fill`; no network has it (see `windows`).
 
-    shortcut: None where the input itself is added.
+    rows, columns: from and to, half-open.
+    margin: rows above and below, columns left and right.
     """
 
-    path: tuple[Convolution, ...]
-    shortcut: Convolution | None
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    margin: tuple[int, int, int, int]
+    fill: float = 0.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two ways from one input, added up; on a shortcut without steps that is the input itself."""
+
+    path: tuple["Step", ...]
+    shortcut: tuple["Step", ...]
 
 
 Weighted = Convolution | Dense
-Step = Weighted | Pooling | Averaging | Rectification | Block
+Step = Weighted | Pooling | Averaging | Rectification | Cut | Block
 
 
 @dataclass(frozen=True)
@@ -99,13 +110,13 @@ class Layer:
     @property
     def weighted(self) -> tuple[Weighted, ...]:
         """Its steps with parameters, in the order of computation."""
-        return tuple(one for step in self.steps for one in _weighted(step))
+        return tuple(_weighted(self.steps))
 
     @property
     def n_features(self) -> int:
         """Feature maps, or numbers of a fully connected layer."""
-        last = [one for step in self.steps for one in _main(step)][-1]
-        return last.n_out
+        # A shortcut comes last, and ends with as many as the way that it passes by.
+        return self.weighted[-1].n_out
 
     @property
     def is_dense(self) -> bool:
@@ -156,27 +167,23 @@ class Architecture:
 
 
 def map_px_after(step: Step, px: int) -> int:
-    """Height and width of what a step makes of maps of `px`."""
+    """Height and width of what a step makes of whole maps of `px`."""
     if isinstance(step, Convolution | Pooling):
         return (px + 2 * step.padding - step.kernel) // step.stride + 1
     if isinstance(step, Block):
-        for convolution in step.path:
-            px = map_px_after(convolution, px)
+        for inner in step.path:
+            px = map_px_after(inner, px)
         return px
-    return px if isinstance(step, Rectification) else 1
+    return 1 if isinstance(step, Averaging | Dense) else px
 
 
-def _main(step: Step) -> Iterator[Weighted]:
-    if isinstance(step, Block):
-        yield from step.path
-    elif isinstance(step, Convolution | Dense):
-        yield step
-
-
-def _weighted(step: Step) -> Iterator[Weighted]:
-    yield from _main(step)
-    if isinstance(step, Block) and step.shortcut is not None:
-        yield step.shortcut
+def _weighted(steps: tuple[Step, ...]) -> Iterator[Weighted]:
+    for step in steps:
+        if isinstance(step, Block):
+            yield from _weighted(step.path)
+            yield from _weighted(step.shortcut)
+        elif isinstance(step, Convolution | Dense):
+            yield step
 
 
 _RECTIFIED = Rectification()
@@ -242,12 +249,14 @@ def _bottleneck(name: str, n_in: int, width: int, stride: int, *, shortcut: bool
     n_out = 4 * width
     path = (
         Convolution(f"{name}.conv1", n_in, width, 1, norm=f"{name}.bn1"),
+        _RECTIFIED,
         Convolution(f"{name}.conv2", width, width, 3, stride, 1, norm=f"{name}.bn2"),
+        _RECTIFIED,
         Convolution(f"{name}.conv3", width, n_out, 1, norm=f"{name}.bn3"),
     )
     down = f"{name}.downsample"
     past = Convolution(f"{down}.0", n_in, n_out, 1, stride, norm=f"{down}.1")
-    return Block(path, past if shortcut else None)
+    return Block(path, (past,) if shortcut else ())
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(

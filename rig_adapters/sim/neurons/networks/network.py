@@ -16,6 +16,7 @@ from rig_adapters.sim.neurons.networks.architectures import (
     Averaging,
     Block,
     Convolution,
+    Cut,
     Dense,
     Layer,
     Pooling,
@@ -96,8 +97,7 @@ def prepared(images: Tensor, size_px: int) -> Tensor:
 def walk(layers: Sequence[Layer], x: Tensor, weigh: Weigh) -> Iterator[tuple[Layer, Tensor]]:
     """Give what one layer after the other makes of `x`; `weigh` does steps with parameters."""
     for layer in layers:
-        for step in layer.steps:
-            x = taken(step, x, weigh)
+        x = through(layer.steps, x, weigh)
         yield layer, x
 
 
@@ -112,17 +112,20 @@ def taken(step: Step, x: Tensor, weigh: Weigh) -> Tensor:
             return x.mean(dim=(2, 3), keepdim=True)
         case Rectification():
             return functional.relu_(x)  # what it is given is nobody else's
+        case Cut():
+            above, below, left, right = step.margin
+            cut = x[:, :, slice(*step.rows), slice(*step.columns)]
+            margin = (left, right, above, below)
+            return functional.pad(cut, margin, value=step.fill) if any(margin) else cut
         case Block():
-            return _block(step, x, weigh)
+            return through(step.path, x, weigh) + through(step.shortcut, x, weigh)
 
 
-def _block(block: Block, x: Tensor, weigh: Weigh) -> Tensor:
-    *first, last = block.path
-    y = x
-    for convolution in first:
-        y = functional.relu_(weigh(convolution, y))
-    y = weigh(last, y)
-    return y + (x if block.shortcut is None else weigh(block.shortcut, x))
+def through(steps: Sequence[Step], x: Tensor, weigh: Weigh) -> Tensor:
+    """Return what several steps make of `x`."""
+    for step in steps:
+        x = taken(step, x, weigh)
+    return x
 
 
 def weighed(step: Weighted, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

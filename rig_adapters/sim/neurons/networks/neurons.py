@@ -2,7 +2,8 @@
 
     image → what falls into the field → pre-processing → activations → rates
 
-A network is computed as deep as the deepest of its units, in portions of a few images. What is
+A network is computed as deep as the deepest of its units, no wider than they need, in portions of
+a few images. What is
 raw in all of this, `activations`, is there for benchmarks, which publish them and not rates.
 """
 
@@ -23,14 +24,16 @@ from rig_adapters.sim.neurons.networks.rates import Activations, Scale, fitted_s
 from rig_adapters.sim.neurons.networks.settings import RANDOM, NetworkSettings
 from rig_adapters.sim.neurons.networks.view import view
 from rig_adapters.sim.neurons.networks.weights_files import read_weights
+from rig_adapters.sim.neurons.networks.windows import Position, windowed
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.retina import Placement, ReceptiveField
 
 MOST_TOGETHER = 16
 """Images in one portion; more of them are no faster for each, and need more memory."""
 
-Site = tuple[str, tuple[int, int]]
+Site = tuple[str, Position]
 """A layer and a position in its maps."""
+Index = tuple[int | slice, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ class _UnitsOfOne:
         layers = architecture.through(deepest)
         pictures = prepared(torch.from_numpy(calibration_pictures()), source.input_px)
         parameters, origin = _parameters(source, architecture, layers, pictures)
-        self._network = Network(layers, parameters)
+        sites = {layer.name: [u.place for u in units if u.layer == layer.name] for layer in layers}
+        parts = windowed(layers, sites, source.input_px)
+        self._network, self._origins = Network(parts.layers, parameters), parts.origins
         self.truths = tuple(Truth(_about(unit, origin)) for unit in units)
         self._scales = self._fitted(pictures, origin)
         # What is known of them by number, from here on: the last layer has only those asked for.
@@ -154,8 +159,15 @@ class _UnitsOfOne:
         for layer, made in self._network.activations(pictures):
             for k in units:
                 if self._units[k].layer == layer.name:
-                    at = () if layer.is_dense else self._units[k].place
-                    into[:, k] = made[(slice(None), self._columns[k], *at)].numpy()
+                    at = self._at(layer, self._columns[k], self._units[k].place)
+                    into[:, k] = made[at].numpy()
+
+    def _at(self, layer: Layer, features: int | slice, place: Position) -> Index:
+        """Return the index of features at a position in what is computed of a layer."""
+        if layer.is_dense:
+            return (slice(None), features)
+        (row, column), (top, left) = place, self._origins[layer.name]
+        return (slice(None), features, row - top, column - left)
 
     def _fitted(self, pictures: Tensor, origin: str) -> dict[Site, Scale]:
         sites = dict.fromkeys(_site(unit) for unit in self._units)
@@ -165,9 +177,8 @@ class _UnitsOfOne:
                 for layer, values in self._network.activations(portion):
                     for name, place in sites:
                         if name == layer.name:
-                            at = () if layer.is_dense else place
-                            column = values[(slice(None), slice(None), *at)]
-                            made[name, place].append(column.double().numpy())
+                            every = values[self._at(layer, slice(None), place)]
+                            made[name, place].append(every.double().numpy())
         scales = {}
         for site in sites:
             rectified = self._units[0].architecture.layer(site[0]).is_rectified

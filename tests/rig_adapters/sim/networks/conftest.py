@@ -22,8 +22,7 @@ def _narrowed_step(step: Any) -> Any:
         n_in = step.n_in if step.n_in == 3 else step.n_in // SHARE
         return replace(step, n_in=n_in, n_out=step.n_out // SHARE)
     if isinstance(step, Block):
-        past = None if step.shortcut is None else _narrowed_step(step.shortcut)
-        return Block(tuple(map(_narrowed_step, step.path)), past)
+        return Block(*(tuple(map(_narrowed_step, way)) for way in (step.path, step.shortcut)))
     return step
 
 
