@@ -196,6 +196,12 @@ class LogReader:
             raise RecordError(f"This session has no thread {thread_id}; choose one of {known}.")
         return self._table(f"{_CODES}{thread_id}", tables.CodeRows)
 
+    def codes_of_block(self, thread_id: int, block: int) -> tables.CodeRows:
+        """Codes of one thread that came with one committed block."""
+        with open_for_reading(self.path) as file:
+            key = f"{_CODES}{thread_id}"
+            return self._read(file, key, tables.CodeRows, self._added_by(block, key))
+
     def block(self, block: int) -> tables.BlockRows:
         """Read what one committed block added, and nothing of the others.
 

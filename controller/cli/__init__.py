@@ -3,7 +3,8 @@
 `config_commands`   init, validate, schema
 `run`               run
 `control_commands`  status, pause, resume, stop, note
-`log_commands`      inspect, replay
+`log_commands`      inspect, recover
+`replay_commands`   replay exact, rehearse
 """
 
 import atexit

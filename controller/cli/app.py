@@ -14,6 +14,7 @@ from controller.cli import (
     mirror,
     preflight,
     psth,
+    replay_commands,
     rig_commands,
     run,
     testcard,
@@ -42,6 +43,7 @@ run.add_to(app)
 control_commands.add_to(app)
 mirror.add_to(app)
 log_commands.add_to(app)
+replay_commands.add_to(app)
 psth.add_to(app)
 keys_commands.add_to(app)
 generator_commands.add_to(app)

@@ -6,8 +6,8 @@
 3  the session was aborted by the operator
 4  the session ended by a fault
 5  the session could not be reached, or refused the command
-6  the log has problems (inspect, or the audit of run), the replay differs (replay), or a session
-   would not be safe to start (preflight)
+6  the log has problems (inspect, or the audit of run), the replay differs (replay exact), or a
+   session would not be safe to start (preflight)
 """
 
 from enum import IntEnum

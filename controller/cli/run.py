@@ -28,7 +28,7 @@ from controller.control.client import ControlClient
 from controller.control.messages import SessionStatus
 from controller.errors import ControlError, SessionRefused
 from controller.processes import child_environment
-from controller.replay import logged_config
+from controller.replay.configs import logged_config
 from sessions.errors import SessionLogError
 from sessions.reader import open_log
 from sessions.recover import complete_log

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from sessions.audit.block import LoggedBlock, listed, place_of
 from sessions.audit.replies import reread
@@ -35,6 +36,36 @@ class Recount:
     baseline: CountRows
 
 
+CountColumn = Literal["response_counts", "baseline_counts"]
+CountFault = Literal["unheard", "uncounted", "other"]
+
+
+@dataclass(frozen=True)
+class WrongCount:
+    """Counts of one presentation that are there though nobody heard it, lacking, or others."""
+
+    presentation_id: int
+    image_id: int
+    column: CountColumn
+    fault: CountFault
+    logged: list[int]
+    counted: list[int]
+    """What the spikes give; [] where the onset is unknown."""
+
+
+@dataclass(frozen=True)
+class WrongScore:
+    """A score of one image with the driver units of one thread that the spikes do not give."""
+
+    image_id: int
+    thread_id: int
+    kind: str
+    logged: float
+    expected: float
+    logged_n_valid: int
+    n_valid: int
+
+
 @lru_cache(maxsize=1)
 def recount(logged: LoggedBlock) -> Recount:
     """Count the spikes of a block again; the last block is remembered."""
@@ -55,44 +86,56 @@ def recount(logged: LoggedBlock) -> Recount:
     return Recount(counted(logged.start.response_window_s), counted(logged.start.baseline_window_s))
 
 
-def counts_differ(logged: LoggedBlock) -> Iterator[str]:
+def wrong_counts(logged: LoggedBlock) -> Iterator[WrongCount]:
     """Find counts that the spikes do not give, and counts of what nobody heard."""
     shown, start, again = logged.rows.presentations, logged.start, recount(logged)
-    columns = (
+    columns: tuple[tuple[CountColumn, CountRows, CountRows, Window | None], ...] = (
         (
             "response_counts",
             shown.response_counts.tolist(),
             again.response,
-            start.response_window_s is not None,
+            start.response_window_s,
         ),
         (
             "baseline_counts",
             shown.baseline_counts.tolist(),
             again.baseline,
-            start.baseline_window_s is not None,
+            start.baseline_window_s,
         ),
     )
     none = [NOT_COUNTED] * len(start.units)
-    for name, stored, counted, has_window in columns:
-        wrong: dict[str, list[int]] = {"unheard": [], "uncounted": [], "other": []}
-        rows = zip(shown.presentation_id.tolist(), shown.outcome.tolist(), strict=True)
-        for row, (presentation_id, outcome) in enumerate(rows):
-            if outcome in UNHEARD or not has_window:
-                if stored[row] != none:
-                    wrong["unheard"].append(presentation_id)
+    names = (shown.presentation_id.tolist(), shown.image_id.tolist(), shown.outcome.tolist())
+    for name, stored, counted, window in columns:
+        for row, (presentation_id, image_id, outcome) in enumerate(zip(*names, strict=True)):
+            fault: CountFault
+            if outcome in UNHEARD or window is None:
+                if stored[row] == none:
+                    continue
+                fault = "unheard"
             elif outcome == "completed" and NOT_COUNTED in stored[row]:
-                wrong["uncounted"].append(presentation_id)
+                fault = "uncounted"
             elif stored[row] != counted[row] and stored[row] != none:
-                wrong["other"].append(presentation_id)
-        if wrong["unheard"]:
-            yield f"presentations {listed(wrong['unheard'])} were not heard, yet have {name}"
-        if wrong["uncounted"]:
-            yield f"presentations {listed(wrong['uncounted'])} completed without {name}"
-        if wrong["other"]:
-            yield f"{name} of presentations {listed(wrong['other'])} are not what the spikes give"
+                fault = "other"
+            else:
+                continue
+            yield WrongCount(presentation_id, image_id, name, fault, stored[row], counted[row])
 
 
-def scores_differ(logged: LoggedBlock) -> Iterator[str]:
+def counts_differ(logged: LoggedBlock) -> Iterator[str]:
+    """Tell which counts are wrong."""
+    wrong: dict[tuple[str, str], list[int]] = {}
+    for found in wrong_counts(logged):
+        wrong.setdefault((found.column, found.fault), []).append(found.presentation_id)
+    for name in ("response_counts", "baseline_counts"):
+        if ids := wrong.get((name, "unheard")):
+            yield f"presentations {listed(ids)} were not heard, yet have {name}"
+        if ids := wrong.get((name, "uncounted")):
+            yield f"presentations {listed(ids)} completed without {name}"
+        if ids := wrong.get((name, "other")):
+            yield f"{name} of presentations {listed(ids)} are not what the spikes give"
+
+
+def wrong_scores(logged: LoggedBlock) -> Iterator[WrongScore]:
     """Find scores that are not, to the last bit, what the spikes give, and a wrong n_valid."""
     scores, again = logged.rows.scores, recount(logged)
     threads = {thread.thread_id: thread for thread in logged.start.threads}
@@ -104,7 +147,6 @@ def scores_differ(logged: LoggedBlock) -> Iterator[str]:
         if outcome == "completed":
             completed.setdefault(image_id, []).append(row)
     everything = [row for rows in completed.values() for row in rows]
-    wrong: dict[tuple[int, str], list[int]] = {}
     columns = (scores.image_id, scores.thread_id, scores.kind, scores.score, scores.n_valid)
     for image_id, thread_id, kind, score, n_valid in zip(
         *(column.tolist() for column in columns), strict=True
@@ -114,8 +156,15 @@ def scores_differ(logged: LoggedBlock) -> Iterator[str]:
             row for row in completed.get(image_id, []) if logged.places[row] == place_of(thread)
         ]
         expected = _score(logged, again, thread, mine, everything)
-        if n_valid != len(mine) or not _equal(score, expected):
-            wrong.setdefault((thread_id, kind), []).append(image_id)
+        if n_valid != len(mine) or not equal(score, expected):
+            yield WrongScore(image_id, thread_id, kind, score, expected, n_valid, len(mine))
+
+
+def scores_differ(logged: LoggedBlock) -> Iterator[str]:
+    """Tell which scores are wrong."""
+    wrong: dict[tuple[int, str], list[int]] = {}
+    for found in wrong_scores(logged):
+        wrong.setdefault((found.thread_id, found.kind), []).append(found.image_id)
     for (thread_id, kind), image_ids in wrong.items():
         yield (
             f"scores of {kind} images {listed(image_ids)} of thread {thread_id} are not what the "
@@ -142,7 +191,7 @@ def told_scores_differ(logged: LoggedBlock) -> Iterator[str]:
                     "unshuffled"
                 )
             continue
-        wrong = [i for i, a, b in zip(ids, own, told, strict=True) if not _equal(a, b)]
+        wrong = [i for i, a, b in zip(ids, own, told, strict=True) if not equal(a, b)]
         if wrong:
             yield f"scores told to thread {thread.thread_id} for images {listed(wrong)} are others"
 
@@ -184,12 +233,13 @@ def _rate(counts: CountRows, rows: list[int], drivers: list[int], window_s: Wind
     return total / ((len(rows) * len(drivers)) * (end - begin))
 
 
-def _equal(a: float, b: float) -> bool:
+def equal(a: float, b: float) -> bool:
+    """Whether two scores are the same; none is the same as none."""
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
 def _same(a: list[float], b: list[float]) -> bool:
-    return all(_equal(x, y) for x, y in zip(a, b, strict=True))
+    return all(equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def _in_order(values: list[float]) -> tuple[list[float], int]:

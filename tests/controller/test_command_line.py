@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.cli import log_commands, main
+from controller.cli import main
 from controller.cli.app import app
 from controller.cli.config_commands import template
 from controller.cli.exits import Exit
-from controller.cli.log_commands import rerendered_sentence
 from controller.cli.run import Daemon, conclude, new_session_folder
-from controller.replay import Rerendered
 from sessions.committed import commit_of
 from sessions.journal import Journal
 from sessions.log import SessionLog
@@ -51,7 +49,6 @@ COMMANDS = (
     "mirror",
     "inspect",
     "recover",
-    "replay",
     "psth",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)
@@ -286,50 +283,6 @@ def test_names_in_brackets_are_printed_as_they_are(neuroloop: Neuroloop, tmp_pat
 
     assert "[/x]" in captured.get()
     assert neuroloop("inspect", "run")[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("overrides", "identical", "difference", "status"),
-    [
-        ([], True, None, 0),
-        ([], True, "the codes differ", 6),
-        ([], False, None, 6),
-        (["session.seed=7"], True, "the codes differ", 0),
-        (["session.seed=7"], False, "the codes differ", 6),
-    ],
-)
-def test_a_replay_that_differs_without_being_asked_to_exits_with_6(
-    neuroloop: Neuroloop,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    overrides: list[str],
-    identical: bool,
-    difference: str | None,
-    status: int,
-) -> None:
-    write_synthetic_log(tmp_path / "run", SMALL)
-    rendered = Rerendered(0, "embedded", True, 8, () if identical else (1004,))
-    monkeypatch.setattr(log_commands, "rerender", lambda _reader: [rendered])
-    monkeypatch.setattr(log_commands, "replay_config", lambda *_: session_config())
-    monkeypatch.setattr(log_commands, "run_config", lambda *_, **__: (tmp_path / "run", Exit.DONE))
-    monkeypatch.setattr(log_commands, "first_difference", lambda *_: difference)
-    sets = [word for override in overrides for word in ("--set", override)]
-
-    assert neuroloop("replay", "run", *sets)[0] == status
-    assert neuroloop("replay", "run", "--json", *sets)[0] == status
-
-
-def test_what_came_of_rendering_again_is_one_sentence() -> None:
-    same = Rerendered(0, "gaussian", True, 80, ())
-    other = Rerendered(1, "fc6", False, 80, tuple(range(7)))
-
-    assert rerendered_sentence(same) == (
-        "Thread 0 (gaussian): 80 codes rendered again, all images are the same pixels."
-    )
-    assert rerendered_sentence(other) == (
-        "Thread 1 (fc6): 80 codes rendered again, 7 images differ (the generator's weights are "
-        "others than logged), the first: 0, 1, 2, 3, 4."
-    )
 
 
 def test_sessions_begun_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Comparing two logs, and rendering the codes of one again."""
+"""Comparing two logs, and the config of a session that is run again."""
 
 import json
 from collections.abc import Callable
@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from controller import assembly
 from controller.errors import ConfigError
-from controller.replay import first_difference, logged_config, replay_config, rerender
+from controller.replay.compare import first_difference
+from controller.replay.configs import lay_over, logged_config, virtual_config
 from sessions.log import SessionLog
 from sessions.reader import LogReader, open_log
 from sessions.records import GenerationRecord, image_sha256
 from sessions.testing.synthetic import (
     SyntheticSession,
-    synthetic_record,
     synthetic_start,
     write_synthetic_log,
 )
@@ -115,61 +114,38 @@ def test_logs_with_other_numbers_of_threads_differ_by_that(tmp_path: Path) -> No
     assert first_difference(a, open_log(tmp_path / "b")) == "the logs hold 2 and 1 threads"
 
 
-def rendered_log(folder: Path, alter: Alter = lambda record: record) -> LogReader:
-    """Write a log whose images really are those of its codes, by the embedded generator."""
-    config = session_config("generators.main.code_dim=12", "generators.main.image_size_px=72")
-    generator = assembly.build_generators(config)["main"]
-    start = synthetic_start(replace(SMALL, image_size=72))
-    info = replace(
-        start.threads[0],
-        generator=generator.name,
-        generator_sha256=generator.weights_sha256,
-        image_shape=generator.image_shape,
-    )
-    start = replace(start, threads=(info,), config_json=config.model_dump_json())
-    session = SessionLog.create(folder, start)
-    wanted = replace(SMALL, image_size=72)
-    for block in range(2):
-        record = synthetic_record(wanted, start, block, np.random.default_rng(block))
-        (made,) = record.threads
-        images = generator.render(made.codes)
-        made = replace(
-            made, images=images, image_sha256s=tuple(image_sha256(image) for image in images)
-        )
-        session.commit_generation(alter(replace(record, threads=(made,))))
+def logged(folder: Path, *overrides: str) -> LogReader:
+    """Return a log without generations of a session with a config of its own."""
+    config = session_config(*overrides)
+    start = replace(synthetic_start(SMALL), config_json=config.model_dump_json())
+    SessionLog.create(folder, start).close()
     return open_log(folder)
 
 
-def test_logged_codes_give_the_logged_pixels_again(tmp_path: Path) -> None:
-    (row,) = rerender(rendered_log(tmp_path))
+def test_a_presentation_that_ended_otherwise_is_a_difference_too(tmp_path: Path) -> None:
+    def fail_one(record: GenerationRecord) -> GenerationRecord:
+        outcomes = list(record.presentations.outcome)
+        outcomes[outcomes.index("failed_trial")] = "late"
+        return replace(record, presentations=replace(record.presentations, outcome=tuple(outcomes)))
 
-    assert row.identical
-    assert row.same_weights
-    assert row.n_images == 8
+    a, b = log(tmp_path / "a"), log(tmp_path / "b", alter=in_block_1(fail_one))
 
-
-def test_a_code_that_was_changed_is_found_by_its_image(tmp_path: Path) -> None:
-    def alter(record: GenerationRecord) -> GenerationRecord:
-        (made,) = record.threads
-        codes = made.codes.copy()
-        codes[2] += 1
-        return replace(record, threads=(replace(made, codes=codes),))
-
-    reader = rendered_log(tmp_path, lambda record: alter(record) if record.block else record)
-    (row,) = rerender(reader)
-
-    codes = reader.codes(0)
-    altered = codes.image_id[codes.generation == 1][2]
-    assert row.differing_image_ids == (altered,)
-    assert not row.identical
+    shown = a.presentations
+    row = int(np.flatnonzero((shown.block == 1) & (shown.outcome == "failed_trial"))[0])
+    assert first_difference(a, b) == (
+        f"the scores are the same, but outcome differs from presentation "
+        f"{shown.presentation_id[row]} (image {shown.image_id[row]}) on"
+    )
 
 
 def test_a_replay_runs_in_virtual_time_under_a_name_of_its_own(tmp_path: Path) -> None:
-    reader = rendered_log(tmp_path)
+    reader = logged(tmp_path)
     long_name = json.loads(reader.start.config_json)
     assert logged_config(reader).session.name == "demo"
 
-    config = replay_config(reader, ["threads.0.optimizer.kind=genetic"], folder="elsewhere")
+    config = virtual_config(
+        reader, ["threads.0.optimizer.kind=genetic"], "replay", folder="elsewhere"
+    )
 
     assert (config.session.name, config.session.folder) == ("demo-replay", Path("elsewhere"))
     assert (config.session.time, config.display.kind) == ("virtual", "virtual")
@@ -180,4 +156,38 @@ def test_a_replay_runs_in_virtual_time_under_a_name_of_its_own(tmp_path: Path) -
 
 def test_a_replay_refuses_an_override_that_makes_no_sense(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="on_frame is not a known key"):
-        replay_config(rendered_log(tmp_path), ["display.on_frame=6"])
+        virtual_config(logged(tmp_path), ["display.on_frame=6"], "replay")
+
+
+def test_what_cannot_be_had_in_virtual_time_is_simulated(tmp_path: Path) -> None:
+    reader = logged(
+        tmp_path,
+        "session.time=real",
+        "display.kind=psychopy",
+        "rig.adapter=intan",
+        'rig.settings={host = "10.0.0.1"}',
+        "reward.kind=serial",
+        "reward.device=/dev/ttyUSB0",
+        "threads.0.driver_units=[2]",
+    )
+
+    config = virtual_config(reader, (), "rehearsal")
+
+    units = config.rig.settings["units"]
+    assert config.rig.adapter == "sim"
+    assert [100 * u["channel"] + u["unit"] for u in units] == reader.unit_ids.tolist()
+    assert config.reward.kind == "simulated"
+
+
+def test_a_profile_is_laid_over_a_config_key_by_key() -> None:
+    tables = {
+        "rig": {"adapter": "sim", "settings": {"gain_cv": 0.1, "units": [1, 2]}},
+        "reward": {"kind": "serial", "device": "/dev/ttyUSB0"},
+    }
+
+    lay_over(tables, {"rig": {"settings": {"units": [3]}}, "reward": {"kind": "none"}})
+
+    assert tables == {
+        "rig": {"adapter": "sim", "settings": {"gain_cv": 0.1, "units": [3]}},
+        "reward": {"kind": "none"},
+    }

@@ -1,4 +1,4 @@
-"""What a user does with the log of a session: inspect it, and replay it."""
+"""What a user does with the log of a session: inspect it, and do it again."""
 
 import json
 
@@ -43,37 +43,30 @@ def test_inspect_of_something_else_says_what_it_is_not(lab: Lab) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_replay_of_a_virtual_session_is_identical(lab: Lab, own: LogReader) -> None:
-    done = lab.neuroloop("replay", str(own.path))
+def test_a_rehearsal_is_another_session_and_told_beside_the_first(lab: Lab, own: LogReader) -> None:
+    profile = lab.folder / "quiet.toml"
+    profile.write_text("[rig.settings]\ngain_cv = 0.0\n[behaviour]\nkind = 'always'\n")
+
+    changes = ("--profile", str(profile), "--set", "threads.0.optimizer.kind=genetic")
+    done = lab.neuroloop("replay", "rehearse", str(own.path), *changes, "--json")
 
     assert done.returncode == 0, done.stderr
-    assert "codes rendered again, all images are the same pixels." in done.stdout
-    assert "The replay is identical to the session: same codes, same pixels, same scores." in (
-        done.stdout
-    )
-    assert len(lab.logs()) == 2
+    told = json.loads(done.stdout)
+    beside = {row["name"]: row for row in told["beside"]}
+    assert beside["completed presentations"]["rehearsal"] == 100
+    assert beside["completed presentations"]["original"] < 100
+    again = open_log(told["log"])
+    assert again.threads[0].optimizer == "genetic"
+    config = json.loads(again.start.config_json)
+    assert config["rig"]["settings"]["gain_cv"] == 0.0
 
 
-def test_a_replay_with_another_optimizer_is_another_session(lab: Lab, own: LogReader) -> None:
+def test_a_rehearsal_whose_generator_lacks_its_weights_says_so(lab: Lab, own: LogReader) -> None:
     done = lab.neuroloop(
-        "replay", str(own.path), "--set", "threads.0.optimizer.kind=genetic", "--folder", "again"
-    )
+        "replay", "rehearse", str(own.path), "--set", "generators.main.kind=deepsim_fc6",
+        "--set", "generators.main.weights=nowhere.pt",
+    )  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
-    assert "Compared with the session: the codes of thread 0 differ from generation 1" in (
-        done.stdout
-    )
-    (again,) = lab.folder.glob("again/*/session.h5")
-    assert open_log(again).threads[0].optimizer == "genetic"
-
-
-def test_a_replay_finds_an_image_that_is_no_longer_the_same(lab: Lab, own: LogReader) -> None:
-    with h5py.File(own.path, "r+") as file:
-        codes = file["codes/thread_0"]
-        codes["code"][5, :] *= 1.5
-        image_id = int(codes["image_id"][5])
-
-    done = lab.neuroloop("replay", str(own.path), "--images-only")
-
-    assert done.returncode == 6
-    assert f"1 images differ, the first: {image_id}." in done.stdout
+    assert done.returncode == 2
+    assert "nowhere.pt" in done.stderr
+    assert len(lab.logs()) == 1

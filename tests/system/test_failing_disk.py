@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.control.messages import Resume
-from controller.replay import first_difference
+from controller.replay.compare import first_difference
 from sessions.checks import run_checks
 from sessions.reader import LogReader
 from sessions.testing.faulty_disk import SYNCS, WRITES, delay, error, faulty_disk

@@ -10,7 +10,7 @@ import pytest
 
 from controller import assembly
 from controller.control.messages import Pause, Stop
-from controller.replay import logged_config
+from controller.replay.configs import logged_config
 from controller.resume import tell_again
 from sessions.checks import run_checks
 from sessions.journal import blocks_with_journals

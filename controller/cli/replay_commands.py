@@ -1,0 +1,24 @@
+"""`neuroloop replay`: its commands, each in a file of its own."""
+
+import typer
+
+from controller.cli import replay_exact, replay_rehearse
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `neuroloop replay` to `app`."""
+    replay = typer.Typer(
+        name="replay",
+        help="Replay a logged session exactly, or do it again under other conditions.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    replay.command(
+        epilog="Example: neuroloop replay exact runs/demo-20260101-120000. "
+        "Ctrl-C stops it and tells what was found by then."
+    )(replay_exact.exact)
+    replay.command(
+        epilog="Example: neuroloop replay rehearse LOG --set rig.settings.gain_cv=0.3. "
+        "The rehearsal is a session of its own, with a log of its own."
+    )(replay_rehearse.rehearse)
+    app.add_typer(replay)
