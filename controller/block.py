@@ -72,7 +72,7 @@ class BlockPresenter(Presenter):
         on_fact: OnFact,
         before: Counter[str],
     ) -> tuple[list[Shown], list[TrialEnded]]:
-        reports = PartReports(planned)
+        reports = PartReports(planned, self._config.display.max_dropped_frames)
         breaks, steps = self._recorder.n_breaks, self._recorder.n_steps
 
         def tell(*, all_shown: bool = False) -> None:
@@ -131,15 +131,14 @@ class BlockPresenter(Presenter):
         broken_by_rig: int,
         all_shown: bool,
     ) -> PartStatus:
-        limit = self._config.display.max_dropped_frames
         last = planned[-1] if all_shown else reports.last
         return PartStatus(
             part=part,
-            images=len({row.image.image_id for row in planned}),
+            images=reports.n_images,
             image_id=last.image.image_id if reports.presented else None,
             attempt=last.attempt + 1,
             max_attempts=self._config.scoring.attempts,
-            late=sum(report.dropped_frames > limit for report in reports.presented.values()),
+            late=reports.late,
             fixations_broken=reports.broken + broken_by_rig,
             waiting_for="the last spikes" if all_shown else "",
             unattended=reports.unattended,

@@ -1,10 +1,10 @@
 """The session's log as the daemon uses it: journal first, then the log, off the event loop.
 
-What happens is appended to the journal of its block at once. A generation or an event is durable
-when the journal is synced; the log itself follows behind (`controller.projector`). While a disk
-does not take the journal, the session is held: `hold` is awaited, and then the journal is written
-anew. Events may come before the log exists; they are kept and written when it does. What the
-records mean is left to `sessions`.
+What happens is appended to the journal of its block at once; what comes in one go, in one go. A
+generation or an event is durable when the journal is synced; the log itself follows behind
+(`controller.projector`). While a disk does not take the journal, the session is held: `hold` is
+awaited, and then the journal is written anew. Events may come before the log exists; they are kept
+and written when it does. What the records mean is left to `sessions`.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 from controller.clock import wall_time
 from controller.projector import Projector, to_its_end
@@ -52,6 +54,8 @@ class Logbook:
         self._next_event = 0
         self._pages: list[Page] = []
         self._pen = ThreadPoolExecutor(1, "journal")
+        self._noted: list[tuple[Journal, object]] = []
+        """What will be appended as soon as the loop has taken in all that has come."""
         self._syncing = ThreadPoolExecutor(1, "journal sync")
         self._projector = Projector()
         self._background: set[asyncio.Task[None]] = set()
@@ -92,13 +96,13 @@ class Logbook:
         await self._persist(partial(self._has_room, n_bytes))
         await self._persist(partial(self._projector.caught_up, MOST_BEHIND))
         for fact in (opened, *images):
-            self._pen.submit(journal.append, fact)
+            self._note(journal, fact)
         self._sync_soon()
 
     def fact(self, fact: object) -> None:
         """Journal a fact of the open block, which soon survives the death of this process."""
         if self._journal is not None:
-            self._pen.submit(self._journal.append, fact)
+            self._note(self._journal, fact)
 
     def part_ended(self, fact: object) -> None:
         """Journal the end of a part, and bring all until then to the disk meanwhile."""
@@ -115,7 +119,7 @@ class Logbook:
         log, journal = self._require_open()
         log.require_fits(journal.block, record)
         self._journal = Journal(log.path.parent, record.block + 1)
-        self._pen.submit(journal.append, commit_of(record))
+        self._note(journal, commit_of(record))
 
         def project() -> None:
             # A change that was in place when the disk failed must not be made twice.
@@ -178,7 +182,7 @@ class Logbook:
                 log.append_event(event)
 
         self._pages.append(Page(journal, project))
-        self._pen.submit(journal.append, numbered)
+        self._note(journal, numbered)
         await self._settle(journal, journal.sync)
 
     async def _settle_all(self, journals: Sequence[Journal]) -> None:
@@ -201,6 +205,7 @@ class Logbook:
     async def _settle(self, journal: Journal, write: Callable[[], None]) -> None:
         """Make all that was journalled so far durable by `write`, and hand it on to the log."""
         settled = [page for page in self._pages if page.journal is journal]
+        self._append_noted()
         appended = self._pen.submit(lambda: None)
 
         def settle() -> None:
@@ -234,6 +239,16 @@ class Logbook:
         if shutil.disk_usage(log.path.parent).free < needed_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log.path.parent))
 
+    def _note(self, journal: Journal, fact: object) -> None:
+        if not self._noted:
+            asyncio.get_running_loop().call_soon(self._append_noted)
+        self._noted.append((journal, fact))
+
+    def _append_noted(self) -> None:
+        noted, self._noted = self._noted, []
+        for journal, facts in groupby(noted, key=itemgetter(0)):
+            self._pen.submit(journal.append, *(fact for _, fact in facts))
+
     def _sync_soon(self) -> None:
         """Sync the journal in the background; a fault there shows at the next commit."""
         _, journal = self._require_open()
@@ -255,6 +270,7 @@ class Logbook:
         return self._log, self._journal
 
     def _close(self) -> None:
+        self._append_noted()
         self._pen.shutdown()
         self._syncing.shutdown()
         self._projector.close()

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import numpy as np
 
 from controller.clock import wall_time
+from controller.config.checks import in_one_process
 from controller.experiments.evolution import EvolutionThread
 from controller.optimizers.base import Population
 from controller.recording import (
@@ -160,7 +161,10 @@ async def render(
     generator = session.generators[thread.generator_name]
     images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
     sha256s: tuple[str, ...] = ()
-    sizes = portions(len(population.ids), session.render_s[thread.generator_name])
+    n = len(population.ids)
+    # A display in this process takes in nothing while others render.
+    whole = in_one_process(session.config)
+    sizes = (n,) if whole else portions(n, session.render_s[thread.generator_name])
     stream = iter(render_stream(generator, population.codes, sizes))
     each_s: list[float] = []
     for size in sizes:

@@ -28,9 +28,13 @@ class TrialCounts:
 
 
 class PartReports:
-    """What has been reported of the part that is being shown."""
+    """What has been reported of the part that is being shown.
 
-    def __init__(self, planned: Sequence[Planned]) -> None:
+    A presentation with more than `max_dropped_frames` is late. What a monitor asks after each
+    report is counted as they come.
+    """
+
+    def __init__(self, planned: Sequence[Planned], max_dropped_frames: int) -> None:
         self.presented: dict[int, Presented] = {}
         """By presentation."""
         self.trials: list[TrialEnded] = []
@@ -39,7 +43,14 @@ class PartReports:
         """By trial: how it ended, once somebody had looked."""
         self.last = planned[0]
         """The presentation that was reported last; the first one before that."""
+        self.n_images = len({row.image.image_id for row in planned})
+        self.late = 0
+        self.unattended = 0
+        """How many spots nobody has looked at since the last one that was looked at."""
+        self.broken = 0
+        """In how many trials the animal looked away."""
         self._planned = {row.presentation_id: row for row in planned}
+        self._max_dropped_frames = max_dropped_frames
         self._trial_ids = {row.trial_id for row in planned}
 
     def take_presented(self, report: Presented) -> None:
@@ -58,6 +69,7 @@ class PartReports:
             )
         self.last = row
         self.presented[report.presentation_id] = report
+        self.late += report.dropped_frames > self._max_dropped_frames
 
     def take_trial(self, report: TrialEnded) -> None:
         """Take in that a fixation spot went off; RemoteProtocolError where none was to be on."""
@@ -68,23 +80,10 @@ class PartReports:
         if self.trials and report.spot_on_host_s < self.trials[-1].spot_off_host_s:
             raise _not_now(report, "began before the spot of the one before went off")
         self.trials.append(report)
+        self.broken += report.broken_host_s is not None
+        self.unattended = 0 if report.acquired_host_s is not None else self.unattended + 1
         if report.acquired_host_s is not None:
             self.begun[report.trial_id] = report
-
-    @property
-    def unattended(self) -> int:
-        """How many spots nobody has looked at since the last one that was looked at."""
-        count = 0
-        for trial in reversed(self.trials):
-            if trial.acquired_host_s is not None:
-                break
-            count += 1
-        return count
-
-    @property
-    def broken(self) -> int:
-        """In how many trials the animal looked away."""
-        return sum(trial.broken_host_s is not None for trial in self.trials)
 
 
 def _not_now(report: TrialEnded, why: str) -> RemoteProtocolError:

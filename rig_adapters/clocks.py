@@ -25,6 +25,8 @@ _COUNTABLE = 20
 _HUBER = 1.345
 _BIWEIGHT = 4.685
 _N_ITERATIONS = 15
+_SETTLED_S = 1e-10
+"""A line that moves by less than this between the readings is as good as the last."""
 _FEW = 5.0
 """By so much in n a spread that a few readings show may be too small."""
 
@@ -137,6 +139,7 @@ class _Line:
 def _robust_line(x: Seconds, y: Seconds) -> _Line:
     middle = _quantile(np.sort(y), 0.5)
     line = _Line(middle, 0.0, 0.0, 0.0, 0.0, wide_spread_s(y - middle))
+    reach = float(np.abs(x).max())
     for tail in ("huber", "biweight"):
         for _ in range(_N_ITERATIONS):
             residuals = y - line.intercept - line.slope * x
@@ -147,8 +150,8 @@ def _robust_line(x: Seconds, y: Seconds) -> _Line:
                 middle = _quantile(np.sort(residuals), 0.5)
                 weights = _weights(np.abs(residuals - middle) / line.scale, tail)
             before, line = line, _line(x, y, weights, line.scale)
-            if line == before:
-                # Every further one would be the same.
+            moved_s = abs(line.intercept - before.intercept)
+            if moved_s + reach * abs(line.slope - before.slope) <= _SETTLED_S:
                 break
     return line
 

@@ -10,49 +10,85 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 
 from rig_adapters.errors import PeerLost, RemoteProtocolError, RigTimeout
 from rig_adapters.link import Link, MessageT
 from rig_adapters.wire import messages as m
 from rig_adapters.wire.conversation import Conversation, Script
 
+_RINGS_EACH_S = 0.1
+
+
+class Bell:
+    """Tells the loop of a daemon that its peers in this process have said something.
+
+    Not of each message: while one thread computes and the loop takes in what it has said, they
+    only hold each other up. So it rings when a peer waits for the daemon, and now and then.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening: list[Callable[[], None]] = []
+        self._unheard = False
+        self._rang_s = time.monotonic()
+
+    def listen(self, take: Callable[[], None]) -> None:
+        """Have `take` called in the loop whenever it rings."""
+        self._listening.append(take)
+
+    def said(self) -> None:
+        """Note that there is something to be heard."""
+        self._unheard = True
+        if time.monotonic() - self._rang_s > _RINGS_EACH_S:
+            self.ring()
+
+    def ring(self) -> None:
+        """Have everything heard that was said until now."""
+        if not self._unheard:
+            return
+        self._unheard, self._rang_s = False, time.monotonic()
+        # A loop that has ended listens to nobody.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        for take in self._listening:
+            take()
+
 
 class InProcessLink(Link):
-    """The daemon's end; `wire` is the peer's."""
+    """The daemon's end; `wire` is the peer's. All peers of one process share a `bell`."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, bell: Bell) -> None:
         super().__init__(script)
-        self.wire = InProcessWire(script, self)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.wire = InProcessWire(script, self, bell)
+        self._bell = bell
+        self._ended = False
         self._arrived: deque[m.Message] = deque()
-        self._will_look = False
 
     def start(self) -> None:
         """Begin to listen."""
-        self._loop = asyncio.get_running_loop()
+        self._bell.listen(self._take_all)
 
     def watch(self) -> None:
         """Nothing to demand: a thread gives no signs of life."""
 
     async def close(self) -> None:
-        """Hear no more."""
-        self._loop = None
+        """Nothing to let go of."""
 
     def arrive(self, message: m.Message) -> None:
-        """Take what the peer says, in its thread; the loop is woken once for many."""
+        """Take what the peer says, in whatever thread it does."""
         self._arrived.append(message)
-        if not self._will_look and self._loop is not None:
-            self._will_look = True
-            # A loop that has ended listens to nobody.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._take_all)
+        self._bell.said()
 
     def ended(self) -> None:
         """Note, in the peer's thread, that it has ended: a fault, unless it was asked to."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._note_end)
+        self._ended = True
+        self._bell.said()
+        self._bell.ring()
 
     async def receive_due(self, timeout_s: float) -> m.Message:
         """Return the next message, however long it takes: the peer computes, or tells a fault."""
@@ -70,40 +106,42 @@ class InProcessLink(Link):
         self.wire.commands.put(message)
 
     def _take_all(self) -> None:
-        # First: what arrives from now on may not be among those that are taken here.
-        self._will_look = False
+        # Looked at first: what it said before it ended comes before its end.
+        ended = self._ended
         while self._arrived and self.failure is None:
-            message = self._arrived.popleft()
-            try:
-                self.conversation.received(message)
-            except RemoteProtocolError as error:
-                self.refusals.add(error)
-                what = f"the {self._name} broke the protocol, which is a fault in it: {error}"
-                self.fail(RemoteProtocolError(what, error.reason))
-                return
-            self._hear(message)
-
-    def _note_end(self) -> None:
-        self._take_all()
-        if self.conversation.state != "closed":
+            self._take(self._arrived.popleft())
+        if ended and self.conversation.state != "closed":
             self.fail(PeerLost(f"the {self._name} ended by itself (see daemon.log)"))
+
+    def _take(self, message: m.Message) -> None:
+        try:
+            self.conversation.received(message)
+        except RemoteProtocolError as error:
+            self.refusals.add(error)
+            what = f"the {self._name} broke the protocol, which is a fault in it: {error}"
+            self.fail(RemoteProtocolError(what, error.reason))
+        else:
+            self._hear(message)
 
 
 class InProcessWire:
     """The peer's end: what a `Listener` is between processes."""
 
-    def __init__(self, script: Script, link: InProcessLink) -> None:
+    def __init__(self, script: Script, link: InProcessLink, bell: Bell) -> None:
         self.conversation = Conversation(script, "peer")
         self.commands: queue.SimpleQueue[m.Message] = queue.SimpleQueue()
         """What the daemon has said and nobody has received yet."""
         self._link = link
+        self._bell = bell
         self._one_at_a_time = threading.Lock()
         """A rig speaks from the thread of the display whose light it sees, and hears in its own."""
 
     def receive(self, timeout_s: float) -> m.Message | None:
         """Return the daemon's next message, or None after `timeout_s` without one."""
-        if timeout_s <= 0 and self.commands.empty():
-            return None
+        if self.commands.empty():
+            if timeout_s <= 0:
+                return None
+            self._bell.ring()
         try:
             message = self.commands.get(timeout=timeout_s)
         except queue.Empty:

@@ -23,25 +23,30 @@ class Stamps:
     def __init__(self) -> None:
         self._kept: deque[tuple[float, float, float]] = deque(maxlen=MOST_STAMPS)
         self._last: tuple[float, float, float] | None = None
+        self._clock: ClockMap | None = None
 
     def add(self, host_s: float, rig_s: float, uncertainty_s: float) -> None:
         """Take in one moment read on both clocks, that are no farther apart in 95 of 100 cases."""
         self._last = (host_s, rig_s, uncertainty_s)
+        self._clock = None
         if not self._kept or abs(host_s - self._kept[-1][0]) >= APART_S:
             self._kept.append(self._last)
 
     def clear(self) -> None:
         """Forget all: the clock is another one from now on."""
         self._kept.clear()
-        self._last = None
+        self._last = self._clock = None
 
     def clock(self) -> ClockMap | None:
         """Return the map through the readings, None without one."""
-        if self._last is None:
-            return None
-        rows = [*self._kept] if self._kept[-1] == self._last else [*self._kept, self._last]
+        if self._clock is None and self._last is not None:
+            self._clock = self._fitted(self._last)
+        return self._clock
+
+    def _fitted(self, newest: tuple[float, float, float]) -> ClockMap:
+        rows = [*self._kept] if self._kept[-1] == newest else [*self._kept, newest]
         host, rig, uncertainty = np.array(rows).T
-        last = ClockMap.from_stamp(*self._last)
+        last = ClockMap.from_stamp(*newest)
         if len(rows) < 2:
             return last
         fitted = fit_clock(host, rig, last)

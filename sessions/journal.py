@@ -20,7 +20,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +55,18 @@ class Journal:
         """Whether the disk did not take something, so that it must be written anew."""
         return self._fault is not None
 
-    def append(self, record: Any) -> None:
-        """Append a record; it survives the death of this process from here on.
+    def append(self, *records: Any) -> None:
+        """Append records; they survive the death of this process from here on.
 
         Raises:
-            OSError: the disk did not take it, or failed before; `rewrite` helps.
+            OSError: the disk did not take them, or failed before; `rewrite` helps.
 
         """
-        self.records.append(record)
+        self.records += records
         with self._marking_faults():
             if self._fd is None:
                 self._fd = self._open()
-            _write(self._fd, record)
+            _write(self._fd, records)
 
     def sync(self) -> None:
         """Return when everything appended so far is on disk.
@@ -87,7 +87,7 @@ class Journal:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
                 for record in list(self.records):
-                    _write(fd, record)
+                    _write(fd, [record])
                 os.fdatasync(fd)
                 draft.replace(self.path)
                 sync_directory(self.path.parent)
@@ -132,12 +132,15 @@ class Journal:
             self._fd = None
 
 
-def _write(fd: int, record: Any) -> None:
+def _write(fd: int, records: Sequence[Any]) -> None:
+    entries = memoryview(b"".join(map(_entry, records)))
+    while entries:
+        entries = entries[os.write(fd, entries) :]
+
+
+def _entry(record: Any) -> bytes:
     payload = encode(record)
-    head = _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload))
-    entry = memoryview(head + payload)
-    while entry:
-        entry = entry[os.write(fd, entry) :]
+    return _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
 def make_folder(folder: Path) -> None:

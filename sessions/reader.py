@@ -37,7 +37,7 @@ from sessions.schema import (
     SCHEMA_VERSION,
     TABLES_ADDED_LATER,
 )
-from sessions.storage import json_value, open_for_reading, read_column
+from sessions.storage import json_value, open_for_reading, read_column, read_rows
 
 Rows = TypeVar("Rows")
 
@@ -231,8 +231,8 @@ class LogReader:
                 reported=added("reported", tables.ReportedRows),
                 replies=added("replies", tables.ReplyRows),
                 code_ids={
-                    int(key.removeprefix(_CODES)): read_column(
-                        file[key]["image_id"], self._added_by(block, key)
+                    int(key.removeprefix(_CODES)): read_rows(
+                        file[key], "image_id", self._added_by(block, key)
                     )
                     for key in codes
                 },
@@ -275,8 +275,8 @@ class LogReader:
         group, due = file[key], rows.stop - rows.start
         columns = {
             item.name: np.full(due, ADDED_LATER[key, item.name])
-            if item.name not in group and (key, item.name) in ADDED_LATER
-            else read_column(group[item.name], rows)
+            if (key, item.name) in ADDED_LATER and item.name not in group
+            else read_rows(group, item.name, rows)
             for item in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
         }
         short = {name for name, column in columns.items() if len(column) < due}

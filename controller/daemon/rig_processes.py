@@ -23,7 +23,7 @@ from controller.randomness import Purpose, seed_for
 from controller.resume import GoOn
 from controller.runtime import endpoint
 from rig_adapters.errors import PeerFaulted, PeerLost, RigError
-from rig_adapters.in_process import InProcessLink
+from rig_adapters.in_process import Bell, InProcessLink
 from rig_adapters.keys import connecting_keys
 from rig_adapters.link import Heartbeat, Link
 from rig_adapters.refusals import Refusals
@@ -175,10 +175,10 @@ class RigProcesses:
 
     def _start_threads(self) -> None:
         """Start display and rig as threads of this process; the one sees the other directly."""
-        sight = new_sight()
+        sight, bell = new_sight(), Bell()
         threads = {DISPLAY_NAME: (STIMULUS, display_thread), RIG_NAME: (RIG, rig_thread)}
         for name, (script, serving) in threads.items():
-            link = InProcessLink(script)
+            link = InProcessLink(script, bell)
             link.start()
             child = PeerThread(script.peer, link, serving(sight))
             self._peers[name] = Peer(script, child, link)
