@@ -19,6 +19,7 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+from controller.bench.plans import tables as plan_tables
 from controller.cli.app import app
 from controller.cli.exits import Exit
 from controller.cli.exits import __doc__ as exits_text
@@ -76,6 +77,23 @@ driver units, geometry, timing) never has a default. Relative paths start at the
 list by its place from 0: `--set threads.0.size_deg=3`.
 """
     every = (*CONFIG_TABLES, *_tables_of_adapters())
+    return head + "".join(_config_table(title, model) for title, model in every)
+
+
+def plan_page() -> str:
+    """Return the page on the TOML file of a benchmark."""
+    head = """\
+# The plan of a benchmark
+
+One file describes one benchmark: `neuroloop bench new plan.toml` writes a commented one, and
+`neuroloop bench plan.toml` runs it. Unknown keys are refused. The tables of generators, optimizers
+and neurons are those of [the session's file](config.md).
+"""
+    every = (
+        ("[plan]", plan_tables.PlanHead),
+        ("[[optimizers]]", plan_tables.OptimizerEntry),
+        ("[[neurons]]", plan_tables.NeuronsEntry),
+    )
     return head + "".join(_config_table(title, model) for title, model in every)
 
 
@@ -401,6 +419,7 @@ def _sentence(text: str) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "config.md": config_page,
+    "plan.md": plan_page,
     "cli.md": cli_page,
     "wire.md": wire_page,
     "states.md": states_page,

@@ -19,7 +19,7 @@ from controller.bench.race import heats_of
 from controller.bench.standings import Standings, standings
 from controller.bench.standings_file import standings_json
 from controller.cli import bench_tables as tables
-from controller.cli.bench_plan import plan
+from controller.cli.bench_plan import new, plan
 from controller.cli.bench_running import (
     Raced,
     checked_names,
@@ -101,7 +101,8 @@ def add_to(app: typer.Typer) -> None:
         "one of the commands below.",
         rich_markup_mode=None,
     )
-    bench.command(epilog="Example: neuroloop bench plan benchmarks/plans/quick.toml")(plan)
+    bench.command(epilog="Example: neuroloop bench new plan.toml")(new)
+    bench.command(epilog="Example: neuroloop bench plan.toml")(plan)
     bench.command(epilog="Example: neuroloop bench optimizers --quick")(optimizers)
     bench.command(epilog="Example: neuroloop bench robustness --quick")(robustness)
     bench.command(

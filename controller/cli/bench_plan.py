@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -84,6 +85,18 @@ def plan(
         _draw(described, rows, figure)
     if stopped:
         raise typer.Exit(Exit.ABORTED)
+
+
+def new(
+    path: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan's TOML file to write.")],
+) -> None:
+    """Write a small plan with comments, to run or to change."""
+    if path.exists():
+        raise BenchError(f"{path} is there already; name another file")
+    require_places(path)
+    text = files("controller.bench.plans").joinpath("template.toml").read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    say(f"Wrote {path}. Run it with: neuroloop bench {path}")
 
 
 def _run(runs: Sequence[Run], journal: Journal, n_workers: int, cluster: str | None) -> bool:

@@ -29,7 +29,9 @@ def printer() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["config.md", "cli.md", "wire.md", "states.md", "log_format.md"])
+@pytest.mark.parametrize(
+    "name", ["config.md", "plan.md", "cli.md", "wire.md", "states.md", "log_format.md"]
+)
 def test_a_reference_page_is_what_the_code_says(printer: ModuleType, name: str) -> None:
     page = ROOT / "docs" / "reference" / name
     assert page.read_text(encoding="utf-8") == printer.PAGES[name](), "run scripts/docs"
