@@ -45,6 +45,8 @@ class Purpose(IntEnum):
     """(onset, unit)"""
     MISSED_SPONTANEOUS = 16
     """(second, unit)"""
+    GAZE = 17
+    """(trial), or (onset): whichever it changes with."""
 
 
 def rng_at(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

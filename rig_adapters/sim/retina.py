@@ -1,8 +1,8 @@
 """The eye of a simulated unit: what of an image falls into a receptive field, as cone contrast.
 
 Images are sRGB; they are linearised, placed in the visual field and resampled onto the square patch
-that the receptive field covers, on the grey of the screen around them. Left out: optics, gaze
-jitter and the growth of receptive fields with eccentricity.
+that the receptive field covers, on the grey of the screen around them. Magnification and gaze are
+those of `rig_adapters.sim.eye`; the growth of receptive fields with eccentricity is left out.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ _CODES = np.arange(256) / 255.0
 _LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(
     np.float32
 )
+_BETWEEN_CODES = (_LINEAR[1:] + _LINEAR[:-1]) / 2
 LIGHT_OF_GREY = float(_LINEAR[BACKGROUND_GREY])
 # Luminance as in IEC 61966-2-1; red-green and blue-yellow as plain differences of the primaries.
 _OPPONENT = np.array(
@@ -100,9 +101,19 @@ def picture_of(light: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
         light: (PATCH_PX, PATCH_PX, 3), or one channel for all.
 
     """
-    between = (_LINEAR[1:] + _LINEAR[:-1]) / 2
-    codes = np.searchsorted(between, np.broadcast_to(light, (PATCH_PX, PATCH_PX, 3)))
-    return codes.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    codes = nearest_codes(np.broadcast_to(light, (PATCH_PX, PATCH_PX, 3)))
+    return codes.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def light_of(images: npt.NDArray[np.uint8]) -> Floats:
+    """Return the linear light, from 0 to 1, of sRGB images, of the same shape."""
+    return _LINEAR[images]
+
+
+def nearest_codes(light: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """Return the sRGB codes that are nearest to linear light, of the same shape."""
+    codes: npt.NDArray[np.uint8] = np.searchsorted(_BETWEEN_CODES, light).astype(np.uint8)
+    return codes
 
 
 def sampling(

@@ -9,6 +9,7 @@ from rig_adapters.sim.day_settings import (
     TimeCourse,
     Variability,
 )
+from rig_adapters.sim.eye.settings import EyeSettings
 from rig_adapters.sim.neurons.registry import AnyUnit
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
@@ -72,6 +73,9 @@ class SimRigSettings(BaseModel):
     adaptation: Adaptation = Field(default_factory=Adaptation, description="what a response leaves")
     background: Background = Field(
         default_factory=Background, description="other neurons at the same electrode"
+    )
+    eye: EyeSettings = Field(
+        default_factory=EyeSettings, description="what is coarse beside fixation, and gaze"
     )
     losses: Losses = Field(default_factory=Losses, description="what is not recorded")
 

@@ -16,9 +16,10 @@ from rig_adapters.sim.answers import Answers
 from rig_adapters.sim.clock import SampleClock, Samples
 from rig_adapters.sim.conditions import gain_of_day
 from rig_adapters.sim.event_queue import EventQueue
+from rig_adapters.sim.eye.gaze import Gaze
+from rig_adapters.sim.eye.seen import build_neurons_behind
 from rig_adapters.sim.losses import LossesOfDay
 from rig_adapters.sim.neurons.base import Rates
-from rig_adapters.sim.neurons.registry import build_neurons
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.randomness import Purpose, rng_at
 from rig_adapters.sim.response import spontaneous_spikes_s
@@ -74,7 +75,7 @@ class Simulation:
         if seed < 0:
             raise SimSettingsError(f"the seed of a simulated rig must be 0 or more, not {seed}")
         self.units = settings.units
-        self.neurons = build_neurons(settings.units)
+        self.neurons = build_neurons_behind(settings.eye, settings.units)
         self.clock = SampleClock.from_settings(settings)
         self.late = 0
         """Changes of the patch that came after their time was reported, and left no sync edge."""
@@ -85,6 +86,7 @@ class Simulation:
         self._day_began = day_began_s is not None
         self._gain = gain_of_day(settings, day_began_s)
         self._answers = Answers(settings, seed)
+        self._gaze = Gaze(settings.eye, seed)
         self._n_onsets = 0
         self._through_sample = 0
         self._next_second = 0
@@ -173,10 +175,14 @@ class Simulation:
                 f"the display shows an image that it has not uploaded ({sha256[:12]}…)"
             )
         key = (sha256, place)
-        if key not in self._evoked_hz:
-            # One image at a time: results must not depend on which images came together.
-            self._evoked_hz[key] = self.neurons.evoked_hz(self._pixels[sha256][None], place)[0]
-        return self._evoked_hz[key]
+        if key in self._evoked_hz:
+            return self._evoked_hz[key]
+        # One image at a time: results must not depend on which images came together.
+        evoked_hz: Rates = self.neurons.evoked_hz(self._pixels[sha256][None], place)[0]
+        if self._gaze.is_still:
+            # Where gaze wanders, an image is hardly ever seen at the same place again.
+            self._evoked_hz[key] = evoked_hz
+        return evoked_hz
 
     def _change(self, light: LightChanged) -> None:
         if not 0 <= light.host_time_s <= LATEST_HOST_S:
@@ -185,6 +191,8 @@ class Simulation:
             )
         if light.what in ("patch_lit", "patch_dark"):
             self._edge(light.host_time_s)
+        elif light.what == "fixation_on":
+            self._gaze.begin_trial()
         elif light.what == "image_on":
             if light.image_sha256 is None:
                 raise RemoteProtocolError("the display shows an image without a hash: its fault")
@@ -195,6 +203,7 @@ class Simulation:
 
     def _onset(self, host_s: float, sha256: str, place: Placement) -> None:
         self._n_onsets += 1
+        place = self._gaze.on_retina(place, self._n_onsets)
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))
         answers = self._answers.spikes_s(self._n_onsets, host_s, sha256, evoked_hz, gain)

@@ -1,0 +1,1 @@
+"""The eye of a simulated animal: what is coarser away from fixation, and where it really looks."""
