@@ -51,7 +51,7 @@ class Neurons(Protocol):
 
         Each is 0 or more, and no more than the `room_hz` of its unit. An image that does not reach
         into the field of a unit evokes what the grey of the screen does. It hardly matters (to
-        1e-5 of the rate) which images come together.
+        1e-5 of the rate, or 0.001 spikes/s) which images come together.
 
         Args:
             images: (n, h, w, 3) uint8, sRGB.

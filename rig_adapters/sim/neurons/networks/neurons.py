@@ -7,9 +7,11 @@ a few images. What is
 raw in all of this, `activations`, is there for benchmarks, which publish them and not rates.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -101,13 +103,12 @@ class _UnitsOfOne:
         names = architecture.layer_names
         deepest = max((unit.layer for unit in units), key=names.index)
         layers = architecture.through(deepest)
-        pictures = prepared(torch.from_numpy(calibration_pictures()), source.input_px)
-        parameters, origin = _parameters(source, architecture, layers, pictures)
+        parameters, origin = _parameters(source, architecture, layers)
         sites = {layer.name: [u.place for u in units if u.layer == layer.name] for layer in layers}
         parts = windowed(layers, sites, source.input_px)
         self._network, self._origins = Network(parts.layers, parameters), parts.origins
         self.truths = tuple(Truth(_about(unit, origin)) for unit in units)
-        self._scales = self._fitted(pictures, origin)
+        self._scales = self._fitted(origin)
         # What is known of them by number, from here on: the last layer has only those asked for.
         self._columns = [unit.feature for unit in units]
         if layers[-1].is_dense:
@@ -169,11 +170,11 @@ class _UnitsOfOne:
         (row, column), (top, left) = place, self._origins[layer.name]
         return (slice(None), features, row - top, column - left)
 
-    def _fitted(self, pictures: Tensor, origin: str) -> dict[Site, Scale]:
+    def _fitted(self, origin: str) -> dict[Site, Scale]:
         sites = dict.fromkeys(_site(unit) for unit in self._units)
         made: dict[Site, list[Activations]] = {site: [] for site in sites}
         with torch.inference_mode():
-            for portion in torch.split(pictures, MOST_TOGETHER):
+            for portion in torch.split(_calibration(self._input_px), MOST_TOGETHER):
                 for layer, values in self._network.activations(portion):
                     for name, place in sites:
                         if name == layer.name:
@@ -197,15 +198,28 @@ def _site(unit: NetworkSettings) -> Site:
 
 
 def _parameters(
-    source: _Source, architecture: Architecture, layers: Sequence[Layer], pictures: Tensor
-) -> tuple[dict[str, Tensor], str]:
+    source: _Source, architecture: Architecture, layers: Sequence[Layer]
+) -> tuple[Mapping[str, Tensor], str]:
     """Draw or read the weights; return them, and where they come from in words."""
     if source.weights == RANDOM:
-        drawn = drawn_parameters(layers, source.weights_seed, pictures)
+        drawn = _drawn(architecture, len(layers), source.weights_seed, source.input_px)
         return drawn, f"UNTRAINED random weights (seed {source.weights_seed})"
     path = Path(source.weights)
     read = read_weights(architecture, path)
-    return dict(read.tensors), f"weights from {path.name} (sha256 {read.sha256[:12]})"
+    return read.tensors, f"weights from {path.name} (sha256 {read.sha256[:12]})"
+
+
+@lru_cache(maxsize=1)
+def _drawn(
+    architecture: Architecture, n_layers: int, seed: int, input_px: int
+) -> Mapping[str, Tensor]:
+    """Draw weights; the last ones are kept, since a benchmark builds the same units many times."""
+    layers = architecture.layers[:n_layers]
+    return MappingProxyType(drawn_parameters(layers, seed, _calibration(input_px)))
+
+
+def _calibration(input_px: int) -> Tensor:
+    return prepared(torch.from_numpy(calibration_pictures()), input_px)
 
 
 def _about(unit: NetworkSettings, origin: str) -> str:
