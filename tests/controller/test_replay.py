@@ -114,10 +114,10 @@ def test_logs_with_other_numbers_of_threads_differ_by_that(tmp_path: Path) -> No
     assert first_difference(a, open_log(tmp_path / "b")) == "the logs hold 2 and 1 threads"
 
 
-def logged(folder: Path, *overrides: str) -> LogReader:
-    """Return a log without generations of a session with a config of its own."""
-    config = session_config(*overrides)
-    start = replace(synthetic_start(SMALL), config_json=config.model_dump_json())
+def logged(folder: Path, **tables: dict[str, object]) -> LogReader:
+    """Return a log without generations of a session with these tables in its config."""
+    config = {**json.loads(session_config().model_dump_json()), **tables}
+    start = replace(synthetic_start(SMALL), config_json=json.dumps(config))
     SessionLog.create(folder, start).close()
     return open_log(folder)
 
@@ -160,23 +160,25 @@ def test_a_replay_refuses_an_override_that_makes_no_sense(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_had_in_virtual_time_is_simulated(tmp_path: Path) -> None:
+    pulses = {"completed_pulse_s": 0.1, "ml_per_s": 1.5, "acquired_pulse_s": 0.0}
+    valve = {"kind": "serial", "device": "/dev/ttyUSB0", "line": "rts", **pulses}
+    eye = {"iohub_config": "eye.yaml", "window_radius_deg": 1.0, "longest_blink_s": 0.2}
     reader = logged(
         tmp_path,
-        "session.time=real",
-        "display.kind=psychopy",
-        "rig.adapter=intan",
-        'rig.settings={host = "10.0.0.1"}',
-        "reward.kind=serial",
-        "reward.device=/dev/ttyUSB0",
-        "threads.0.driver_units=[2]",
+        rig={"adapter": "intan", "endpoint": "tcp://10.0.0.1:5600", "settings": {"run": "run"}},
+        behaviour={"kind": "eye_tracker", "acquisition_timeout_s": 3.0, **eye},
+        reward=valve,
     )
 
-    config = virtual_config(reader, (), "rehearsal")
+    driver = reader.threads[0].driver_unit_ids[0]
+    config = virtual_config(reader, [f"threads.0.driver_units=[{driver}]"], "rehearsal")
 
     units = config.rig.settings["units"]
     assert config.rig.adapter == "sim"
     assert [100 * u["channel"] + u["unit"] for u in units] == reader.unit_ids.tolist()
     assert config.reward.kind == "simulated"
+    assert config.behaviour.kind == "simulated"
+    assert config.behaviour.acquisition_timeout_s == 3.0
 
 
 def test_a_profile_is_laid_over_a_config_key_by_key() -> None:
