@@ -42,6 +42,9 @@ class PeerThread:
             await asyncio.wait_for(self._ended.wait(), GRACE_S)
         except TimeoutError:
             logger.warning("the %s is still computing; nobody waits for it", self._name)
+        else:
+            # It has nothing more to do.
+            self._thread.join()
 
     async def kill(self) -> None:
         """End it as soon as it listens."""

@@ -47,7 +47,9 @@ def test_processes_that_do_not_open_in_time_end_the_beginning(
 
     async def scene() -> None:
         context = zmq.asyncio.Context()
-        processes = RigProcesses(context, session_config(), short_folder)
+        processes = RigProcesses(
+            context, session_config("session.processes=separate"), short_folder
+        )
         try:
             await processes.start(short_folder)
             with pytest.raises(PeerLost, match=r"sent nothing for 0\.0 s although more was due"):

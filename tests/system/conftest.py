@@ -35,8 +35,12 @@ VIRTUAL = (
     "stopping.max_generations=3",
     "generators.main.code_dim=256",
     "generators.main.image_size_px=80",
+    "session.processes=separate",
 )
-"""Overrides that turn the template into a session of a second or two."""
+"""Overrides that turn the template into a session of a second or two, its peers as at a rig."""
+
+ONE_PROCESS = (*VIRTUAL, "session.processes=automatic")
+"""The same in one process, as sessions in virtual time are by themselves."""
 
 ENDLESS = "stopping.max_generations=10000"
 """Override for a session that no test outlives."""

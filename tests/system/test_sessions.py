@@ -10,7 +10,7 @@ from controller.cli.config_commands import template
 from sessions.checks import run_checks
 from sessions.reader import LogReader
 
-from .conftest import VIRTUAL, Lab, open_lab
+from .conftest import ONE_PROCESS, Lab, open_lab
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +31,7 @@ def broken_off(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
     """A session of an animal that breaks most trials off, scored against a baseline."""
     with open_lab(tmp_path_factory.mktemp("broken_off")) as lab:
         baseline = "scoring.baseline_window_s=[0.0, 0.04]"
-        return lab.run(*VIRTUAL, "behaviour.correct_probability=0.4", baseline)
+        return lab.run(*ONE_PROCESS, "behaviour.correct_probability=0.4", baseline)
 
 
 def errors_in(log: LogReader) -> list[str]:
@@ -45,26 +45,53 @@ def test_a_session_ends_well_and_its_log_passes_every_check(finished: LogReader)
     assert (finished.path.parent / "summary.png").stat().st_size > 10_000
 
 
-def test_the_same_config_and_seed_give_identical_codes_images_and_scores(
+def test_one_process_and_several_write_the_same_log_but_for_times_of_the_machine(
     lab: Lab, finished: LogReader
 ) -> None:
-    first, second = finished, lab.run(*VIRTUAL)
+    several, one = everything(finished), everything(lab.run(*ONE_PROCESS))
 
-    np.testing.assert_array_equal(first.codes(0).code, second.codes(0).code)
-    np.testing.assert_array_equal(first.images.sha256, second.images.sha256)
-    np.testing.assert_array_equal(first.scores.score, second.scores.score)
-    np.testing.assert_array_equal(first.spikes.rig_time_s, second.spikes.rig_time_s)
+    assert several.keys() == one.keys()
+    differing = {name for name, value in one.items() if not np.array_equal(value, several[name])}
+    assert {name.split("/")[0] for name in differing} <= {
+        "config",
+        "events",
+        "generations",
+        "timing",
+    }
+    assert {name for name in differing if name.startswith("generations")} <= {
+        f"generations/{name}"
+        for name in (
+            *("started_host_s", "started_wall", "ended_host_s", "ended_wall"),
+            *("render_first_s", "render_p50_s", "render_p99_s"),
+        )
+    }
+    assert "config/versions" not in differing
+    np.testing.assert_array_equal(several["events/kind"], one["events/kind"])
+
+
+def everything(log: LogReader) -> dict[str, np.ndarray]:
+    """All that a log holds, by its name; NaN as a number of its own."""
+    found = {}
+
+    def take(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            values = np.asarray(item[()])
+            found[name] = np.nan_to_num(values, nan=-1e9) if values.dtype.kind == "f" else values
+
+    with h5py.File(log.path, "r") as file:
+        file.visititems(take)
+    return found
 
 
 def test_another_seed_gives_other_codes(lab: Lab, finished: LogReader) -> None:
-    first, second = finished, lab.run(*VIRTUAL, "session.seed=7")
+    first, second = finished, lab.run(*ONE_PROCESS, "session.seed=7")
 
     assert not np.array_equal(first.codes(0).code, second.codes(0).code)
 
 
 def test_two_threads_on_one_unit_are_told_apart_by_id_only(lab: Lab) -> None:
     lab.config.write_text(template().replace("[references]", SECOND_THREAD.lstrip(), 1))
-    log = lab.run(*VIRTUAL)
+    log = lab.run(*ONE_PROCESS)
 
     assert errors_in(log) == []
     assert [thread.optimizer for thread in log.threads] == ["cholesky_cma", "genetic"]
@@ -101,8 +128,8 @@ def test_h5py_alone_recomputes_every_score_to_the_last_bit(broken_off: LogReader
 
 def test_an_evolution_rises_and_its_shuffled_control_does_not(lab: Lab) -> None:
     rises = ("stopping.max_generations=12", "generators.main.code_dim=1024")
-    evolved = lab.run(*VIRTUAL, *rises)
-    control = lab.run(*VIRTUAL, *rises, options=("--control", "shuffled"))
+    evolved = lab.run(*ONE_PROCESS, *rises)
+    control = lab.run(*ONE_PROCESS, *rises, options=("--control", "shuffled"))
 
     assert errors_in(evolved) == errors_in(control) == []
     assert last_mean(evolved) > 2 * first_mean(evolved)
@@ -111,7 +138,9 @@ def test_an_evolution_rises_and_its_shuffled_control_does_not(lab: Lab) -> None:
 
 
 def test_a_unit_that_the_rig_does_not_have_ends_the_session_with_one_sentence(lab: Lab) -> None:
-    done = lab.neuroloop("run", str(lab.config), *_set("threads.0.driver_units=[999]", *VIRTUAL))
+    done = lab.neuroloop(
+        "run", str(lab.config), *_set("threads.0.driver_units=[999]", *ONE_PROCESS)
+    )
 
     assert done.returncode == 4
     assert "the rig has no unit 999; it has [101, 201, 301, 401]" in done.stderr
@@ -138,7 +167,7 @@ def test_failed_trials_are_shown_again_and_every_presentation_has_one_outcome(
 
 
 def test_a_session_where_every_trial_fails_goes_on_without_scores(lab: Lab) -> None:
-    log = lab.run(*VIRTUAL, "behaviour.correct_probability=0", "scoring.max_attempts=2")
+    log = lab.run(*ONE_PROCESS, "behaviour.correct_probability=0", "scoring.max_attempts=2")
 
     assert log.generations_committed == 3
     mine = log.scores.n_valid == 0
@@ -150,7 +179,7 @@ def test_with_close_incomplete_nothing_is_shown_again_and_codes_without_response
     lab: Lab,
 ) -> None:
     log = lab.run(
-        *VIRTUAL,
+        *ONE_PROCESS,
         "behaviour.correct_probability=0.4",
         "scoring.without_response=close_incomplete",
         "scoring.max_attempts=1",
@@ -196,7 +225,7 @@ def test_all_units_of_a_channel_drive_an_evolution_together(lab: Lab) -> None:
     text = template().replace("driver_units = [101]", "driver_channels = [3]", 1)
     lab.config.write_text(text, encoding="utf-8")
     units = "[{channel=3, unit=1, seed=1}, {channel=3, unit=2, seed=2}, {channel=4, seed=3}]"
-    log = lab.run(*VIRTUAL, f"rig.settings.units={units}")
+    log = lab.run(*ONE_PROCESS, f"rig.settings.units={units}")
 
     assert log.threads[0].driver_unit_ids == (301, 302)
     assert errors_in(log) == []
