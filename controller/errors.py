@@ -7,6 +7,7 @@ ControllerError
 │   ├── NoReply        the program at the folders reported nothing that could be used
 │   └── OnsetsUnclear  it did, but not even the whole pattern says what belongs to what
 ├── SessionStopped     the operator stopped a session that could not go on
+├── TwinRefused        a search cannot be done again from its log
 └── ControlError       a running session could not be reached, or refused a command
 
 Errors of the rig, the generators, the optimizers and the log come from their own packages.
@@ -29,6 +30,10 @@ class ConfigError(ControllerError):
 
 class SessionRefused(ControllerError):
     """Pre-flight found a reason not to start."""
+
+
+class TwinRefused(ControllerError):
+    """A search cannot be done again from its log."""
 
 
 class NothingHeard(ControllerError):

@@ -18,6 +18,8 @@ class Purpose(IntEnum):
     SHUFFLED_CONTROL = 5
     RIG = 6
     ANIMAL = 7
+    TWIN = 8
+    NULL_WALK = 9
 
 
 def rng_for(

@@ -22,6 +22,7 @@ class RacePurpose(IntEnum):
     GAIN = 7
     NOISE_DRIVEN = 8
     SHUFFLE = 9
+    NULL_NEURON = 10
 
 
 def race_rng(

@@ -18,6 +18,7 @@ from controller.cli import (
     rig_commands,
     run,
     testcard,
+    twin,
 )
 from controller.cli.exits import HELP, Exit
 from controller.cli.output import complain
@@ -45,6 +46,7 @@ mirror.add_to(app)
 log_commands.add_to(app)
 replay_commands.add_to(app)
 psth.add_to(app)
+twin.add_to(app)
 keys_commands.add_to(app)
 generator_commands.add_to(app)
 bench_commands.add_to(app)

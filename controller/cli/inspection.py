@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.cli.output import out, say
+from controller.diagnostics import diagnose, sentences
 from sessions.checks.base import Finding
 from sessions.reader import LogReader
 from sessions.report import summary, summary_sentences
@@ -25,6 +26,9 @@ def print_inspection(reader: LogReader, findings: Sequence[Finding]) -> None:
     for sentence in summary_sentences(summary(reader)):
         say(sentence)
     out.print(_generation_table(reader))
+    for thread in diagnose(reader).threads:
+        for line in sentences(thread):
+            say(line)
     _print_time_split(reader)
     for event in zip(reader.events.wall_time, reader.events.kind, reader.events.text, strict=True):
         say("  ".join(event))

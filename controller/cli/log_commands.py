@@ -10,6 +10,7 @@ from controller import runtime
 from controller.cli.exits import Exit
 from controller.cli.inspection import print_inspection
 from controller.cli.output import say, say_json
+from controller.diagnostics import diagnose
 from controller.errors import ControlError
 from sessions.checks import run_checks
 from sessions.reader import LogReader, open_log
@@ -31,7 +32,13 @@ def inspect_(log: LogArgument, as_json: JsonOption = False) -> None:
     reader = open_log(log)
     findings = run_checks(reader)
     if as_json:
-        say_json({"summary": asdict(summary(reader)), "findings": [asdict(f) for f in findings]})
+        say_json(
+            {
+                "summary": asdict(summary(reader)),
+                "diagnostics": asdict(diagnose(reader)),
+                "findings": [asdict(f) for f in findings],
+            }
+        )
     else:
         print_inspection(reader, findings)
         _say_what_is_missing(reader)

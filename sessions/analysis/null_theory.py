@@ -9,9 +9,9 @@ Symbols: lambda codes in a generation, weights w_i by rank (best first, sum 1), 
 dimensions, rho the correlation of measured and true scores within a generation. The neuron is
 taken to be linear over one generation. What is left out: reading logs, running optimizers.
 
-Sources: Arnold & Beyer 2002 (progress of weighted recombination), David & Nagaraja 2003 (order
-statistics), Hansen & Ostermeier 2001 (mu_eff, step size), Antognini & Sohl-Dickstein 2018
-(principal components of random walks; for n points their equation 12 needs n² - 1).
+Sources: Arnold 2006 (weighted multirecombination), David & Nagaraja 2003 (order statistics),
+Hansen & Ostermeier 2001 (mu_eff, step size), Antognini & Sohl-Dickstein 2018 (components of random
+walks).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def expected_order_statistics(n: int) -> Floats:
     """E[Z_(i)] of n standard normal values (n,), largest first.
 
     With U_(i) ~ Beta(n + 1 - i, i): E[Z_(i)] = ∫ Phi^-1(u) Beta(u; n + 1 - i, i) du, here over
-    z = Phi^-1(u) (David & Nagaraja 2003, eq. 3.1.1).
+    z = Phi^-1(u) (David & Nagaraja 2003).
     """
     z = np.linspace(-_LIMIT_Z, _LIMIT_Z, _NODES)
     below, above = log_ndtr(z), log_ndtr(-z)

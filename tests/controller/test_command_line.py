@@ -50,6 +50,7 @@ COMMANDS = (
     "inspect",
     "recover",
     "psth",
+    "twin",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)
 Neuroloop = Callable[..., tuple[int, str, str]]
