@@ -21,10 +21,18 @@ from controller.errors import TwinRefused
 from controller.experiments.evolution import EvolutionThread, Placement
 from controller.optimizers.base import Codes, Floats
 from controller.twin import twin_of
+from sessions.analysis.beside_nulls import reliability
 from sessions.log import SessionLog
 from sessions.reader import LogReader, open_log
-from sessions.records import Control, ReferenceScores
-from sessions.testing.synthetic import ENDED, SyntheticSession, synthetic_record, synthetic_start
+from sessions.records import BaselineMode, Control, GenerationRecord, ReferenceScores
+from sessions.testing.reported import write_reported_log
+from sessions.testing.synthetic import (
+    ENDED,
+    SyntheticSession,
+    synthetic_record,
+    synthetic_start,
+    write_synthetic_log,
+)
 
 CODE_DIM, N_TUNED, SEED = 512, 10, 5
 WINDOW_S = 0.15
@@ -240,3 +248,50 @@ def test_a_log_of_another_version_is_told(tmp_path: Path, evolved: LogReader) ->
     short = simulated(tmp_path, Simulated(n_generations=2))
     with pytest.raises(TwinRefused, match="has 2 generations"):
         twin_of(short, short.threads[0])
+
+
+def test_a_log_without_a_generation_says_that_nothing_can_be_judged(tmp_path: Path) -> None:
+    reader = open_log(write_synthetic_log(tmp_path, SyntheticSession(generations=0)))
+    for found in diagnose(reader).threads:
+        assert found.rate.verdict == "too few scores"
+        assert (found.path, found.reliability) == (None, None)
+        assert found.no_drift
+
+
+def _twice(record: GenerationRecord) -> GenerationRecord:
+    """Let presentations that failed, and were shown again, have completed."""
+    outcome = tuple(o.replace("failed_trial", "completed") for o in record.presentations.outcome)
+    return replace(record, presentations=replace(record.presentations, outcome=outcome))
+
+
+@pytest.mark.parametrize("mode", ["none", "presentation"])
+def test_images_that_were_shown_twice_say_how_surely_they_are_told_apart(
+    tmp_path: Path, mode: BaselineMode
+) -> None:
+    made = SyntheticSession(fail_rate=1.0, generations=3, baseline_mode=mode, keep_pixels=False)
+    reader = open_log(write_synthetic_log(tmp_path, made, _twice))
+    shown, images = reader.presentations, reader.images
+    for info, found in zip(reader.threads, diagnose(reader).threads, strict=True):
+        assert found.reliability is not None
+        columns = [reader.unit_ids.tolist().index(unit) for unit in info.driver_unit_ids]
+        scores, ids, generations = [], [], []
+        for image_id, generation in zip(images.image_id, images.generation, strict=True):
+            of_it = (shown.image_id == image_id) & (shown.outcome == "completed")
+            if info.thread_id not in images.thread_id[images.image_id == image_id]:
+                continue
+            for row in np.flatnonzero(of_it):
+                rate = shown.response_counts[row, columns].mean() / 0.15
+                base = shown.baseline_counts[row, columns].mean() / 0.04
+                scores.append(rate - base * (mode == "presentation"))
+                ids.append(image_id)
+                generations.append(generation)
+        alone = reliability(np.array(scores), np.array(ids), np.array(generations))
+        assert alone is not None
+        assert found.reliability.rho == pytest.approx(alone.rho)
+        assert found.reliability.n_images == alone.n_images > 15
+
+
+def test_rates_that_a_rig_reported_are_judged_like_counts(tmp_path: Path) -> None:
+    made = SyntheticSession(generations=6, keep_pixels=False, baseline_mode="none")
+    reader = open_log(write_reported_log(tmp_path, made))
+    assert [found.rate.verdict for found in diagnose(reader).threads] == ["rises", "rises"]
