@@ -57,6 +57,11 @@ class NetworkSettings(UnitSettings):
         middle = self.architecture.map_px(self.layer, self.input_px) // 2
         return (middle, middle) if self.position is None else self.position
 
+    @property
+    def site(self) -> tuple[str, tuple[int, int]]:
+        """Its layer, and its row and column there."""
+        return (self.layer, self.place)
+
     @model_validator(mode="after")
     def _exists(self) -> Self:
         architecture = self.architecture
