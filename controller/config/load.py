@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from controller.config import checks, monitors, problems
+from controller.config import checks, monitors, problems, profiles
 from controller.config.optimizers import OptimizerTable
 from controller.config.tables import GeneratorTable, SessionConfig
 from controller.errors import ConfigError
@@ -43,13 +43,19 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         raise ConfigError([f"{source} is not valid TOML: {error}."]) from error
     apply_overrides(tables, overrides)
     monitors.fill_in(tables)
+    profiles.fill_in(tables)
     return validate_config(tables)
 
 
 def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Change `tables` as the `key.path=value` strings say."""
+    """Change `tables` as the `key.path=value` strings say; a profile among them comes first."""
+    named = profiles.last_named(overrides)
+    if named is not None:
+        profiles.put_on(tables, named)
     for override in overrides:
-        _override(tables, override)
+        if not profiles.names_profile(override):
+            _override(tables, override)
+    profiles.draw_day(tables)
 
 
 def validate_config(tables: dict[str, Any]) -> SessionConfig:

@@ -62,7 +62,17 @@ class SimRigSettings(BaseModel):
         ge=0,
         lt=2**63,
         description="from which follows what is drawn once for a session, and when something is "
-        "lost",
+        "lost; with a profile, session.seed where it is left out",
+    )
+    profile: str = Field(
+        default="",
+        description="a profile of conditions: the name of one that comes with neuroloop, or the "
+        "path of a file",
+    )
+    profile_sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="of the profile's file, entered when it is read: its keys are in the config",
     )
     variability: Variability = Field(
         default_factory=Variability, description="from presentation to presentation"
@@ -78,6 +88,14 @@ class SimRigSettings(BaseModel):
         default_factory=EyeSettings, description="what is coarse beside fixation, and gaze"
     )
     losses: Losses = Field(default_factory=Losses, description="what is not recorded")
+
+    @model_validator(mode="after")
+    def _profile_was_read(self) -> "SimRigSettings":
+        if self.profile and not self.profile_sha256:
+            raise ValueError(
+                "profile is for the config of a session: copy its keys to where you need them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _distinct_units(self) -> "SimRigSettings":
