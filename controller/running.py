@@ -5,7 +5,7 @@ What is done with it is in `controller.session` and `controller.showing`, how it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from controller.progress import Progress
 from controller.recorder import NothingRecorded, Recorder
 from controller.resume import GoOn
 from controller.screen import Screen
+from controller.silence import SilentUnits
 from controller.stopwatch import Stopwatch
 from generators.base import Generator
 from sessions.analysis.responses import ScoringRule
@@ -58,6 +59,7 @@ class Session:
     spikes_from_rig_s: float = -np.inf
     going_on: GoOn | None = None
     """Of a session that was cut off: where it goes on; None from its first block on."""
+    silent_units: SilentUnits = field(default_factory=SilentUnits)
 
     @property
     def open_block(self) -> bool:

@@ -261,7 +261,10 @@ def lap(session: Session) -> dict[str, float]:
 
 
 async def report(session: Session, record: GenerationRecord) -> None:
-    """Bring the monitors up to date after a committed generation, and log new advice."""
+    """Bring the monitors up to date after a committed generation, and log what is to be told."""
     session.progress.block_done(session.block)
     for advice in session.progress.told(record, session.threads):
         await session.logbook.event("optimizer", advice)
+    fired = record.spikes.unit_id
+    for told in session.silent_units.told(record.block, fired, session.unit_ids):
+        await session.logbook.event("silent unit", told)

@@ -1,14 +1,59 @@
-"""Whether anything was heard of a block: a session that records nothing must not go on. Pure."""
+"""Whether anything was heard of a block, and of each unit in it. No I/O.
+
+A session that records nothing must not go on; one whose unit falls silent goes on, since 0 spikes
+are a response too, but it is told.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from controller.errors import NoReply, NothingHeard, OnsetsUnclear
 from controller.outcomes import UNCLEAR
 from sessions.analysis.responses import ScoringRule
 from sessions.open_block import FinishedPart
 from sessions.records import NO_COUNT
+
+FEWEST_SPIKES = 20
+"""Of a unit in one block, for none in the next to be no chance."""
+_NAMED = 10
+
+
+class SilentUnits:
+    """Notes which units fired in one block and not once in the next, and which do so again."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, int] = {}
+        self._silent: set[int] = set()
+
+    def told(
+        self, block: int, spike_unit_ids: npt.NDArray[np.int64], unit_ids: Sequence[int]
+    ) -> list[str]:
+        """Return what is to be told of a block with these spikes (k,) of these units."""
+        counts = {u: int(np.count_nonzero(spike_unit_ids == u)) for u in unit_ids}
+        fell_silent = [
+            u for u in unit_ids if not counts[u] and self._before.get(u, 0) >= FEWEST_SPIKES
+        ]
+        fires_again = [u for u in unit_ids if counts[u] and u in self._silent]
+        self._silent = (self._silent | set(fell_silent)) - set(fires_again)
+        self._before = counts
+        found = []
+        if fell_silent:
+            found.append(
+                f"{_units(fell_silent)} did not fire once in block {block}, but in the block "
+                "before: its responses count as 0; see whether it is lost, or its channel or "
+                "sorting changed"
+            )
+        if fires_again:
+            found.append(f"{_units(fires_again)} fires again in block {block}")
+        return found
+
+
+def _units(unit_ids: Sequence[int]) -> str:
+    named = ", ".join(map(str, unit_ids[:_NAMED]))
+    more = f" and {len(unit_ids) - _NAMED} more" if len(unit_ids) > _NAMED else ""
+    return f"unit {named}{more}"
 
 
 def require_heard(block: int, parts: Sequence[FinishedPart], rule: ScoringRule) -> None:
