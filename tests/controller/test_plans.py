@@ -173,6 +173,8 @@ def test_the_numbers_of_the_purposes_are_never_changed() -> None:
         "SHUFFLED_CONTROL": 5,
         "RIG": 6,
         "ANIMAL": 7,
+        "TWIN": 8,
+        "NULL_WALK": 9,
     }
 
 

@@ -11,6 +11,7 @@ from controller.optimizers.cma.cholesky import CholeskyCmaEs
 from controller.progress import Progress
 from controller.running import Session
 from controller.session import report
+from controller.silence import SilentUnits
 from controller.testing.optimizer_runs import advance, initial_codes
 from sessions.records import GenerationRecord
 from sessions.testing.synthetic import SyntheticSession, synthetic_record, synthetic_start
@@ -44,6 +45,8 @@ def a_session() -> tuple[Session, Events]:
         "progress": Progress(),
         "logbook": events,
         "block": 1,
+        "silent_units": SilentUnits(),
+        "unit_ids": (),
     }
     return cast(Session, cast(Any, SimpleNamespace(**parts))), events
 
