@@ -5,11 +5,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from rig_adapters.sim.neurons.networks.drawing import drawn_parameters
 from rig_adapters.sim.neurons.networks.network import Network, prepared
 from rig_adapters.sim.neurons.networks.neurons import NetworkNeurons
-from rig_adapters.sim.neurons.networks.pictures import calibration_pictures
 from rig_adapters.sim.neurons.networks.settings import NetworkSettings
+from rig_adapters.sim.neurons.networks.sources import by_source, weights_of
 from rig_adapters.sim.neurons.registry import build_neurons
 from rig_adapters.sim.neurons.shape.patterns import textures
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
@@ -34,10 +33,10 @@ def neurons() -> NetworkNeurons:
 
 
 def test_one_pass_gives_every_unit_its_own_activation(neurons: NetworkNeurons) -> None:
-    architecture = unit(0, "conv1").architecture
-    pictures = prepared(torch.from_numpy(calibration_pictures()), 227)
+    (source,) = by_source([unit(0, "fc8")])
     with torch.inference_mode():
-        network = Network(architecture.layers, drawn_parameters(architecture.layers, 0, pictures))
+        weights = weights_of(source, "fc8").tensors
+        network = Network(source.architecture.layers, weights)
         x = prepared(torch.from_numpy(TEXTURES), 227)
         made = {layer.name: values for layer, values in network.activations(x)}
     centres = {"conv1": (28, 28), "conv2": (13, 13)} | dict.fromkeys(LAYERS[2:5], (6, 6))

@@ -59,7 +59,7 @@ def test_units_of_a_file_are_those_of_the_network_that_was_saved(tmp_path: Path)
     assert saved.truths[0].about == wanted
 
 
-@pytest.mark.parametrize("kind", list(ARCHITECTURES))
+@pytest.mark.parametrize("kind", ["alexnet", "resnet50"])
 def test_every_format_gives_the_same_parameters(tmp_path: Path, kind: str) -> None:
     """Matrices hold one number each, so that files stay small."""
     architecture = ARCHITECTURES[kind]
