@@ -24,6 +24,7 @@ from sessions.records import (
     Codes,
     Floats,
     Ints,
+    Lineage,
     PresentationTable,
     SpikeTable,
     Texts,
@@ -83,19 +84,36 @@ def where_to_go_on(cut_off: CutOff, config: SessionConfig) -> GoOn:
     window_end_s = max((window[1] for window in windows if window is not None), default=0.0)
     ends = [shown.onset_rig_s, *(table.onset_rig_s for table in tables)]
     spikes = [reader.spikes.rig_time_s, *(part.spikes.rig_time_s for part in earlier)]
+    presentations = [shown.presentation_id, *(table.presentation_id for table in tables)]
+    trials = [shown.trial_id, *(table.trial_id for table in tables)]
+    begun = where_a_branch_begins(reader.start.lineage, 0)
     return GoOn(
         block=reader.generations_committed,
-        next_image_id=_next_id(images),
-        next_presentation_id=_next_id(
-            [shown.presentation_id, *(table.presentation_id for table in tables)]
-        ),
-        next_trial_id=_next_id([shown.trial_id, *(table.trial_id for table in tables)]),
-        parts_planned=len(set(zip(shown.block.tolist(), shown.part.tolist(), strict=True)))
+        next_image_id=max(begun.next_image_id, _next_id(images)),
+        next_presentation_id=max(begun.next_presentation_id, _next_id(presentations)),
+        next_trial_id=max(begun.next_trial_id, _next_id(trials)),
+        parts_planned=begun.parts_planned
+        + len(set(zip(shown.block.tolist(), shown.part.tolist(), strict=True)))
         + len(earlier),
-        last_host_s=_latest(flips),
+        last_host_s=max(begun.last_host_s, _latest(flips)),
         last_rig_s=max(_latest(spikes), _latest(ends) + window_end_s),
         interrupted=interrupted,
         earlier=earlier,
+    )
+
+
+def where_a_branch_begins(lineage: Lineage | None, n_references: int) -> GoOn:
+    """Return where ids and clocks of a branch go on; from nothing where there is no lineage."""
+    return GoOn(
+        block=0,
+        next_image_id=max(n_references, lineage.next_image_id if lineage else 0),
+        next_presentation_id=lineage.next_presentation_id if lineage else 0,
+        next_trial_id=lineage.next_trial_id if lineage else 0,
+        parts_planned=lineage.parts_planned if lineage else 0,
+        last_host_s=lineage.last_host_s if lineage else 0.0,
+        last_rig_s=float("nan"),
+        interrupted=None,
+        earlier=(),
     )
 
 

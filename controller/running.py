@@ -67,6 +67,12 @@ class Session:
         return self.going_on is not None and self.going_on.interrupted is not None
 
     @property
+    def first_generation(self) -> int:
+        """Which generation the first block shows; not 0 in a branch."""
+        lineage = self.start.lineage
+        return 0 if lineage is None else lineage.generation
+
+    @property
     def unit_ids(self) -> list[int]:
         """The rig's units, in the order of the columns of counts."""
         return [unit.unit_id for unit in self.start.units]

@@ -102,7 +102,8 @@ async def show(
     waiting = still_waiting(images, earlier, session.config.scoring)
     first_part = 1 + max((part.part for part in earlier), default=-1)
     seed, block = session.config.session.seed, session.block
-    rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=block)
+    number = block + session.first_generation
+    rng = rng_for(seed, Purpose.BLOCK_ORDER, thread_id=first_part, number=number)
 
     def keep(part: int, shown: Sequence[Shown], trials: Sequence[TrialRow]) -> None:
         parts.append(finish_part(session, part, shown, trials))

@@ -20,6 +20,7 @@ import numpy as np
 from sessions import rows
 from sessions.errors import LogClosedError, LogExistsError, RecordError
 from sessions.layout import Table
+from sessions.lineage import write_lineage
 from sessions.records import (
     Event,
     GenerationRecord,
@@ -212,6 +213,8 @@ class SessionLog:
         for name, value in root_attributes(start).items():
             file.attrs[name] = value
         _write_config(file, start)
+        if start.lineage is not None:
+            write_lineage(file, start.lineage)
         counts = {table_key(table): 0 for table in self._tables}
         self._append(file, counts, "threads", rows.thread_rows(start.threads))
         self._append(file, counts, "units", rows.unit_rows(start.units))

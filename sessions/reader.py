@@ -19,6 +19,7 @@ from sessions import tables
 from sessions.analysis.responses import ScoringRule
 from sessions.errors import LogFormatError, RecordError
 from sessions.layout import Table
+from sessions.lineage import read_lineage
 from sessions.records import (
     Ints,
     Pixels,
@@ -86,6 +87,7 @@ class LogReader:
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
             config = {name: file["config"][name].asstr()[()] for name in file["config"]}
             threads, units = self._threads(file), self._units(file)
+            lineage = read_lineage(file, [thread.thread_id for thread in threads])
         baseline = _window(attributes["baseline_window_s"])
         copied = ("session_id", "subject_id", "started_at", "seed", "time", "rig_adapter")
         return SessionStart(
@@ -101,6 +103,7 @@ class LogReader:
             references=self._references(),
             versions=json_value(config["versions"], "list of versions"),
             extra=json_value(config["extra"], "description of the rig"),
+            lineage=lineage,
         )
 
     @property

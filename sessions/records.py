@@ -109,6 +109,47 @@ class ReferenceImages:
 
 
 @dataclass(frozen=True, eq=False)
+class InheritedThread:
+    """What the optimizer of one thread of a branch had been told before: `k` codes, oldest first.
+
+    `codes` (k, code_dim); `told_scores` and `n_valid` (k,) as they were told. `optimizer_json` is
+    the table of the config by which it was built. `from_first_codes`: it was not the optimizer that
+    asked the first of them, so it starts from those instead of what its config says.
+    """
+
+    thread_id: int
+    optimizer_json: str
+    from_first_codes: bool
+    image_id: Ints
+    generation: Ints
+    codes: Codes
+    told_scores: Floats
+    n_valid: Ints
+
+    def __post_init__(self) -> None:
+        _same_rows(self, ("image_id", "generation", "codes", "told_scores", "n_valid"))
+
+
+@dataclass(frozen=True, eq=False)
+class Lineage:
+    """Where a branch comes from: its first generation is `generation` of session `session_id`.
+
+    `sha256` is the fingerprint of what that session had committed (`sessions.fingerprint`). Ids go
+    on counting from those given, and a virtual clock from `last_host_s`.
+    """
+
+    session_id: str
+    generation: int
+    sha256: str
+    next_image_id: int
+    next_presentation_id: int
+    next_trial_id: int
+    parts_planned: int
+    last_host_s: float
+    threads: tuple[InheritedThread, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class SessionStart:
     """All that is known before the first presentation.
 
@@ -137,6 +178,7 @@ class SessionStart:
     references: ReferenceImages
     versions: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
+    lineage: Lineage | None = None
 
 
 @dataclass(frozen=True)

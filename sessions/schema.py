@@ -373,6 +373,37 @@ ADDED_LATER: Mapping[tuple[str, str], str | float] = {
 TABLES_ADDED_LATER = {table.path: table for table in (TRIALS, REPORTED, REPLIES)}
 """Tables that older logs lack: read as without rows, and added when one goes on."""
 
+LINEAGE = (
+    Scalar("session_id", "text", "Session that this one is a branch of."),
+    Scalar("generation", "int64", "Its generation at which this one goes on; the first one here."),
+    Scalar("sha256", "text", "Fingerprint of all that it had committed, pixels by their hashes."),
+    Scalar("next_image_id", "int64", "Ids of images made here count from this one."),
+    Scalar("next_presentation_id", "int64", "Ids of presentations likewise."),
+    Scalar("next_trial_id", "int64", "Ids of trials likewise."),
+    Scalar("parts_planned", "int64", "Parts of blocks that had been planned."),
+    Scalar("last_host_s", "float64", "Last flip there, on its host clock."),
+)
+"""Attributes of /lineage, which only the log of a branch has."""
+
+
+def inherited_table(thread_id: int | str, code_dim: int | str) -> Table:
+    """Return `/lineage/thread_<id>`: what a thread's optimizer had been told before the branch."""
+    return Table(
+        f"lineage/thread_{thread_id}",
+        f"What the optimizer of thread {thread_id} had been told before, oldest first; only in the "
+        "log of a branch. Attributes: `optimizer_json`, the table that it was built by, and "
+        "`from_first_codes`, 1 where it starts from the codes of the first generation here.",
+        (
+            IMAGE_ID,
+            Column("generation", "<i8", "index", "Generation of the thread."),
+            Column("code", "<f4", "", "The code that was shown.", (code_dim,)),
+            Column("told_score", "<f8", "spikes/s", "What the optimizer was told of it."),
+            Column("n_valid", "<i8", "", "Completed presentations behind that."),
+        ),
+        chunk_rows=32,
+    )
+
+
 FIXED_TABLES = (
     THREADS,
     UNITS,

@@ -12,9 +12,11 @@ from sessions.schema import (
     EVENTS,
     FILE_NAME,
     FIXED_TABLES,
+    LINEAGE,
     ROOT_ATTRIBUTES,
     SCHEMA_VERSION,
     codes_table,
+    inherited_table,
     pixels_table,
 )
 
@@ -30,6 +32,10 @@ def schema_markdown() -> str:
         *(_table_markdown(table, f"/{table.path}") for table in (*FIXED_TABLES, EVENTS, COMMITS)),
         _table_markdown(pixels_table("h", "w"), "/pixels"),
         _table_markdown(codes_table("<id>", "code_dim"), "/codes/thread_<id>"),
+        "\n## /lineage\n\nAttributes of a group that only the log of a branch has.\n\n"
+        "| name | type | meaning |\n|---|---|---|",
+        *(f"| `{item.name}` | {item.dtype} | {item.description} |" for item in LINEAGE),
+        _table_markdown(inherited_table("<id>", "code_dim"), "/lineage/thread_<id>"),
     ]
     return "\n".join(parts) + "\n"
 

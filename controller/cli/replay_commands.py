@@ -2,14 +2,14 @@
 
 import typer
 
-from controller.cli import replay_exact, replay_rehearse
+from controller.cli import replay_branch, replay_exact, replay_rehearse
 
 
 def add_to(app: typer.Typer) -> None:
     """Add `neuroloop replay` to `app`."""
     replay = typer.Typer(
         name="replay",
-        help="Replay a logged session exactly, or do it again under other conditions.",
+        help="Replay a session exactly, do it again otherwise, or go on from a generation of it.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
@@ -21,4 +21,8 @@ def add_to(app: typer.Typer) -> None:
         epilog="Example: neuroloop replay rehearse LOG --set rig.settings.gain_cv=0.3. "
         "The rehearsal is a session of its own, with a log of its own."
     )(replay_rehearse.rehearse)
+    replay.command(
+        epilog="Example: neuroloop replay branch LOG --from-generation 10 "
+        "--set threads.0.size_deg=2. The branch is a session of its own, with a log of its own."
+    )(replay_branch.branch)
     app.add_typer(replay)

@@ -68,17 +68,23 @@ def run(
 
 
 def run_config(
-    config: SessionConfig, toml: str, *, detach: bool = False, as_json: bool = False
+    config: SessionConfig,
+    toml: str,
+    *,
+    detach: bool = False,
+    as_json: bool = False,
+    branch: tuple[Path, int] | None = None,
 ) -> tuple[Path, Exit]:
     """Run a session in a new folder; return the folder and the exit status.
 
-    `toml` is the config as the user wrote it, for the log.
+    `toml` is the config as the user wrote it, for the log. `branch`: the log of a session, and its
+    generation to go on from.
     """
     session_id, folder = new_session_folder(config)
     (folder / "session.toml").write_text(toml, encoding="utf-8")
     if not as_json:
         say(f"Session {session_id}: {describe(config)}.")
-    with Daemon(config, session_id, folder) as daemon:
+    with Daemon(config, session_id, folder, branch=branch) as daemon:
         return see_through(daemon, folder, detach=detach, as_json=as_json)
 
 
@@ -131,7 +137,13 @@ class Daemon:
     """The daemon of one session, as the terminal sees it; it gets Ctrl-C and SIGTERM passed on."""
 
     def __init__(
-        self, config: SessionConfig, session_id: str, folder: Path, *, resume: bool = False
+        self,
+        config: SessionConfig,
+        session_id: str,
+        folder: Path,
+        *,
+        resume: bool = False,
+        branch: tuple[Path, int] | None = None,
     ) -> None:
         self.session_id = session_id
         self._folder = folder
@@ -141,6 +153,8 @@ class Daemon:
         command += ["--toml", str(folder / "session.toml")]
         command += ["--session-id", session_id, "--folder", str(folder)]
         command += ["--resume"] if resume else []
+        if branch is not None:
+            command += ["--branch-of", str(branch[0]), "--from-generation", str(branch[1])]
         self._interrupts = 0
         self._unheard: list[int] | None = []
         # From here on an interrupt is the daemon's, which ends the session in order.

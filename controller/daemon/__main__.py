@@ -30,10 +30,12 @@ def main() -> int:
     gc.disable()
     # Not before the signals are held back: the imports take a second or two.
     from controller import runtime
+    from controller.branching import lineage_of
     from controller.config.tables import SessionConfig
     from controller.daemon.daemon import Daemon
     from controller.errors import SessionRefused
     from sessions.errors import SessionLogError
+    from sessions.reader import open_log
     from sessions.recover import recover
 
     gc.freeze()
@@ -50,11 +52,18 @@ def main() -> int:
 
         async def run() -> tuple[str, str]:
             cut_off = recover(arguments.folder) if arguments.resume else None
-            daemon = Daemon(config, toml, arguments.session_id, arguments.folder, place, cut_off)
+            lineage = None
+            if arguments.branch_of is not None:
+                lineage = lineage_of(
+                    open_log(arguments.branch_of), arguments.from_generation, config
+                )
+            daemon = Daemon(
+                config, toml, arguments.session_id, arguments.folder, place, cut_off, lineage
+            )
             return await daemon.run()
 
         status, reason = asyncio.run(run())
-    except SessionLogError as error:
+    except (SessionLogError, SessionRefused) as error:
         status, reason = "fail", str(error)
     finally:
         runtime.remove(place)
@@ -79,6 +88,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the session in the folder"
     )
+    parser.add_argument("--branch-of", type=Path, help="log of the session to branch off from")
+    parser.add_argument("--from-generation", type=int, help="its generation to go on from")
     return parser.parse_args()
 
 

@@ -38,7 +38,7 @@ from generators.errors import GeneratorError
 from rig_adapters.errors import RigError
 from rig_adapters.wire.messages import Message
 from sessions.errors import SessionLogError
-from sessions.records import ExitStatus
+from sessions.records import ExitStatus, Lineage
 from sessions.recover import CutOff
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ class Daemon:
         folder: Path,
         runtime: Path,
         cut_off: CutOff | None = None,
+        lineage: Lineage | None = None,
     ) -> None:
         self.state = State.IDLE
         self._config = config
@@ -100,6 +101,7 @@ class Daemon:
         self._folder = folder
         self._runtime = runtime
         self._cut_off = cut_off
+        self._lineage = lineage
         self._progress = Progress()
         self._logbook = Logbook(self._hold)
         self._changed = asyncio.Event()
@@ -162,6 +164,7 @@ class Daemon:
             self._progress,
             cut_off,
             recorder,
+            self._lineage,
         )
 
     async def _run_until_lost(

@@ -9,7 +9,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from controller import assembly
 from controller.block import BlockPresenter
+from controller.branching import inherit
 from controller.clock import wall_time
 from controller.config.tables import SessionConfig
 from controller.daemon.rig_processes import RigProcesses
@@ -36,7 +37,14 @@ from controller.progress import Progress
 from controller.recorder import NothingRecorded, Recorder
 from controller.recording_notes import RecordingNotes
 from controller.replies import ReplyStore
-from controller.resume import CLOCK_BEGAN_ANEW, GoOn, tell_again, where_to_go_on, without_responses
+from controller.resume import (
+    CLOCK_BEGAN_ANEW,
+    GoOn,
+    tell_again,
+    where_a_branch_begins,
+    where_to_go_on,
+    without_responses,
+)
 from controller.running import Session
 from controller.screen import Screen
 from controller.stopwatch import Stopwatch
@@ -47,6 +55,7 @@ from sessions.analysis.responses import ScoringRule, driver_columns
 from sessions.log import SessionLog
 from sessions.records import (
     BaselineMode,
+    Lineage,
     ReferenceImages,
     SessionStart,
     ThreadInfo,
@@ -69,8 +78,11 @@ async def prepare(
     progress: Progress,
     cut_off: CutOff | None = None,
     recorder: Recorder | NothingRecorded | None = None,
+    lineage: Lineage | None = None,
 ) -> Session:
     """Configure the rig, build all parts, open the log; SessionRefused where that is no use.
+
+    `lineage` is that of a new branch; one that goes on has it in its log.
 
     `cut_off` is the session to go on with; without one, a new log is begun. Within a session that
     was interrupted the log stays open, and `recorder` is the one that goes on, if it does.
@@ -80,11 +92,19 @@ async def prepare(
     going_on = None
     if cut_off is not None:
         going_on = await asyncio.to_thread(where_to_go_on, cut_off, config)
+        lineage = cut_off.reader.start.lineage
+    elif lineage is not None:
+        going_on = where_a_branch_begins(lineage, config.references.count)
     configured = asyncio.ensure_future(processes.configure(going_on))
     try:
         generators = await asyncio.to_thread(assembly.build_generators, config)
         render_s = await asyncio.to_thread(assembly.warm_up, generators)
         threads = await asyncio.to_thread(assembly.build_threads, config, generators)
+        differing: list[str] = []
+        if lineage is not None:
+            threads, differing = await asyncio.to_thread(
+                inherit, config, threads, generators, lineage
+            )
         names, images = await asyncio.to_thread(assembly.load_references, config.references)
         display, rig = await configured
     finally:
@@ -101,6 +121,7 @@ async def prepare(
         start = _session_start(
             session_id, config, config_toml, threads, generators, references, display, rig, found
         )
+        start = replace(start, lineage=lineage)
         await logbook.opened(await asyncio.to_thread(SessionLog.create, folder, start))
     session = await _assemble(
         config,
@@ -117,7 +138,33 @@ async def prepare(
     )
     if cut_off is not None and going_on is not None:
         await _go_on(session, cut_off, going_on, folder)
+    elif lineage is not None and going_on is not None:
+        await _branch_off(session, lineage, going_on, differing)
     return session
+
+
+async def _branch_off(
+    session: Session, lineage: Lineage, going_on: GoOn, differing: Sequence[str]
+) -> None:
+    """Let ids of a new branch go on from those of its session, and say in its log what it is."""
+    await session.logbook.event(
+        "branch", f"goes on from generation {lineage.generation} of session {lineage.session_id}"
+    )
+    if differing:
+        await session.logbook.event("branch", _other_codes(differing))
+    session.next_image_id = going_on.next_image_id
+    session.presenter.go_on_counting(_counters(going_on))
+
+
+def _counters(going_on: GoOn) -> Counters:
+    return Counters(going_on.next_presentation_id, going_on.next_trial_id, going_on.parts_planned)
+
+
+def _other_codes(differing: Sequence[str]) -> str:
+    return (
+        "the codes of these generations come out otherwise on this machine, so the session "
+        f"goes on from the logged ones: {', '.join(differing[:20])}"
+    )
 
 
 def _session_start(
@@ -172,11 +219,7 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         f"goes on with block {going_on.block}, of which {shown} presentations were planned before",
     )
     if differing:
-        await logbook.event(
-            "resume",
-            "the codes of these generations come out otherwise on this machine, so the session "
-            f"goes on from the logged ones: {', '.join(differing[:20])}",
-        )
+        await logbook.event("resume", _other_codes(differing))
     clock = session.recorder.clock
     real = session.config.session.time == "real"
     if real and clock is not None and clock.to_rig(time.monotonic()) < going_on.last_rig_s:
@@ -188,9 +231,7 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         session.spikes_from_rig_s = going_on.last_rig_s
     session.block = going_on.block
     session.next_image_id = going_on.next_image_id
-    session.presenter.go_on_counting(
-        Counters(going_on.next_presentation_id, going_on.next_trial_id, going_on.parts_planned)
-    )
+    session.presenter.go_on_counting(_counters(going_on))
     session.going_on = going_on
 
 

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from controller import assembly
+from controller.branching import inherit
 from controller.optimizers.base import Codes, Population
 from controller.replay.configs import logged_config
 from controller.replay.course import Course, Story, Told
 from controller.replay.painted import Painter
+from controller.resume import where_a_branch_begins
 from sessions.audit import identity, recompute, replies
 from sessions.audit.block import LoggedBlock
 from sessions.reader import LogReader
@@ -70,12 +72,17 @@ class ExactReplay:
         Raises GeneratorError where weights are missing.
         """
         self._reader, self._start = reader, reader.start
+        self._inherited_otherwise: tuple[str, ...] = ()
         config = logged_config(reader)
         generators = assembly.build_generators(config)
-        threads = assembly.build_threads(config, generators)
+        threads, lineage = assembly.build_threads(config, generators), self._start.lineage
+        if lineage is not None:
+            threads, differing = inherit(config, threads, generators, lineage)
+            self._inherited_otherwise = tuple(differing)
         shuffled = self._start.control == "shuffled"
         self._courses = [Course(thread, shuffled=shuffled) for thread in threads]
-        self._next_image_id = len(self._start.references.image_ids)
+        n_references = len(self._start.references.image_ids)
+        self._next_image_id = where_a_branch_begins(lineage, n_references).next_image_id
         self._ids = identity.SeenIds()
         self._painters = {
             info.thread_id: Painter(generators[thread.generator_name], info, reader)
@@ -86,7 +93,11 @@ class ExactReplay:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known before the first block: generators with other weights."""
-        return tuple(note for painter in self._painters.values() for note in painter.notes())
+        inherited = tuple(
+            f"{place}: the codes that this branch inherited come out otherwise."
+            for place in self._inherited_otherwise
+        )
+        return *inherited, *(n for painter in self._painters.values() for n in painter.notes())
 
     def blocks(self) -> Iterator[BlockReplay]:
         """Replay one block after the other."""

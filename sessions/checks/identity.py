@@ -58,7 +58,9 @@ def skipped_generations(reader: LogReader) -> Iterator[str]:
     for thread in reader.threads:
         mine = generations.thread_id == thread.thread_id
         numbers = generations.generation[mine]
-        if not np.array_equal(numbers, np.arange(len(numbers))):
+        lineage = reader.start.lineage
+        first = 0 if lineage is None else lineage.generation
+        if not np.array_equal(numbers, first + np.arange(len(numbers))):
             yield f"Thread {thread.thread_id} has generations {listed(numbers.tolist())}."
         for number, n_images in zip(numbers, generations.n_images[mine], strict=True):
             kept = (images.thread_id == thread.thread_id) & (images.generation == number)
