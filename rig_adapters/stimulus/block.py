@@ -231,6 +231,7 @@ class _Showing:
 
 
 def _check(stage: Stage, block: m.PresentBlock) -> None:
+    first_at: dict[tuple[float, float, float], str] = {}
     for trial in block.trials:
         for planned in trial.presentations:
             what = f"presentation {planned.presentation_id} of block {block.block}"
@@ -239,17 +240,20 @@ def _check(stage: Stage, block: m.PresentBlock) -> None:
                     f"{what} shows image {planned.image_id}, which was not loaded; "
                     "this is a fault in the daemon"
                 )
-            if off_screen(stage.geometry, planned.x_deg, planned.y_deg, planned.size_deg):
-                raise DisplayError(
-                    f"{what} would lie partly outside the screen: {planned.size_deg:g} deg at "
-                    f"({planned.x_deg:g}, {planned.y_deg:g}) deg; make it smaller or move it"
-                )
-            patch = stage.marks.patch
-            place = (planned.x_deg, planned.y_deg, planned.size_deg)
-            if patch is not None and touches_patch(stage.geometry, patch, *place):
-                raise DisplayError(
-                    f"{what} would touch the photodiode patch; make one of them smaller, or move it"
-                )
+            first_at.setdefault((planned.x_deg, planned.y_deg, planned.size_deg), what)
+    # Of the thousand presentations of a block, most are at the same place.
+    for place, what in first_at.items():
+        x_deg, y_deg, size_deg = place
+        if off_screen(stage.geometry, *place):
+            raise DisplayError(
+                f"{what} would lie partly outside the screen: {size_deg:g} deg at "
+                f"({x_deg:g}, {y_deg:g}) deg; make it smaller or move it"
+            )
+        patch = stage.marks.patch
+        if patch is not None and touches_patch(stage.geometry, patch, *place):
+            raise DisplayError(
+                f"{what} would touch the photodiode patch; make one of them smaller, or move it"
+            )
 
 
 @contextlib.contextmanager
