@@ -35,7 +35,7 @@ from sessions.testing.synthetic import (
 )
 
 CODE_DIM, N_TUNED, SEED = 512, 10, 5
-WINDOW_S = 0.15
+WINDOW_S, MISSING = 0.15, 0.05
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Simulated:
     dead: bool = False
     last_gain: float = 0.7
     n_generations: int = 16
-    n_references: int = 10
+    n_references: int = 40
 
 
 def simulated(folder: Path, wanted: Simulated) -> LogReader:
@@ -86,8 +86,9 @@ def simulated(folder: Path, wanted: Simulated) -> LogReader:
         summary = search.optimizer.summary()
         scores = _counted(gain * _rates(asked.codes, axes, dead=wanted.dead), rng)
         order = search.told_order(len(scores), shuffled=wanted.control == "shuffled")
-        ones = np.ones(len(scores), np.int64)
-        search.optimizer.tell(asked.ids, asked.codes, scores[order], ones)
+        n_valid = (rng.random(len(scores)) > MISSING).astype(np.int64)
+        scores[n_valid == 0] = np.nan
+        search.optimizer.tell(asked.ids, asked.codes, scores[order], n_valid[order])
         thread = replace(
             record.threads[0],
             image_ids=asked.ids,
@@ -95,7 +96,7 @@ def simulated(folder: Path, wanted: Simulated) -> LogReader:
             image_sha256s=("0" * 64,) * len(scores),
             scores=scores,
             told_scores=scores[order],
-            n_valid=ones,
+            n_valid=n_valid,
             optimizer_summary=summary,
         )
         ids = start.references.image_ids
@@ -143,7 +144,7 @@ def test_rate_beyond_drift_tells_an_evolution_from_its_control(
     there, not_there = _only(evolved), _only(control)
     assert there.rate.verdict == "rises"
     assert there.rate.gain.value > 15
-    assert there.rate.drift == pytest.approx(0.72, abs=0.12)
+    assert there.rate.drift == pytest.approx(0.72, abs=0.15)
     assert not_there.rate.verdict != "rises"
     assert any("rises, as it was meant to" in line for line in sentences(there))
     assert any("so no success is shown" in line for line in sentences(not_there))
@@ -158,7 +159,7 @@ def test_norm_components_and_steps_look_the_same_with_and_without_a_signal(
     assert found.drift is not None
     assert found.path is not None
     # Both have grown far beyond where they began, along one direction above all.
-    assert found.drift.norm == pytest.approx(found.drift.expected, rel=0.06)
+    assert found.drift.norm == pytest.approx(found.drift.expected, abs=4 * found.drift.sd)
     assert found.drift.norm > 5 * reader.generations.mean_norm[1]
     assert found.path.shares[0] > 0.5
     assert found.path.shares == pytest.approx(found.path.walk_shares, abs=0.05)
