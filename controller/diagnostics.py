@@ -17,7 +17,6 @@ from sessions.analysis.beside_nulls import (
     Drift,
     Path,
     Reliability,
-    beyond_drift,
     drift_beside_walk,
     path_beside_walk,
     reliability,
@@ -25,14 +24,12 @@ from sessions.analysis.beside_nulls import (
 from sessions.analysis.responses import driver_columns, rates_of
 from sessions.reader import LogReader
 from sessions.records import Counts, Direction, Ints, ReportedTable, ThreadInfo, Window
+from sessions.report import thread_rate
 from sessions.storage import json_value
 
 RANK_WEIGHTED = frozenset({"cholesky_cma", "cma", "diagonal_cma", "pycma"})
 """Whose mean is that of the better half by logarithmic weights, and whose codes scatter alike along
 all axes, so that the drift without a signal follows from their sigma."""
-
-_BOOTSTRAP_SEED = 0
-"""Fixed, so that the same log always gives the same interval."""
 
 
 @dataclass(frozen=True)
@@ -149,27 +146,11 @@ def _of_thread(reader: LogReader, thread: ThreadInfo) -> ThreadDiagnostics:
         name=thread.name,
         optimizer=kind_of(thread),
         direction=thread.direction,
-        rate=_rate(reader, thread),
+        rate=thread_rate(reader, thread),
         drift=drift,
         no_drift=steps if isinstance(steps, str) else "",
         path=path_beside_walk(generation_means(reader, thread.thread_id)),
         reliability=_reliability(reader, thread),
-    )
-
-
-def _rate(reader: LogReader, thread: ThreadInfo) -> BeyondDrift:
-    scores = reader.scores
-    mine = scores.thread_id == thread.thread_id
-    made, shown = mine & (scores.kind == "generated"), mine & (scores.kind == "reference")
-    generations = np.unique(scores.generation[made])
-    images = np.unique(scores.image_id[shown])
-    references = np.full((len(images), len(generations)), np.nan)
-    for row in np.flatnonzero(shown):
-        column = np.flatnonzero(generations == scores.generation[row])
-        references[np.searchsorted(images, scores.image_id[row]), column] = scores.score[row]
-    seeds = np.random.SeedSequence(_BOOTSTRAP_SEED, spawn_key=(thread.thread_id,))
-    return beyond_drift(
-        scores.score[made], scores.generation[made], references, np.random.default_rng(seeds)
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sessions.analysis.beside_nulls import BeyondDrift, beyond_drift
 from sessions.analysis.evolution import Evolution, ScoreCurve, judge_evolution, score_curve
 from sessions.reader import LogReader
 from sessions.records import NO_THREAD, TIMING_STAGES, ThreadInfo
@@ -32,6 +33,9 @@ class ThreadSummary:
     best_score: float
     best_image_id: int
     evolution: Evolution
+    rate: BeyondDrift
+    succeeded: bool
+    """Whether images drove the neuron beyond its references, and beyond what these share."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,27 @@ def thread_curve(reader: LogReader, thread_id: int) -> ScoreCurve:
     )
 
 
+def thread_rate(reader: LogReader, thread: ThreadInfo) -> BeyondDrift:
+    """Change of one thread's scores beyond the drift of the references that were scored for it."""
+    scores = reader.scores
+    mine = scores.thread_id == thread.thread_id
+    made, shown = mine & (scores.kind == "generated"), mine & (scores.kind == "reference")
+    generations = np.unique(scores.generation[made])
+    images = np.unique(scores.image_id[shown])
+    references = np.full((len(images), len(generations)), np.nan)
+    for row in np.flatnonzero(shown):
+        column = np.flatnonzero(generations == scores.generation[row])
+        references[np.searchsorted(images, scores.image_id[row]), column] = scores.score[row]
+    return beyond_drift(
+        scores.score[made], scores.generation[made], references, _bootstrap_rng(thread, 1)
+    )
+
+
+def _bootstrap_rng(thread: ThreadInfo, *which: int) -> np.random.Generator:
+    seeds = np.random.SeedSequence(_BOOTSTRAP_SEED, spawn_key=(thread.thread_id, *which))
+    return np.random.default_rng(seeds)
+
+
 def _thread_summary(reader: LogReader, thread: ThreadInfo) -> ThreadSummary:
     scores = reader.scores
     mine = scores.thread_id == thread.thread_id
@@ -111,7 +136,15 @@ def _thread_summary(reader: LogReader, thread: ThreadInfo) -> ThreadSummary:
     sign = 1.0 if thread.direction == "maximise" else -1.0
     known = np.isfinite(values)
     best = int(np.nanargmax(sign * values)) if known.any() else -1
-    seeds = np.random.SeedSequence(_BOOTSTRAP_SEED, spawn_key=(thread.thread_id,))
+    evolution = judge_evolution(
+        values,
+        scores.generation[made],
+        scores.score[shown],
+        scores.generation[shown],
+        thread.direction,
+        _bootstrap_rng(thread),
+    )
+    rate = thread_rate(reader, thread)
     return ThreadSummary(
         thread=thread,
         generations=len(np.unique(scores.generation[made])),
@@ -119,14 +152,9 @@ def _thread_summary(reader: LogReader, thread: ThreadInfo) -> ThreadSummary:
         missing_scores=int(np.count_nonzero(~known)),
         best_score=float(values[best]) if known.any() else math.nan,
         best_image_id=int(scores.image_id[made][best]) if known.any() else NO_THREAD,
-        evolution=judge_evolution(
-            values,
-            scores.generation[made],
-            scores.score[shown],
-            scores.generation[shown],
-            thread.direction,
-            np.random.default_rng(seeds),
-        ),
+        evolution=evolution,
+        rate=rate,
+        succeeded=evolution.beyond_references and rate.achieved(thread.direction),
     )
 
 
@@ -198,7 +226,9 @@ def _thread_sentence(found: ThreadSummary) -> str:
     evolution = found.evolution
     if math.isnan(evolution.gain.value):
         return f"{name} has too few scores to say whether images evolved."
-    verdict = "The evolution succeeded" if evolution.succeeded else "No success is shown"
+    verdict = "The evolution succeeded" if found.succeeded else "No success is shown"
+    if evolution.beyond_references and not found.succeeded:
+        verdict += " beyond the drift of the references"
     gain, over = evolution.gain, evolution.over_reference
     compared = (
         f"reference images {evolution.reference:.1f}, so the evolved ones are "

@@ -23,6 +23,8 @@ from sessions.records import Direction, Floats, Ints
 
 Verdict = Literal["rises", "falls", "no change shown", "no references", "too few scores"]
 N_SHARES = 3
+_NEVER = 0.005
+"""Share of resamplings in which references that respond may seem not to."""
 _FEWEST_POINTS = 5
 """Of a path whose principal components say anything."""
 
@@ -113,8 +115,10 @@ def beyond_drift(
     rows = rng.integers(len(both), size=(BOOTSTRAP_DRAWS, len(both)))
     shown = both[rows].mean(axis=1)
     made = np.stack([_resampled(group, rng) for group in groups], axis=1)
-    by_factor = bool((shown > 0).all())
-    draws = _gain(made, shown, by_factor=by_factor)
+    lowest = np.percentile(shown, 100 * _NEVER, axis=0)
+    by_factor = bool((lowest > 0).all())
+    # Beyond the interval it makes no difference how far.
+    draws = _gain(made, np.maximum(shown, lowest) if by_factor else shown, by_factor=by_factor)
     mean_made = np.array([[group.mean() for group in groups]])
     mean_shown = both.mean(axis=0, keepdims=True)
     low, high = (float(value) for value in np.percentile(draws, (2.5, 97.5)))

@@ -58,7 +58,7 @@ class Evolution:
     gain: Interval
     ratio: float
     over_reference: Interval
-    succeeded: bool
+    beyond_references: bool
 
 
 def score_curve(
@@ -107,9 +107,9 @@ def judge_evolution(
 ) -> Evolution:
     """Compare the last generations with the first ones and with their references.
 
-    A thread succeeded when both 95 % intervals lie beyond zero in its direction: images changed
-    what the neuron does, and drift of the recording, which references share, does not explain it.
-    Arguments as in `score_curve`.
+    A thread went beyond its references when both 95 % intervals lie beyond zero in its direction.
+    Drift, which images evolved and references share, is not taken out here: see
+    `sessions.analysis.beside_nulls.beyond_drift`. Arguments as in `score_curve`.
     """
     first_ids, last_ids = ends(generation)
     first = _known(evolved[np.isin(generation, first_ids)])
@@ -125,7 +125,7 @@ def judge_evolution(
         gain=gain,
         ratio=last_mean / first_mean if first_mean > 0 else math.nan,
         over_reference=over_reference,
-        succeeded=_beyond_zero(gain, direction) and _beyond_zero(over_reference, direction),
+        beyond_references=_beyond_zero(gain, direction) and _beyond_zero(over_reference, direction),
     )
 
 

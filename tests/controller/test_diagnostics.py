@@ -25,6 +25,7 @@ from sessions.analysis.beside_nulls import reliability
 from sessions.log import SessionLog
 from sessions.reader import LogReader, open_log
 from sessions.records import BaselineMode, Control, GenerationRecord, ReferenceScores
+from sessions.report import summary, summary_sentences
 from sessions.testing.reported import write_reported_log
 from sessions.testing.synthetic import (
     ENDED,
@@ -48,6 +49,7 @@ class Simulated:
     last_gain: float = 0.7
     n_generations: int = 16
     n_references: int = 40
+    references_hz: tuple[float, float] = (20.0, 60.0)
 
 
 def simulated(folder: Path, wanted: Simulated) -> LogReader:
@@ -78,7 +80,7 @@ def simulated(folder: Path, wanted: Simulated) -> LogReader:
     )
     axes = np.linalg.qr(rng.standard_normal((CODE_DIM, N_TUNED)))[0]
     gains = np.linspace(1, wanted.last_gain, wanted.n_generations)
-    references_hz = rng.uniform(20, 60, made.n_references)
+    references_hz = rng.uniform(*wanted.references_hz, made.n_references)
     log = SessionLog.create(folder, start)
     for block, gain in enumerate(gains.tolist()):
         record = synthetic_record(made, start, block, rng)
@@ -167,10 +169,15 @@ def test_norm_components_and_steps_look_the_same_with_and_without_a_signal(
 
 
 def test_a_neuron_whose_responsiveness_grows_has_not_evolved(tmp_path: Path) -> None:
-    dead = simulated(tmp_path, Simulated(dead=True, last_gain=1.8, n_generations=10))
-    rows = dead.generations.score_mean
-    assert rows[-3:].mean() > 1.4 * rows[:3].mean()
-    assert _only(dead).rate.verdict == "no change shown"
+    wanted = Simulated(dead=True, last_gain=1.8, n_generations=10, references_hz=(5.0, 25.0))
+    reader = simulated(tmp_path, wanted)
+    # Evolved images drive it ever more, and more than the references.
+    (found,) = summary(reader).threads
+    assert found.evolution.beyond_references
+    assert _only(reader).rate.verdict == "no change shown"
+    assert not found.succeeded
+    told = " ".join(summary_sentences(summary(reader)))
+    assert "No success is shown beyond the drift of the references." in told
 
 
 def test_without_references_nothing_is_decided(tmp_path: Path) -> None:

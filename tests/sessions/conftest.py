@@ -15,7 +15,8 @@ from sessions.testing.synthetic import SyntheticSession, write_synthetic_log
 @pytest.fixture(scope="session")
 def pristine_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a log of eight generations that nobody alters."""
-    return write_synthetic_log(tmp_path_factory.mktemp("pristine"), SyntheticSession(generations=8))
+    wanted = SyntheticSession(generations=8, last_rate_hz=90.0)
+    return write_synthetic_log(tmp_path_factory.mktemp("pristine"), wanted)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_the_summary_says_what_the_log_holds(pristine_log: Path) -> None:
     assert found.presentations == sum(found.outcome_counts.values())
     assert found.time_split_s["total"] == pytest.approx(8 * 31.0)
     for thread in found.threads:
-        assert thread.evolution.succeeded
+        assert thread.succeeded
         assert thread.images == 64
         curve = thread_curve(reader, thread.thread.thread_id)
         assert thread.best_score == np.nanmax(curve.evolved_max)
