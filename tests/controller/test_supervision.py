@@ -238,6 +238,7 @@ async def shown_by(stage: Stage, *image_ids: int) -> None:
     session = SimpleNamespace(
         config=stage.config,
         block=7,
+        first_generation=0,
         threads=(thread,),
         start=SimpleNamespace(references=SimpleNamespace(image_ids=np.zeros(0, np.int64))),
         logbook=SimpleNamespace(fact=stage.facts.append, part_ended=stage.facts.append),
