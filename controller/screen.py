@@ -81,7 +81,7 @@ class Screen:
 
         While nobody looks at the fixation spot, that is reported again and again.
         """
-        trials = self._trials(planned)
+        trials = planned_trials(planned, self._display)
         self._on_report = on_report
         await self._link.send(
             m.PresentBlock(block=block, part=part, trials=trials, tail_frames=tail_frames)
@@ -110,31 +110,6 @@ class Screen:
                 self._on_report(report)
         self._loads_under_way = 0
 
-    def _trials(self, planned: Sequence[Planned]) -> tuple[m.PlannedTrial, ...]:
-        display = self._display
-        by_trial: dict[int, list[m.PlannedPresentation]] = {}
-        for row in planned:
-            by_trial.setdefault(row.trial_id, []).append(
-                m.PlannedPresentation(
-                    presentation_id=row.presentation_id,
-                    image_id=row.image.image_id,
-                    x_deg=row.image.placement.x_deg,
-                    y_deg=row.image.placement.y_deg,
-                    size_deg=row.image.placement.size_deg,
-                    on_frames=display.on_frames,
-                    off_frames=display.off_frames,
-                )
-            )
-        return tuple(
-            m.PlannedTrial(
-                trial_id=trial_id,
-                presentations=tuple(rows),
-                fixation_frames=display.fixation_frames,
-                inter_trial_frames=display.inter_trial_frames,
-            )
-            for trial_id, rows in by_trial.items()
-        )
-
     def _longest_trial_s(self, tail_frames: int) -> float:
         display = self._display
         frames = (
@@ -144,3 +119,29 @@ class Screen:
             + tail_frames
         )
         return self._spot_waits_s + frames / display.refresh_hz
+
+
+def planned_trials(planned: Sequence[Planned], display: DisplayTable) -> tuple[m.PlannedTrial, ...]:
+    """Return the trials of a part as the stimulus process is asked to show them."""
+    by_trial: dict[int, list[m.PlannedPresentation]] = {}
+    for row in planned:
+        by_trial.setdefault(row.trial_id, []).append(
+            m.PlannedPresentation(
+                presentation_id=row.presentation_id,
+                image_id=row.image.image_id,
+                x_deg=row.image.placement.x_deg,
+                y_deg=row.image.placement.y_deg,
+                size_deg=row.image.placement.size_deg,
+                on_frames=display.on_frames,
+                off_frames=display.off_frames,
+            )
+        )
+    return tuple(
+        m.PlannedTrial(
+            trial_id=trial_id,
+            presentations=tuple(rows),
+            fixation_frames=display.fixation_frames,
+            inter_trial_frames=display.inter_trial_frames,
+        )
+        for trial_id, rows in by_trial.items()
+    )
