@@ -16,7 +16,7 @@ from controller.cli.output import say, say_json
 from controller.cli.run import run_config
 from controller.config.tables import SessionConfig
 from controller.replay.beside import Row, side_by_side
-from controller.replay.configs import read_profile, virtual_config
+from controller.replay.configs import virtual_config
 from sessions.reader import open_log
 from sessions.schema import FILE_NAME
 
@@ -29,8 +29,8 @@ def rehearse(
     log: LogArgument,
     overrides: SetOption = None,
     profile: Annotated[
-        Path | None,
-        typer.Option(help="TOML file with tables that are laid over the config, e.g. [rig]."),
+        str | None,
+        typer.Option(help="Conditions of the simulated rig: typical_rig_day, or a file of yours."),
     ] = None,
     folder: FolderOption = None,
     as_json: JsonOption = False,
@@ -39,13 +39,13 @@ def rehearse(
 
     The rehearsal is a session of its own, with a log of its own. A recording system, an eye tracker
     and a valve are replaced by simulated ones, whose neurons are shape-selective units unless
-    --profile or --set say otherwise.
+    --set says otherwise.
     """
     reader = open_log(log)
-    laid_over = read_profile(profile) if profile is not None else None
-    config = virtual_config(reader, list(overrides or ()), "rehearsal", folder, laid_over)
-    changes = "".join(f"# --set {override}\n" for override in overrides or ())
-    changes += f"# --profile {profile}\n" if profile is not None else ""
+    named = [f"rig.settings.profile={profile}"] if profile is not None else []
+    changed = [*named, *(overrides or ())]
+    config = virtual_config(reader, changed, "rehearsal", folder)
+    changes = "".join(f"# --set {override}\n" for override in changed)
     toml = f"# Rehearsal of {reader.start.session_id}\n{changes}{reader.start.config_toml}"
     place, outcome = run_quietly(config, toml, quiet=as_json)
     rows = side_by_side(reader, open_log(place / FILE_NAME))

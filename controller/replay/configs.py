@@ -1,15 +1,12 @@
 """The config that a logged session ran with, and the one for running it again in virtual time."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from controller.config.load import apply_overrides, validate_config
 from controller.config.tables import SessionConfig
-from controller.errors import ConfigError
 from rig_adapters.units import UNITS_PER_CHANNEL
 from sessions.reader import LogReader
 from sessions.storage import json_value
@@ -38,13 +35,11 @@ def virtual_config(
     overrides: Sequence[str],
     purpose: str,
     folder: str | None = None,
-    profile: Mapping[str, Any] | None = None,
 ) -> SessionConfig:
     """Return the session's config for a run in virtual time.
 
-    What cannot be had in virtual time (a recording system, an eye, a valve) is simulated; `profile`
-    is laid over that, and `overrides` over both. `purpose` is a short word that the new session's
-    name ends in.
+    What cannot be had in virtual time (a recording system, an eye, a valve) is simulated, and
+    `overrides` laid over that. `purpose` is a short word that the new session's name ends in.
     """
     tables = logged_tables(reader)
     tables["session"]["time"] = "virtual"
@@ -52,7 +47,6 @@ def virtual_config(
     tables["rig"].update(endpoint="local", keys=None, light=None)
     _simulate(tables, reader)
     rename(tables, purpose, folder)
-    lay_over(tables, profile or {})
     apply_overrides(tables, overrides)
     return validate_config(tables)
 
@@ -63,33 +57,6 @@ def rename(tables: dict[str, Any], purpose: str, folder: str | None) -> None:
     tables["session"]["name"] = f"{name[: MOST_LETTERS - 1 - len(purpose)]}-{purpose}"
     if folder is not None:
         tables["session"]["folder"] = folder
-
-
-def read_profile(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file that holds a part of a config; ConfigError if unreadable."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([f"{path} cannot be read: {error.strerror}."]) from error
-    except ValueError as error:
-        raise ConfigError([f"{path} is not valid TOML: {error}."]) from error
-
-
-def lay_over(tables: dict[str, Any], profile: Mapping[str, Any]) -> None:
-    """Lay a part of a config over a whole one, key by key; a list takes the place of another.
-
-    A table that has another `kind` or `adapter` takes the place of the whole table, too.
-    """
-    for key, value in profile.items():
-        there = tables.get(key)
-        if isinstance(value, dict) and isinstance(there, dict) and not _is_another(there, value):
-            lay_over(there, value)
-        else:
-            tables[key] = value
-
-
-def _is_another(there: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    return "kind" in value and there.get("kind") != value["kind"]
 
 
 def _simulate(tables: dict[str, Any], reader: LogReader) -> None:

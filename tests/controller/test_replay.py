@@ -10,7 +10,7 @@ import pytest
 
 from controller.errors import ConfigError
 from controller.replay.compare import first_difference
-from controller.replay.configs import lay_over, logged_config, virtual_config
+from controller.replay.configs import logged_config, virtual_config
 from sessions.log import SessionLog
 from sessions.reader import LogReader, open_log
 from sessions.records import GenerationRecord, image_sha256
@@ -179,17 +179,3 @@ def test_what_cannot_be_had_in_virtual_time_is_simulated(tmp_path: Path) -> None
     assert config.reward.kind == "simulated"
     assert config.behaviour.kind == "simulated"
     assert config.behaviour.acquisition_timeout_s == 3.0
-
-
-def test_a_profile_is_laid_over_a_config_key_by_key() -> None:
-    tables = {
-        "rig": {"adapter": "sim", "settings": {"gain_cv": 0.1, "units": [1, 2]}},
-        "reward": {"kind": "serial", "device": "/dev/ttyUSB0"},
-    }
-
-    lay_over(tables, {"rig": {"settings": {"units": [3]}}, "reward": {"kind": "none"}})
-
-    assert tables == {
-        "rig": {"adapter": "sim", "settings": {"gain_cv": 0.1, "units": [3]}},
-        "reward": {"kind": "none"},
-    }
