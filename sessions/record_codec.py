@@ -27,6 +27,9 @@ _KINDS = {
     if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
 }
 
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS.values()}
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def encode(record: Any) -> bytes:
     """Return the bytes of a record; RecordError where it holds what no record may hold."""
@@ -51,23 +54,26 @@ def decode(data: bytes | memoryview) -> Any:
 
 
 def _to_tree(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "iufb":
             raise RecordError(f"an array of {value.dtype} is no part of a record")
         arrays.append(value)
         return {"array": len(arrays) - 1}
-    if is_dataclass(value) and type(value).__name__ in _KINDS:
-        tree = {f.name: _to_tree(getattr(value, f.name), arrays) for f in fields(value)}
-        return {"record": type(value).__name__, "fields": tree}
+    if kind in _FIELDS:
+        tree = {name: _to_tree(getattr(value, name), arrays) for name in _FIELDS[kind]}
+        return {"record": kind.__name__, "fields": tree}
     if isinstance(value, Mapping):
         return {"mapping": [[str(k), _to_tree(v, arrays)] for k, v in value.items()]}
     if isinstance(value, tuple | list):
         return [_to_tree(item, arrays) for item in value]
     if isinstance(value, np.generic):
         return value.item()
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str | int | float):
         return value
-    raise RecordError(f"a {type(value).__name__} is no part of a record")
+    raise RecordError(f"a {kind.__name__} is no part of a record")
 
 
 def _from_tree(tree: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
