@@ -131,7 +131,9 @@ def _write_text(dataset: h5py.Dataset, start: int, values: npt.NDArray[Any]) -> 
 def _write_fixed(dataset: h5py.h5d.DatasetID, start: int, values: npt.NDArray[Any]) -> None:
     """As `_write_text` through the low-level interface, which takes a third of the time."""
     _require_rows(dataset, start)
-    dataset.set_extent((start + len(values), *dataset.shape[1:]))
+    shape = dataset.shape
+    if shape[0] != start + len(values):
+        dataset.set_extent((start + len(values), *shape[1:]))
     if len(values):
         target = dataset.get_space()
         target.select_hyperslab((start, *(0 for _ in values.shape[1:])), values.shape)
@@ -163,7 +165,9 @@ def _encoded(column: Column, values: Values) -> npt.NDArray[Any]:
     if isinstance(values, np.ndarray):
         try:
             # Refuses floats where ids are due, which would be cut silently.
-            return np.ascontiguousarray(values.astype(column.dtype, casting="same_kind"))
+            return np.ascontiguousarray(
+                values.astype(column.dtype, casting="same_kind", copy=False)
+            )
         except TypeError as error:
             raise RecordError(
                 f"Column {column.name} is {column.dtype} and was given {values.dtype}; "
