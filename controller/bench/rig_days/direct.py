@@ -168,8 +168,8 @@ class DirectPresenter(Presenter):
         on_fact: OnFact,  # noqa: ARG002 - no journal
         before: Counter[str],  # noqa: ARG002 - nobody watches
     ) -> tuple[list[Shown], Sequence[m.TrialEnded]]:
-        reports = PartReports(planned)
         display = self._config.display
+        reports = PartReports(planned, display.max_dropped_frames)
         tail_frames = math.ceil(self.window_span_s[1] * display.refresh_hz) + 2
         trials = planned_trials(planned, display)
         self._stage.images.block_begins()
