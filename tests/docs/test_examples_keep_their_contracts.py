@@ -44,10 +44,12 @@ exec(shown("write_an_optimizer.md", "optimizer"))  # noqa: S102 - our own pages
 exec(shown("write_an_optimizer.md", "optimizer_contract"))  # noqa: S102 - our own pages
 imported("gratings", shown("write_a_generator.md", "generator"))
 exec(shown("write_a_generator.md", "generator_contract"))  # noqa: S102 - our own pages
+imported("horizons", shown("write_simulated_neurons.md", "neurons"))
+exec(shown("write_simulated_neurons.md", "neuron_contract"))  # noqa: S102 - our own pages
 
 
 def test_every_suite_was_found() -> None:
-    assert {"TestMetronome", "TestHillClimb", "TestGratings"} <= set(globals())
+    assert {"TestMetronome", "TestHillClimb", "TestGratings", "TestHorizons"} <= set(globals())
 
 
 @pytest.fixture
