@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from controller.bench.rig_days.days import run_day
-from controller.replay import logged_config
+from controller.replay.configs import logged_config
 from sessions.reader import LogReader
 
 pytestmark = pytest.mark.system
