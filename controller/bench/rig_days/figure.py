@@ -36,7 +36,7 @@ def draw(days: Sequence[Day], path: Path) -> None:
     rates.set_xlim(*ends)
     rates.set_ylim(*ends)
     figure.suptitle(
-        f"{len(days)} simulated sessions (grey; solid: their quantiles) and published ones (red)"
+        f"{len(days)} simulated sessions (grey; black: their quantiles) and published ones (red)"
     )
     figure.savefig(path, dpi=110)
 
