@@ -4,7 +4,7 @@
 `run`               run
 `control_commands`  status, pause, resume, stop, note
 `log_commands`      inspect, recover
-`replay_commands`   replay exact, rehearse, branch
+`replay_commands`   replay exact, rehearse, branch, counterfactual
 """
 
 import atexit

@@ -2,7 +2,12 @@
 
 import typer
 
-from controller.cli import replay_branch, replay_exact, replay_rehearse
+from controller.cli import (
+    replay_branch,
+    replay_counterfactual,
+    replay_exact,
+    replay_rehearse,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,4 +30,8 @@ def add_to(app: typer.Typer) -> None:
         epilog="Example: neuroloop replay branch LOG --from-generation 10 "
         "--set threads.0.size_deg=2. The branch is a session of its own, with a log of its own."
     )(replay_branch.branch)
+    replay.command(
+        epilog="Example: neuroloop replay counterfactual LOG "
+        "--try threads.0.optimizer.kind=genetic --try threads.0.optimizer.population_size=20"
+    )(replay_counterfactual.counterfactual)
     app.add_typer(replay)
