@@ -26,6 +26,9 @@ before = signal.getsignal(signal.SIGINT)
 with slurm_cluster(Path(sys.argv[1])) as cluster:
     print(cluster.scheduler_address)
     print(cluster.job_script())
+    keys = list(Path(sys.argv[1]).parent.glob(".dask-jobqueue.worker.*"))
+    assert len(keys) == 3, keys
+    assert all(key.stat().st_mode & 0o077 == 0 for key in keys), keys
 assert signal.getsignal(signal.SIGINT) is before
 """
 """In a process of its own: what Dask leaves for the garbage collector is not this one's."""
@@ -46,9 +49,6 @@ def test_a_job_of_slurm_has_one_thread_and_takes_part_by_its_keys_alone(tmp_path
     assert script[first : first + 3] == prologue
     assert "--nthreads 1 " in script[first + 3]
     assert f"--tls-key {tmp_path}" in script[first + 3]
-    keys = list(tmp_path.glob(".dask-jobqueue.worker.*"))
-    assert len(keys) == 3
-    assert all(key.stat().st_mode & 0o077 == 0 for key in keys)
 
 
 def test_slurm_without_a_place_for_keys_is_refused(tmp_path: Path) -> None:
