@@ -49,8 +49,9 @@ def test_a_branch_that_was_killed_goes_on_and_all_of_it_comes_out_again(
     config = folder / "config.json"
 
     resumed = lab.go_on(folder)
-    wait_for(lambda: lab.status_if_any() is not None, "the session")
-    lab.neuroloop("stop")
+    # While it is being prepared, a session cannot be stopped.
+    wait_for(lambda: (s := lab.status_if_any()) is not None and s.state == "running", "blocks")
+    assert lab.neuroloop("stop").returncode == 0
     resumed.communicate(timeout=120)
     branch = the_branch(lab)
 
