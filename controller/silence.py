@@ -16,33 +16,51 @@ from sessions.open_block import FinishedPart
 from sessions.records import NO_COUNT
 
 FEWEST_SPIKES = 20
-"""Of a unit in one block, for none in the next to be no chance."""
+"""Of a unit in one block, for none in a later one to be no chance."""
 _NAMED = 10
 
 
 class SilentUnits:
-    """Notes which units fired in one block and not once in the next, and which do so again."""
+    """Notes which units have fired and do not once in a block, and which do so again."""
 
     def __init__(self) -> None:
-        self._before: dict[int, int] = {}
+        self._most: dict[int, int] = {}
+        """Spikes of each unit in one block, at most. One that is lost may be in the middle of a
+        block, whose few spikes say nothing of what is usual."""
         self._silent: set[int] = set()
 
+    def recall(
+        self,
+        blocks: npt.NDArray[np.int64],
+        spike_unit_ids: npt.NDArray[np.integer],
+        unit_ids: Sequence[int],
+    ) -> None:
+        """Take note of the spikes (k,) of blocks (k,) that were committed before."""
+        for block in np.unique(blocks).tolist():
+            self.told(block, spike_unit_ids[blocks == block], unit_ids)
+
     def told(
-        self, block: int, spike_unit_ids: npt.NDArray[np.int64], unit_ids: Sequence[int]
+        self, block: int, spike_unit_ids: npt.NDArray[np.integer], unit_ids: Sequence[int]
     ) -> list[str]:
         """Return what is to be told of a block with these spikes (k,) of these units."""
         counts = {u: int(np.count_nonzero(spike_unit_ids == u)) for u in unit_ids}
         fell_silent = [
-            u for u in unit_ids if not counts[u] and self._before.get(u, 0) >= FEWEST_SPIKES
+            unit
+            for unit in unit_ids
+            if not counts[unit]
+            and unit not in self._silent
+            and self._most.get(unit, 0) >= FEWEST_SPIKES
         ]
         fires_again = [u for u in unit_ids if counts[u] and u in self._silent]
         self._silent = (self._silent | set(fell_silent)) - set(fires_again)
-        self._before = counts
+        # One that comes back may be another cell, which fires less.
+        before = {u: n for u, n in self._most.items() if u not in fires_again}
+        self._most = {u: max(n, before.get(u, 0)) for u, n in counts.items()}
         found = []
         if fell_silent:
             found.append(
-                f"{_units(fell_silent)} did not fire once in block {block}, but in the block "
-                "before: its responses count as 0; see whether it is lost, or its channel or "
+                f"{_units(fell_silent)} did not fire once in block {block}, but before: "
+                "its responses count as 0; see whether it is lost, or its channel or "
                 "sorting changed"
             )
         if fires_again:

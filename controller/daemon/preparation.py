@@ -229,6 +229,8 @@ async def _go_on(session: Session, cut_off: CutOff, going_on: GoOn, folder: Path
         going_on = replace(going_on, earlier=without_responses(going_on.earlier, CLOCK_BEGAN_ANEW))
     elif np.isfinite(going_on.last_rig_s):
         session.spikes_from_rig_s = going_on.last_rig_s
+    spikes = cut_off.reader.spikes
+    session.silent_units.recall(spikes.block, spikes.unit_id, session.unit_ids)
     session.block = going_on.block
     session.next_image_id = going_on.next_image_id
     session.presenter.go_on_counting(_counters(going_on))
