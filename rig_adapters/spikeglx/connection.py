@@ -15,6 +15,8 @@ from rig_adapters.spikeglx.wire import Answer, Block, Refused, Replies, Reply, U
 DEADLINE_S = 5.0
 """How long an answer may take: SpikeGLX answers some questions from the thread of its windows."""
 _PIECE = 2**20
+_MOST_CONNECTIONS = 5
+"""On which a question is asked, one after the other, before SpikeGLX counts as gone."""
 _MOST_PIECES = 64
 
 
@@ -144,19 +146,22 @@ class Questioner:
             ) from None
 
     def reply(self, command: str) -> Reply:
-        """Return what is replied to a command, if need be on a second connection.
+        """Return what is replied to a command, if need be on another connection.
 
         Raises RecorderError where nothing is.
         """
-        try:
+        for left in reversed(range(_MOST_CONNECTIONS)):
             try:
                 return self._asked(command)
-            except Broken:
+            except Broken as error:
                 self.connection.close()
+                if not left:
+                    raise self._unreachable(error) from error
+            try:
                 self.connection = Connection(*self._address)
-                return self._asked(command)
-        except Broken as error:
-            raise self._unreachable(error) from error
+            except Broken as error:
+                raise self._unreachable(error) from error
+        raise AssertionError("the last connection was answered or refused")
 
     def _asked(self, command: str) -> Reply:
         deadline_s = time.monotonic() + DEADLINE_S
