@@ -80,9 +80,7 @@ def plan(
         results_file.write_table(folder / TABLE, rows, toml)
         (folder / ROWS).write_text(runs_csv(rows), encoding="utf-8")
         results_file.write_costs(folder / COSTS, runs, done)
-    _conclude(described, rows, len(runs), as_json)
-    if figure is not None and rows:
-        _draw(described, rows, figure)
+    _conclude(described, rows, len(runs), figure, as_json=as_json)
     if stopped:
         raise typer.Exit(Exit.ABORTED)
 
@@ -145,17 +143,25 @@ def _redo(runs: Sequence[Run], journal: Journal, keys: Sequence[str]) -> None:
 
 
 def _conclude(
-    described: Plan, rows: Sequence[results_file.Row], n_runs: int, as_json: bool
+    described: Plan,
+    rows: Sequence[results_file.Row],
+    n_runs: int,
+    figure: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
+    needed = bool(rows) and (figure is not None or not as_json)
+    summary = summarise(rows, described.plan) if needed else None
     if as_json:
         say_json([{"run": asdict(row.run), "result": asdict(row.result)} for row in rows])
-        return
-    if not rows:
+    elif summary is None:
         say("No run has ended yet.")
-        return
-    _say_summary(summarise(rows, described.plan), described.plan.reference)
-    if len(rows) < n_runs:
-        say(f"\n{n_runs - len(rows)} of {n_runs} runs are still to come.")
+    else:
+        _say_summary(summary, described.plan.reference)
+        if len(rows) < n_runs:
+            say(f"\n{n_runs - len(rows)} of {n_runs} runs are still to come.")
+    if figure is not None and summary is not None:
+        _draw(summary, described.plan.reference, figure)
 
 
 def _say_summary(summary: Summary, reference: str) -> None:
@@ -179,10 +185,8 @@ def _say_summary(summary: Summary, reference: str) -> None:
         say(f"No image drove {', '.join(summary.silent)}, so they count nowhere.")
 
 
-def _draw(described: Plan, rows: Sequence[results_file.Row], path: Path) -> None:
+def _draw(summary: Summary, reference: str, path: Path) -> None:
     # matplotlib takes half a second to import, which no other command should pay for.
     from controller.bench.plans.figure import draw
 
-    summary = summarise(rows, described.plan)
-    head = tables.title(summary)
-    draw(summary, head, tables.NOISE_WORDS, described.plan.reference, path)
+    draw(summary, tables.title(summary), tables.NOISE_WORDS, reference, path)

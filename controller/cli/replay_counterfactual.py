@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -79,14 +79,7 @@ def counterfactual(
         for line in trust_sentences(trust):
             say(line)
     if not trust.suffices and not even_so:
-        if as_json:
-            say_json({"predictivity": _told(trust), "entries": []})
-        err.print(
-            f"neuroloop: the surrogate predicts too little ({trust.normalised:.2f} of what is "
-            f"possible, {LEAST:g} is needed); record more images, or go on with --even-so",
-            markup=False,
-        )
-        raise typer.Exit(Exit.PROBLEMS)
+        _refuse(trust, as_json=as_json)
     surrogate, progress = fit(logged.images, logged.scores, noise or 0.0), ProgressLines()
     entries = []
     try:
@@ -110,6 +103,17 @@ def counterfactual(
         draw(curve, entries, trust, figure)
     if len(entries) < len(configs):
         raise typer.Exit(Exit.ABORTED)
+
+
+def _refuse(trust: Predictivity, *, as_json: bool) -> NoReturn:
+    if as_json:
+        say_json({"predictivity": _told(trust), "entries": []})
+    err.print(
+        f"neuroloop: the surrogate predicts too little ({trust.normalised:.2f} of what is "
+        f"possible, {LEAST:g} is needed); record more images, or go on with --even-so",
+        markup=False,
+    )
+    raise typer.Exit(Exit.PROBLEMS)
 
 
 def trust_sentences(trust: Predictivity) -> list[str]:
