@@ -29,3 +29,7 @@ class JournalError(SessionLogError):
 
 class LogClosedError(SessionLogError):
     """Something was to be written to a session that has already ended."""
+
+
+class LogBehindJournal(UserWarning):
+    """A durable generation is in the journal of a session and not in its log yet."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
 
-from sessions import tables
+from sessions import tables as kinds
 from sessions.analysis.responses import ScoringRule
 from sessions.errors import LogFormatError, RecordError
 from sessions.layout import Table
@@ -39,6 +39,9 @@ from sessions.schema import (
     TABLES_ADDED_LATER,
 )
 from sessions.storage import json_value, open_for_reading, read_column, read_rows
+
+if TYPE_CHECKING:
+    from sessions.frames import Tables
 
 Rows = TypeVar("Rows")
 
@@ -128,66 +131,74 @@ class LogReader:
         return ScoringRule(start.response_window_s, start.baseline_window_s, start.baseline_mode)
 
     @cached_property
-    def images(self) -> tables.ImageRows:
+    def tables(self) -> Tables:
+        """The same as pandas frames, and some that are put together by ids."""
+        # Imported here because pandas takes half a second that most commands do not need.
+        from sessions.frames import Tables
+
+        return Tables(self)
+
+    @cached_property
+    def images(self) -> kinds.ImageRows:
         """Every image, references first; pixels are read with `pixels`."""
-        return self._table("images", tables.ImageRows)
+        return self._table("images", kinds.ImageRows)
 
     @cached_property
-    def scores(self) -> tables.ScoreRows:
+    def scores(self) -> kinds.ScoreRows:
         """Every score of generated and reference images."""
-        return self._table("scores", tables.ScoreRows)
+        return self._table("scores", kinds.ScoreRows)
 
     @cached_property
-    def presentations(self) -> tables.PresentationRows:
+    def presentations(self) -> kinds.PresentationRows:
         """Every presentation."""
-        return self._table("presentations", tables.PresentationRows)
+        return self._table("presentations", kinds.PresentationRows)
 
     @cached_property
-    def trials(self) -> tables.TrialRows:
+    def trials(self) -> kinds.TrialRows:
         """Every time that a fixation spot came on; none in a log from before they were kept."""
-        return self._table("trials", tables.TrialRows)
+        return self._table("trials", kinds.TrialRows)
 
     @cached_property
-    def reported(self) -> tables.ReportedRows:
+    def reported(self) -> kinds.ReportedRows:
         """What a rig reported in files of every presentation; no rows where there are spikes."""
-        return self._table("reported", tables.ReportedRows)
+        return self._table("reported", kinds.ReportedRows)
 
     @cached_property
-    def replies(self) -> tables.ReplyRows:
+    def replies(self) -> kinds.ReplyRows:
         """Every file in which a rig reported; no rows where there are spikes."""
-        return self._table("replies", tables.ReplyRows)
+        return self._table("replies", kinds.ReplyRows)
 
     @cached_property
-    def spikes(self) -> tables.SpikeRows:
+    def spikes(self) -> kinds.SpikeRows:
         """Every spike."""
-        return self._table("spikes", tables.SpikeRows)
+        return self._table("spikes", kinds.SpikeRows)
 
     @cached_property
-    def sync(self) -> tables.SyncRows:
+    def sync(self) -> kinds.SyncRows:
         """Every sync edge."""
-        return self._table("sync", tables.SyncRows)
+        return self._table("sync", kinds.SyncRows)
 
     @cached_property
-    def generations(self) -> tables.GenerationRows:
+    def generations(self) -> kinds.GenerationRows:
         """A summary of each generation of each thread."""
-        return self._table("generations", tables.GenerationRows)
+        return self._table("generations", kinds.GenerationRows)
 
     @cached_property
-    def clock(self) -> tables.ClockRows:
+    def clock(self) -> kinds.ClockRows:
         """The clock fit of each block."""
-        return self._table("clock", tables.ClockRows)
+        return self._table("clock", kinds.ClockRows)
 
     @cached_property
-    def timing(self) -> tables.TimingRows:
+    def timing(self) -> kinds.TimingRows:
         """Where the time of each block went."""
-        return self._table("timing", tables.TimingRows)
+        return self._table("timing", kinds.TimingRows)
 
     @cached_property
-    def events(self) -> tables.EventRows:
+    def events(self) -> kinds.EventRows:
         """Notes, pauses and faults."""
-        return self._table("events", tables.EventRows)
+        return self._table("events", kinds.EventRows)
 
-    def codes(self, thread_id: int) -> tables.CodeRows:
+    def codes(self, thread_id: int) -> kinds.CodeRows:
         """Codes of one thread.
 
         Raises:
@@ -197,15 +208,15 @@ class LogReader:
         if f"{_CODES}{thread_id}" not in self._counts:
             known = [thread.thread_id for thread in self.threads]
             raise RecordError(f"This session has no thread {thread_id}; choose one of {known}.")
-        return self._table(f"{_CODES}{thread_id}", tables.CodeRows)
+        return self._table(f"{_CODES}{thread_id}", kinds.CodeRows)
 
-    def codes_of_block(self, thread_id: int, block: int) -> tables.CodeRows:
+    def codes_of_block(self, thread_id: int, block: int) -> kinds.CodeRows:
         """Codes of one thread that came with one committed block."""
         with open_for_reading(self.path) as file:
             key = f"{_CODES}{thread_id}"
-            return self._read(file, key, tables.CodeRows, self._added_by(block, key))
+            return self._read(file, key, kinds.CodeRows, self._added_by(block, key))
 
-    def block(self, block: int) -> tables.BlockRows:
+    def block(self, block: int) -> kinds.BlockRows:
         """Read what one committed block added, and nothing of the others.
 
         Raises:
@@ -222,17 +233,17 @@ class LogReader:
                 return self._read(file, key, kind, self._added_by(block, key))
 
             codes = [key for key in self._commits if key.startswith(_CODES)]
-            return tables.BlockRows(
+            return kinds.BlockRows(
                 block=block,
-                images=added("images", tables.ImageRows),
-                scores=added("scores", tables.ScoreRows),
-                presentations=added("presentations", tables.PresentationRows),
-                spikes=added("spikes", tables.SpikeRows),
-                sync=added("sync", tables.SyncRows),
-                generations=added("generations", tables.GenerationRows),
-                clock=added("clock", tables.ClockRows),
-                reported=added("reported", tables.ReportedRows),
-                replies=added("replies", tables.ReplyRows),
+                images=added("images", kinds.ImageRows),
+                scores=added("scores", kinds.ScoreRows),
+                presentations=added("presentations", kinds.PresentationRows),
+                spikes=added("spikes", kinds.SpikeRows),
+                sync=added("sync", kinds.SyncRows),
+                generations=added("generations", kinds.GenerationRows),
+                clock=added("clock", kinds.ClockRows),
+                reported=added("reported", kinds.ReportedRows),
+                replies=added("replies", kinds.ReplyRows),
                 code_ids={
                     int(key.removeprefix(_CODES)): read_rows(
                         file[key], "image_id", self._added_by(block, key)
