@@ -11,7 +11,10 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .browser import DRIVERS, browser
 from .newcomers import NEWCOMERS, SHARED_MEMORY, Newcomer, all_there
+
+__all__ = ["browser"]  # a fixture that tests of several folders ask for
 
 # A shell that starts a run in the background has it ignore Ctrl-C, and with it all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -73,20 +76,31 @@ def _children() -> set[int]:
     # most tests.
     if not _has_children():
         return set()
-    return {child.pid for child in psutil.Process(os.getpid()).children(recursive=True)}
+    # The browser outlives a test, and starts and ends processes as it likes.
+    own = [child for child in psutil.Process(os.getpid()).children() if child.pid not in DRIVERS]
+    return {child.pid for each in own for child in (each, *_below(each))}
 
 
 def _has_children() -> bool:
-    """Whether this process has a child, also one that has ended and was not waited for."""
+    """Whether this process has a child beside the browser, also one that ended unwaited for."""
     for thread in Path("/proc/self/task").iterdir():
         # A thread may end meanwhile, and not every Linux tells; then the long way is gone.
         try:
-            if (thread / "children").read_text(encoding="ascii"):
+            children = (thread / "children").read_text(encoding="ascii").split()
+            if not DRIVERS.issuperset(map(int, children)):
                 return True
         except FileNotFoundError:
             if thread.exists():
                 return True
     return False
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    """All that a process has started; nothing once it is gone."""
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _left_in(before: set[Newcomer]) -> list[str]:
