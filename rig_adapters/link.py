@@ -30,6 +30,11 @@ class Heartbeat:
     interval_s: float = 1.0
     liveness: int = 3
 
+    @property
+    def limit_s(self) -> float:
+        """Silence after which the peer is lost."""
+        return self.interval_s * self.liveness
+
 
 class Link(ABC):
     """A connection to one peer. Use `start` inside a running event loop."""
@@ -45,6 +50,11 @@ class Link(ABC):
         """At most one: the first that is refused is the end of the peer."""
         self._name = script.peer
         self._inbox: asyncio.Queue[m.Message] = asyncio.Queue()
+
+    @property
+    def silence_s(self) -> float | None:
+        """Since the peer last said anything; None where it cannot fall silent."""
+        return None
 
     @abstractmethod
     def start(self) -> None:

@@ -70,6 +70,11 @@ class SocketLink(Link):
         self._handshakes = Handshakes(self._socket, CONNECTED | UNKNOWN_KEY | MISMATCH | BROKEN_OFF)
         self._socket.connect(self.endpoint)
 
+    @property
+    def silence_s(self) -> float:
+        """Since the peer last said anything."""
+        return time.monotonic() - self._last_heard_s
+
     def start(self) -> None:
         """Begin to listen. Heartbeats begin with `watch`."""
         self._tasks.append(asyncio.create_task(self._read(), name=f"{self._name}: read"))
@@ -184,7 +189,7 @@ class SocketLink(Link):
         self._answered.set()
 
     async def _beat(self) -> None:
-        limit_s = self._heartbeat.interval_s * self._heartbeat.liveness
+        limit_s = self._heartbeat.limit_s
         while self.failure is None and self.conversation.state != "closed":
             silence_s = time.monotonic() - self._last_heard_s
             if silence_s > limit_s:

@@ -88,6 +88,16 @@ class PartStatus(Value):
     """Fixation spots that nobody has looked at, one after the other, until now."""
 
 
+class PeerStatus(Value):
+    """A process at the rig; those that are threads of the daemon cannot fall silent."""
+
+    name: str
+    silent_s: float
+    """Since it last said anything."""
+    lost_after_s: float
+    """How much silence makes it count as lost."""
+
+
 class SessionStatus(Value):
     """Everything that a monitor shows of a running session."""
 
@@ -120,6 +130,8 @@ class SessionStatus(Value):
     """The last thing that happened, as a sentence."""
     alarms: tuple[str, ...] = ()
     """What the operator must see now, and what to do; those that were resumed after are gone."""
+    peers: tuple[PeerStatus, ...] = ()
+    """Each process at the rig, and when it gave its last sign of life."""
 
 
 class StatusReported(Message):

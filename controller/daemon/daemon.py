@@ -110,6 +110,7 @@ class Daemon:
         self._given_up = False
         self._work: asyncio.Task[None] | None = None
         self._session: Session | None = None
+        self._processes: RigProcesses | None = None
         self._audit: RunningAudit | None = None
         self._interrupted = False
         """Whether the session is being brought back, by itself or when the operator says so."""
@@ -119,7 +120,7 @@ class Daemon:
         context = zmq.asyncio.Context()
         control = ControlServer(context, endpoint(self._runtime, "control"), self._handle)
         self._catch_signals()
-        processes = RigProcesses(context, self._config, self._runtime)
+        processes = self._processes = RigProcesses(context, self._config, self._runtime)
         try:
             self._work = asyncio.create_task(self._run_session(processes), name="session")
             status, reason = await self._outcome(self._work)
@@ -397,4 +398,5 @@ class Daemon:
             threads=progress.threads,
             message=progress.message,
             alarms=tuple(progress.alarms[:MOST_ALARMS]),
+            peers=self._processes.signs_of_life if self._processes is not None else (),
         )

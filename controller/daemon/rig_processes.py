@@ -17,6 +17,7 @@ import zmq.asyncio
 from controller.assembly import STIMULUS_MODULE, display_thread, new_sight, rig_thread
 from controller.config.checks import geometry_of, in_one_process, patch_of, ttl_of
 from controller.config.tables import DisplayTable, SessionConfig
+from controller.control.messages import PeerStatus
 from controller.peer_thread import PeerThread
 from controller.processes import GRACE_S, ChildProcess
 from controller.randomness import Purpose, seed_for
@@ -107,6 +108,17 @@ class RigProcesses:
         """What became of each process that cannot be talked to any more."""
         failures = {name: peer.link.failure for name, peer in self._peers.items()}
         return {name: failure for name, failure in failures.items() if failure is not None}
+
+    @property
+    def signs_of_life(self) -> tuple[PeerStatus, ...]:
+        """How long each process has been silent; threads of this one cannot be."""
+        limit_s = Heartbeat(interval_s=self._config.rig.heartbeat_s).limit_s
+        silences = [(peer.script.peer, peer.link.silence_s) for peer in self._peers.values()]
+        return tuple(
+            PeerStatus(name=name, silent_s=silent_s, lost_after_s=limit_s)
+            for name, silent_s in silences
+            if silent_s is not None
+        )
 
     @property
     def refusals(self) -> tuple[Refusals, ...]:
