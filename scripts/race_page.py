@@ -6,7 +6,6 @@ the page's picture again. The race itself is run by hand: it takes an hour.
 """
 
 import argparse
-import re
 from pathlib import Path
 
 from controller.bench.figure import draw
@@ -17,7 +16,6 @@ from controller.cli import bench_tables as tables
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "explanation" / "optimizer_race.md"
 FIGURE = DOCS / "images" / "optimizer_race.png"
-_BLOCK = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def page() -> str:
@@ -35,8 +33,7 @@ def page() -> str:
         "one_norm": tables.as_markdown(tables.ahead_table(one_norm)),
         "faults": tables.as_markdown(tables.loss_table(faults, faults.conditions[0])),
     }
-    text = PAGE.read_text(encoding="utf-8")
-    return _BLOCK.sub(lambda block: f"{block[1]}{printed[block[2]]}\n{block[3]}", text)
+    return tables.with_printed(PAGE.read_text(encoding="utf-8"), printed)
 
 
 def _standings(name: str) -> Standings:

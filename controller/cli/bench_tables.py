@@ -1,7 +1,8 @@
 """How the standings of a race are printed: for a terminal, and as Markdown for a page."""
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from controller.bench.standings import Estimate, Pair, Row, Standings, change
 
@@ -9,6 +10,7 @@ Table = list[list[str]]
 """Rows of cells, the first of them the head."""
 
 NOT_RUN = "–"
+_BLOCK = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _FEWEST_PAIRS = 5
 """With fewer pairs of neuron and seed, resampling says nothing of the spread."""
 
@@ -99,6 +101,16 @@ def as_markdown(table: Table) -> str:
     head, *rows = table
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
+
+
+def with_printed(page: str, printed: Mapping[str, str]) -> str:
+    """Return the page with each block between `<!-- printed: NAME -->` and `<!-- end -->` anew.
+
+    Raises:
+        KeyError: `printed` lacks a block of the page.
+
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}{printed[block[2]]}\n{block[3]}", page)
 
 
 def _scores_of(row: Row) -> list[tuple[Pair, float]]:

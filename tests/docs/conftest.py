@@ -4,6 +4,7 @@ How blocks are marked stands in CONTRIBUTING.md. What is printed from the code i
 `test_reference`; whether the prose is true remains for people to judge.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -35,6 +37,16 @@ NOT_RUN = ("./scripts/demo", "./scripts/test", "./scripts/setup")
 """They install and take minutes; whoever runs these tests has run them."""
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def loaded_script(name: str) -> ModuleType:
+    """Load a program of scripts/ without running it."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass(frozen=True)

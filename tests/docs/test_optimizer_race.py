@@ -1,6 +1,5 @@
 """The page on the race of optimizers has the tables that its standings give."""
 
-import importlib.util
 from types import ModuleType
 
 import pytest
@@ -10,7 +9,7 @@ from controller.bench.entrants import ENTRANTS
 from controller.bench.neuron_sets import TEST
 from controller.bench.standings_file import standings_of
 
-from .conftest import ROOT
+from .conftest import ROOT, loaded_script
 
 DATA = ROOT / "docs" / "data"
 
@@ -18,13 +17,7 @@ DATA = ROOT / "docs" / "data"
 @pytest.fixture(scope="module")
 def printer() -> ModuleType:
     """Load the program that prints the page's tables."""
-    path = ROOT / "scripts" / "race_page.py"
-    spec = importlib.util.spec_from_file_location("race_page", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("race_page")
 
 
 def test_the_page_is_what_the_standings_say(printer: ModuleType) -> None:

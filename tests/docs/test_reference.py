@@ -1,6 +1,5 @@
 """Pages printed from the code have not drifted, links lead somewhere, and no machine is named."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +8,7 @@ import pytest
 
 from controller.optimizers.registry import KINDS
 
-from .conftest import PAGES, ROOT
+from .conftest import PAGES, ROOT, loaded_script
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -20,13 +19,7 @@ MAX_IMAGE_BYTES = 400_000
 @pytest.fixture(scope="module")
 def printer() -> ModuleType:
     """Load the program that prints the reference."""
-    path = ROOT / "scripts" / "reference_pages.py"
-    spec = importlib.util.spec_from_file_location("reference_pages", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("reference_pages")
 
 
 @pytest.mark.parametrize(
