@@ -7,6 +7,7 @@ Nothing is computed here; see `sessions.analysis` and `sessions.report`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -18,24 +19,20 @@ import numpy as np
 from sessions import tables as kinds
 from sessions.analysis.responses import ScoringRule
 from sessions.errors import LogFormatError, RecordError
+from sessions.heads import plain, read_end, require_log, row_counts, window
 from sessions.layout import Table
 from sessions.lineage import read_lineage
 from sessions.records import (
     Ints,
     Pixels,
     ReferenceImages,
-    SessionEnd,
     SessionStart,
     ThreadInfo,
     UnitInfo,
-    Window,
 )
 from sessions.schema import (
     ADDED_LATER,
-    COMMITS,
     FILE_NAME,
-    FORMAT_NAME,
-    SCHEMA_VERSION,
     TABLES_ADDED_LATER,
 )
 from sessions.storage import json_value, open_for_reading, read_column, read_rows
@@ -71,13 +68,13 @@ class LogReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         with open_for_reading(path) as file:
-            _require_log(file)
+            require_log(file)
             self.schema_version = int(file.attrs["schema_version"])
             self.generations_committed = int(file.attrs["generations_committed"])
-            self._commits = _row_counts(file, self.generations_committed)
+            self._commits = row_counts(file, self.generations_committed)
             self._counts = {key: rows[-1] for key, rows in self._commits.items()}
             self._counts["events"] = int(file.attrs["events_committed"])
-            self.end = _read_end(file)
+            self.end = read_end(file)
 
     def refresh(self) -> LogReader:
         """Return a new snapshot of the same log."""
@@ -87,18 +84,18 @@ class LogReader:
     def start(self) -> SessionStart:
         """Everything known before the first presentation, with the pixels of references."""
         with open_for_reading(self.path) as file:
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            attributes = {name: plain(value) for name, value in file.attrs.items()}
             config = {name: file["config"][name].asstr()[()] for name in file["config"]}
             threads, units = self._threads(file), self._units(file)
             lineage = read_lineage(file, [thread.thread_id for thread in threads])
-        baseline = _window(attributes["baseline_window_s"])
+        baseline = window(attributes["baseline_window_s"])
         copied = ("session_id", "subject_id", "started_at", "seed", "time", "rig_adapter")
         return SessionStart(
             **{name: attributes[name] for name in (*copied, "display_label", "control")},
             rig_simulated=bool(attributes["rig_simulated"]),
             config_toml=config["toml"],
             config_json=config["json"],
-            response_window_s=_window(attributes["response_window_s"]),
+            response_window_s=window(attributes["response_window_s"]),
             baseline_window_s=baseline,
             baseline_mode=attributes["baseline_mode"],
             threads=threads,
@@ -210,11 +207,17 @@ class LogReader:
             raise RecordError(f"This session has no thread {thread_id}; choose one of {known}.")
         return self._table(f"{_CODES}{thread_id}", kinds.CodeRows)
 
+    def code_ids(self, thread_id: int) -> Ints:
+        """Image ids `(n,)` of the codes of one thread, without the codes."""
+        key = f"{_CODES}{thread_id}"
+        with open_for_reading(self.path) as file:
+            return read_rows(file[key], "image_id", slice(0, self._counts[key]))
+
     def codes_of_block(self, thread_id: int, block: int) -> kinds.CodeRows:
         """Codes of one thread that came with one committed block."""
         with open_for_reading(self.path) as file:
             key = f"{_CODES}{thread_id}"
-            return self._read(file, key, kinds.CodeRows, self._added_by(block, key))
+            return self._read(file, key, kinds.CodeRows, self.rows_of_block(block, key))
 
     def block(self, block: int) -> kinds.BlockRows:
         """Read what one committed block added, and nothing of the others.
@@ -230,7 +233,7 @@ class LogReader:
         with open_for_reading(self.path) as file:
 
             def added(key: str, kind: type[Rows]) -> Rows:
-                return self._read(file, key, kind, self._added_by(block, key))
+                return self._read(file, key, kind, self.rows_of_block(block, key))
 
             codes = [key for key in self._commits if key.startswith(_CODES)]
             return kinds.BlockRows(
@@ -246,11 +249,17 @@ class LogReader:
                 replies=added("replies", kinds.ReplyRows),
                 code_ids={
                     int(key.removeprefix(_CODES)): read_rows(
-                        file[key], "image_id", self._added_by(block, key)
+                        file[key], "image_id", self.rows_of_block(block, key)
                     )
                     for key in codes
                 },
             )
+
+    def rows_of_block(self, block: int, key: str) -> slice:
+        """Rows of a table of /commits that came with one committed block."""
+        if key not in self._commits:
+            return slice(0, 0)
+        return slice(self._commits[key][block], self._commits[key][block + 1])
 
     def pixels(self, image_id: int) -> Pixels:
         """Pixels `(h, w, 3)` of one image.
@@ -263,30 +272,40 @@ class LogReader:
         found = np.flatnonzero(images.image_id == image_id)
         if not len(found):
             raise RecordError(f"This session has no image {image_id}; take ids from its images.")
-        row = int(found[0])
-        place = int(images.pixels_row[row])
-        if place < 0:
+        if images.pixels_row[found[0]] < 0:
             raise RecordError(
                 f"Only the hash of image {image_id} was kept; render its code to see it."
             )
-        with open_for_reading(self.path) as file:
-            pixels: Pixels = file[str(images.pixels_dataset[row])][place]
+        (pixels,) = self.stored_pixels(found[:1])
         return pixels
+
+    def stored_pixels(self, rows: Ints) -> Iterator[Pixels]:
+        """Yield the pixels `(h, w, 3)` that rows of `images` say are stored, one after another.
+
+        The file is open until the last one is taken.
+        """
+        images = self.images
+        with open_for_reading(self.path) as file:
+            for row in rows.tolist():
+                yield file[str(images.pixels_dataset[row])][images.pixels_row[row]]
 
     def _table(self, key: str, kind: type[Rows]) -> Rows:
         with open_for_reading(self.path) as file:
             return self._read(file, key, kind, slice(0, self._counts.get(key, 0)))
 
-    def _added_by(self, block: int, key: str) -> slice:
-        """Rows of a table that came with one block."""
-        if key not in self._commits:
-            return slice(0, 0)
-        return slice(self._commits[key][block], self._commits[key][block + 1])
-
     def _read(self, file: h5py.File, key: str, kind: type[Rows], rows: slice) -> Rows:
         if key not in file and key in TABLES_ADDED_LATER:
             return kind(**_no_rows(TABLES_ADDED_LATER[key], self._counts["units"]))
-        group, due = file[key], rows.stop - rows.start
+        try:
+            return self._columns(file[key], key, kind, rows)
+        except KeyError as error:
+            raise LogFormatError(
+                f"{self.path}: /{key} lacks a column ({error.args[0]}); the file was changed by "
+                "another program, so take a complete copy from the rig."
+            ) from error
+
+    def _columns(self, group: h5py.Group, key: str, kind: type[Rows], rows: slice) -> Rows:
+        due = rows.stop - rows.start
         columns = {
             item.name: np.full(due, ADDED_LATER[key, item.name])
             if (key, item.name) in ADDED_LATER and item.name not in group
@@ -344,45 +363,3 @@ def _no_rows(table: Table, n_units: int) -> dict[str, Any]:
 
 def _plain_dtype(dtype: str) -> str:
     return "U1" if dtype.startswith("S") else dtype
-
-
-def _require_log(file: h5py.File) -> None:
-    if _plain(file.attrs.get("format")) != FORMAT_NAME:
-        raise LogFormatError(
-            f"{file.filename} is an HDF5 file and no session log; name a {FILE_NAME}."
-        )
-    version = int(file.attrs["schema_version"])
-    if version > SCHEMA_VERSION:
-        raise LogFormatError(
-            f"{file.filename} has schema version {version}, this program knows up to "
-            f"{SCHEMA_VERSION}; read it with a newer neuroloop."
-        )
-
-
-def _row_counts(file: h5py.File, committed: int) -> dict[str, list[int]]:
-    """Rows of each table after 0, 1, … `committed` generations."""
-    rows = file[COMMITS.path]["rows"]
-    if rows.shape[0] <= committed:
-        raise LogFormatError(
-            f"{file.filename} says that {committed} generations were committed and lists "
-            f"{rows.shape[0] - 1}; it was damaged, so take a complete copy from the rig."
-        )
-    keys = [key.decode() for key in rows.attrs["tables"]]
-    return dict(zip(keys, rows[: committed + 1].T.tolist(), strict=True))
-
-
-def _read_end(file: h5py.File) -> SessionEnd | None:
-    status: Any = _plain(file.attrs["exit_status"])
-    if not status:
-        return None
-    return SessionEnd(_plain(file.attrs["ended_at"]), status, _plain(file.attrs["reason"]))
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy scalars of attributes into those of Python."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _window(values: Any) -> Window | None:
-    start_s, stop_s = (float(value) for value in values)
-    return None if np.isnan(start_s) else (start_s, stop_s)

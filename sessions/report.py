@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ class Summary:
     control: str
     exit_status: str
     reason: str
+    started_at: str
+    """ISO 8601 with zone."""
+    ended_at: str
+    """Likewise; where the session has no end, that of its last block; empty without any."""
+    duration_s: float
+    """From start to end by the clock on the wall; NaN where either is unknown."""
+    trials: int
+    """Times that a fixation spot came on; 0 in a session without fixation."""
+    correct_trials: int
+    """Those of them in which fixation was held to the end."""
     generations_committed: int
     presentations: int
     completed: int
@@ -72,6 +83,8 @@ def summary(reader: LogReader) -> Summary:
     outcomes, counts = np.unique(reader.presentations.outcome, return_counts=True)
     outcome_counts = dict(zip(outcomes.tolist(), counts.tolist(), strict=True))
     timing, events = reader.timing, reader.events
+    walls = reader.generations.ended_wall
+    ended_at = end.ended_at if end else str(walls[-1]) if len(walls) else ""
     spent = {stage: float(np.nansum(getattr(timing, stage))) for stage in TIMING_STAGES}
     return Summary(
         session_id=start.session_id,
@@ -82,6 +95,11 @@ def summary(reader: LogReader) -> Summary:
         control=start.control,
         exit_status=end.exit_status if end else "",
         reason=end.reason if end else "",
+        started_at=start.started_at,
+        ended_at=ended_at,
+        duration_s=_seconds_between(start.started_at, ended_at),
+        trials=len(reader.trials.trial_id),
+        correct_trials=int(np.count_nonzero(reader.trials.completed)),
         generations_committed=reader.generations_committed,
         presentations=len(reader.presentations.presentation_id),
         completed=outcome_counts.get("completed", 0),
@@ -160,7 +178,8 @@ def _thread_summary(reader: LogReader, thread: ThreadInfo) -> ThreadSummary:
 
 def summary_sentences(found: Summary) -> list[str]:
     """Say in plain words what a session came to, one sentence to an item."""
-    sentences = [_headline(found), *(_thread_sentence(thread) for thread in found.threads)]
+    sentences = [_headline(found), *_when(found)]
+    sentences += [_thread_sentence(thread) for thread in found.threads]
     others = {name: n for name, n in found.outcome_counts.items() if name != "completed"}
     told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(others.items()))
     sentences.append(
@@ -219,6 +238,26 @@ def _headline(found: Summary) -> str:
         f"Session {found.session_id} ({kind}) {ending}; {n} "
         f"{'generation is' if n == 1 else 'generations are'} in the log."
     )
+
+
+def _when(found: Summary) -> list[str]:
+    """Say when it was, how long it took, and how many trials were correct."""
+    told = f"It began at {found.started_at}"
+    if math.isfinite(found.duration_s):
+        told += f" and took {_duration(found.duration_s)} by the clock on the wall"
+    if found.trials:
+        told += f"; {found.correct_trials} of {found.trials} trials were correct"
+    return [f"{told}."]
+
+
+def _seconds_between(start: str, end: str) -> float:
+    """Return the time between two moments in ISO 8601; NaN where one is none."""
+    try:
+        began, ended = datetime.fromisoformat(start), datetime.fromisoformat(end)
+        return (ended - began).total_seconds()
+    except (ValueError, TypeError):
+        # An empty text, or one moment with a zone and one without.
+        return math.nan
 
 
 def _thread_sentence(found: ThreadSummary) -> str:

@@ -8,14 +8,15 @@ import typer
 
 from controller import runtime
 from controller.cli.exits import Exit
-from controller.cli.inspection import print_inspection
+from controller.cli.inspection import Inspection, print_findings, print_inspection
+from controller.cli.inspection import as_json as inspection_json
 from controller.cli.output import say, say_json
-from controller.diagnostics import diagnose
+from controller.cli.progress_lines import ProgressLines
 from controller.errors import ControlError
-from sessions.checks import run_checks
+from sessions.checks import LAYOUT_CHECKS, SAMPLE, Sample, checks, run_checks
+from sessions.checks.pixels import rows_to_compare, stored_rows
 from sessions.reader import LogReader, open_log
 from sessions.recover import complete_log, missing_from_log
-from sessions.report import summary
 
 LogArgument = Annotated[Path, typer.Argument(help="A session's log, or its folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -27,23 +28,56 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: neuroloop recover runs/demo-20260101-120000")(recover)
 
 
-def inspect_(log: LogArgument, as_json: JsonOption = False) -> None:
-    """Say what is in a log, generation by generation, and whether anything is wrong with it."""
+def inspect_(
+    log: LogArgument,
+    as_json: JsonOption = False,
+    all_pixels: Annotated[
+        bool,
+        typer.Option(
+            "--all-pixels",
+            help="Compare every stored image with its hash, not a sample; reads the whole file.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 6 for warnings, too, not for errors alone.")
+    ] = False,
+) -> None:
+    """Say what is in a log, generation by generation, and whether anything is wrong with it.
+
+    The exit status is 6 when a check found an error. A warning is something to know, such as
+    dropped frames or a session that was cut off: it is told, and leaves the status at 0.
+    """
     reader = open_log(log)
-    findings = run_checks(reader)
-    if as_json:
-        say_json(
-            {
-                "summary": asdict(summary(reader)),
-                "diagnostics": asdict(diagnose(reader)),
-                "findings": [asdict(f) for f in findings],
-            }
-        )
-    else:
-        print_inspection(reader, findings)
-        _say_what_is_missing(reader)
-    if any(finding.severity == "error" for finding in findings):
+    inspection = _inspect_layout(reader)
+    if inspection.findings:
+        # What lacks tables or columns can be neither summed up nor checked any further.
+        if as_json:
+            say_json({"findings": [asdict(finding) for finding in inspection.findings]})
+        else:
+            print_findings(inspection)
         raise typer.Exit(Exit.PROBLEMS)
+    inspection = _inspect(reader, None if all_pixels else SAMPLE)
+    if as_json:
+        say_json(inspection_json(reader, inspection))
+    else:
+        print_inspection(reader, inspection)
+        _say_what_is_missing(reader)
+    if inspection.count("error") or (strict and inspection.count("warning")):
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+def _inspect_layout(reader: LogReader) -> Inspection:
+    return Inspection(LAYOUT_CHECKS, run_checks(reader, LAYOUT_CHECKS), 0, 0)
+
+
+def _inspect(reader: LogReader, sample: Sample | None) -> Inspection:
+    asked = checks(sample, ProgressLines())
+    return Inspection(
+        asked,
+        run_checks(reader, asked),
+        len(stored_rows(reader)),
+        len(rows_to_compare(reader, sample)),
+    )
 
 
 def recover(log: LogArgument) -> None:

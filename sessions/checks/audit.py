@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from sessions.audit import REMEDIES, Auditor, BlockAudit
+from sessions.blocks import blocks_of
 from sessions.checks.base import Check
 from sessions.reader import LogReader
 
@@ -18,7 +19,7 @@ from sessions.reader import LogReader
 def _audited(reader: LogReader) -> tuple[BlockAudit, ...]:
     """Audit every block once for all questions about the same snapshot."""
     auditor = Auditor(reader.start, reader.path.parent)
-    return tuple(auditor.audit(reader.block(k)) for k in range(reader.generations_committed))
+    return tuple(auditor.audit(block) for block in blocks_of(reader))
 
 
 def _differences(name: str) -> Callable[[LogReader], Iterator[str]]:

@@ -35,7 +35,8 @@ class Check:
         """Ask one log; a check that cannot be carried out is a finding too."""
         try:
             messages = tuple(self.find(reader))
-        except (SessionLogError, ValueError) as error:
+        # A damaged file lacks columns, or holds pieces that HDF5 cannot read.
+        except (SessionLogError, ValueError, KeyError, OSError) as error:
             message = f"This could not be checked: {error}"
             return (Finding(self.name, "error", message, self.remedy),)
         return tuple(Finding(self.name, self.severity, text, self.remedy) for text in messages)

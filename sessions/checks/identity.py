@@ -36,7 +36,7 @@ def missing_rows(reader: LogReader) -> Iterator[str]:
     unscored = np.setdiff1d(generated, scores.image_id)
     if len(unscored):
         yield f"Images {listed(unscored.tolist())} have no row in /scores."
-    coded = [reader.codes(thread.thread_id).image_id for thread in reader.threads]
+    coded = [reader.code_ids(thread.thread_id) for thread in reader.threads]
     uncoded = np.setdiff1d(generated, np.concatenate(coded))
     if len(uncoded):
         yield f"Images {listed(uncoded.tolist())} have no code."
@@ -50,6 +50,27 @@ def missing_rows(reader: LogReader) -> Iterator[str]:
     stray = np.setdiff1d(reader.spikes.unit_id, reader.unit_ids)
     if len(stray):
         yield f"/spikes names units {listed(stray.tolist())}, which are not in /units."
+
+
+def repeated_spikes(reader: LogReader) -> Iterator[str]:
+    """Find spikes that are in the log twice, and those that are not in the order of time."""
+    spikes = reader.spikes
+    within = np.diff(spikes.block) == 0
+    backwards = int(np.count_nonzero(within & (np.diff(spikes.rig_time_s) < 0)))
+    if backwards:
+        yield f"{backwards} spikes are not in the order of time within their block."
+    twice = within & (np.diff(spikes.rig_time_s) == 0) & (np.diff(spikes.unit_id) == 0)
+    if twice.any():
+        yield f"{int(np.count_nonzero(twice))} spikes have the time and unit of the one before."
+
+
+def unknown_trials(reader: LogReader) -> Iterator[str]:
+    """Find completed presentations of a trial that never began, in blocks with trials."""
+    shown, trials = reader.presentations, reader.trials
+    asked = (shown.outcome == "completed") & np.isin(shown.block, trials.block)
+    unknown = np.setdiff1d(shown.trial_id[asked], trials.trial_id)
+    if len(unknown):
+        yield f"/presentations names trials {listed(unknown.tolist())}, which are not in /trials."
 
 
 def skipped_generations(reader: LogReader) -> Iterator[str]:
@@ -91,9 +112,13 @@ def _repeated(ids: Ints) -> list[int]:
 
 _RESTORE = "Restore the file from the copy made at the rig; if that has the fault too, report it."
 
+_COUNTED_TWICE = "A recorder that tells a spike twice has it counted twice: look at its settings."
+
 IDENTITY_CHECKS = (
     Check("unique ids", "error", _RESTORE, repeated_ids),
     Check("complete rows", "error", _RESTORE, missing_rows),
+    Check("spikes once", "warning", _COUNTED_TWICE, repeated_spikes),
+    Check("known trials", "error", _RESTORE, unknown_trials),
     Check("complete generations", "error", _RESTORE, skipped_generations),
     Check("outcomes", "error", _RESTORE, unknown_outcomes),
 )

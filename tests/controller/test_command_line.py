@@ -1,6 +1,7 @@
 """The command line in process: help, config commands, messages and exit statuses."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from controller.cli.app import app
 from controller.cli.config_commands import template
 from controller.cli.exits import Exit
 from controller.cli.run import Daemon, conclude, new_session_folder
+from sessions.checks import Sample
 from sessions.committed import commit_of
 from sessions.journal import Journal
 from sessions.log import SessionLog
@@ -241,6 +244,57 @@ def test_inspect_exits_with_6_where_something_is_wrong(
 
     assert status == 6
     assert "error: In block 0, scores of generated images" in out
+
+
+def test_inspect_says_who_what_when_and_for_how_long(neuroloop: Neuroloop, tmp_path: Path) -> None:
+    write_synthetic_log(tmp_path / "run", SMALL)
+
+    _, out, _ = neuroloop("inspect", "run")
+
+    assert "It began at 2026-01-05T09:00:00+00:00 and took 60.0 min" in out
+    assert "trials were correct" in out
+    assert "Thread 1 (ga): optimizer cma_es, generator blobs" in out
+    assert "driver units 12, 14, maximise" in out
+
+
+def test_a_warning_counts_where_inspect_is_strict(neuroloop: Neuroloop, tmp_path: Path) -> None:
+    write_synthetic_log(tmp_path / "run", SMALL, end=None)
+
+    status, out, _ = neuroloop("inspect", "run")
+    assert status == 0
+    assert "warning: The session is still running, or was cut off" in out
+    assert "0 error(s), 1 warning(s), 0 info(s)." in out
+    assert neuroloop("inspect", "run", "--strict")[0] == 6
+
+
+def test_inspect_says_what_a_file_lacks_and_asks_nothing_else(
+    neuroloop: Neuroloop, tmp_path: Path
+) -> None:
+    with h5py.File(write_synthetic_log(tmp_path / "run", SMALL), "r+") as file:
+        del file["scores/score"]
+
+    status, out, _ = neuroloop("inspect", "run")
+    assert status == 6
+    assert "error: The column /scores/score is missing." in out
+    status, out, _ = neuroloop("inspect", "run", "--json")
+    assert status == 6
+    assert [finding["check"] for finding in json.loads(out)["findings"]] == ["layout"]
+
+
+def test_inspect_says_that_a_sample_of_the_pixels_is_one(
+    neuroloop: Neuroloop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_synthetic_log(tmp_path / "run", SMALL)
+    monkeypatch.setattr("controller.cli.log_commands.SAMPLE", Sample(images=3))
+
+    assert re.search(r"Of \d+ images .* 3 were compared", neuroloop("inspect", "run")[1])
+    told = json.loads(neuroloop("inspect", "run", "--json")[1])
+    assert told["pixels"]["compared"] == 3
+    assert {check["findings"] for check in told["checks"]} == {0}
+    assert len(told["generations"]["score_mean"]) == 4
+    told = json.loads(neuroloop("inspect", "run", "--json", "--all-pixels")[1])
+    assert told["pixels"]["compared"] == told["pixels"]["stored"] > 3
+    assert "a sample" not in neuroloop("inspect", "run", "--all-pixels")[1]
 
 
 def test_recover_brings_into_the_log_what_only_the_journal_holds(

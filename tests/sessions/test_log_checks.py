@@ -103,6 +103,50 @@ def forget_end(file: h5py.File) -> None:
     file.attrs["exit_status"] = ""
 
 
+def lose_table(file: h5py.File) -> None:
+    del file["timing"]
+
+
+def lose_column(file: h5py.File) -> None:
+    del file["presentations/trial_id"]
+
+
+def narrow_column(file: h5py.File) -> None:
+    """Keep a column in half the precision, as a careless copy does."""
+    scores = file["scores"]
+    unit, values = scores["score"].attrs["unit"], scores["score"][:].astype("<f4")
+    del scores["score"]
+    scores["score"] = values
+    scores["score"].attrs["unit"] = unit
+
+
+def rename_unit(file: h5py.File) -> None:
+    file["spikes/rig_time_s"].attrs["unit"] = "ms"
+
+
+def lose_attribute(file: h5py.File) -> None:
+    del file.attrs["display_label"]
+
+
+def repeat_spike(file: h5py.File) -> None:
+    for name in ("rig_time_s", "unit_id"):
+        file["spikes"][name][101] = file["spikes"][name][100]
+
+
+def tell_a_gap(file: h5py.File) -> None:
+    file["events/kind"][0] = b"recording gap"
+
+
+def hear_less(file: h5py.File) -> None:
+    outcome = file["presentations/outcome"][:]
+    rows = np.flatnonzero(outcome == b"failed_trial")
+    file["presentations/outcome"][rows] = b"not_heard"
+
+
+def step_the_clock(file: h5py.File) -> None:
+    file["clock/offset_s"][4:] += 0.02
+
+
 FAULTS: dict[str, tuple[str, Callable[[h5py.File], None]]] = {
     "one pixel": ("stored pixels", alter_pixel),
     "shown hash": ("shown images", change("presentations/shown_sha256", 9, b"f" * 64)),
@@ -119,6 +163,18 @@ FAULTS: dict[str, tuple[str, Callable[[h5py.File], None]]] = {
     "image without code": ("complete rows", change("codes/thread_0/image_id", 2, 1000)),
     "unknown image shown": ("complete rows", change("presentations/image_id", 9, 777)),
     "unknown unit": ("complete rows", change("spikes/unit_id", 9, 777)),
+    "table lost": ("layout", lose_table),
+    "column lost": ("layout", lose_column),
+    "column narrowed": ("layout", narrow_column),
+    "other unit": ("layout", rename_unit),
+    "attribute lost": ("layout", lose_attribute),
+    "spike twice": ("spikes once", repeat_spike),
+    "spikes out of order": ("spikes once", change("spikes/rig_time_s", 9, 0.0)),
+    "unknown trial": ("known trials", change("presentations/trial_id", 9, 777)),
+    "block without clock": ("complete blocks", change("clock/block", 3, 2)),
+    "gap told": ("faults told", tell_a_gap),
+    "little heard": ("heard presentations", hear_less),
+    "clock stepped": ("clock steps", step_the_clock),
     "generation skipped": ("complete generations", change("generations/generation", 2, 9)),
     "unknown outcome": ("outcomes", change("presentations/outcome", 9, b"perhaps")),
     "references wander": ("stable references", wander),
