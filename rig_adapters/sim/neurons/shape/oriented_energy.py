@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rig_adapters.sim.retina import PATCH_PX, Floats
+from rig_adapters.sim.retina import PATCH_PX, Floats, mix_axis
 
 CYCLES_PER_FIELD = (2.0, 4.0, 8.0)
 N_ORIENTATIONS = 6
@@ -20,9 +20,9 @@ SURFACE_GRID = 6
 N_ENERGIES = len(CYCLES_PER_FIELD) * N_ORIENTATIONS * GRID**2
 N_FEATURES = N_ENERGIES + 3 * SURFACE_GRID**2
 _SEMI_SATURATION = 0.08
-_ROWS_FIRST = ["einsum_path", (0, 1), (0, 1)]
-"""The order in which maps are pooled; to look for it takes longer than the arithmetic."""
 _COLOUR_GAIN = 1.5
+_SHORTEST_FIRST = (2, 0, 1)
+"""Of images, maps and places that are as many, which comes first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,12 @@ def early_response(patches: Floats) -> EarlyResponse:
 
 def _pooled(maps: Floats, weights: Floats) -> Floats:
     """Pool `maps` (n, c, PATCH_PX, PATCH_PX) onto the grid of `weights` (g, PATCH_PX)."""
-    pooled: Floats = np.einsum("gy,ncyx,hx->ncgh", weights, maps, weights, optimize=_ROWS_FIRST)
-    return pooled
+    down = mix_axis(maps, 2, weights)
+    # Which rows stand beside each other decides the last bit of a matrix product: the shortest
+    # axes first, as `numpy.einsum` has them, so that neurons are the same with either.
+    axes = sorted((0, 1, 2), key=lambda axis: (down.shape[axis], _SHORTEST_FIRST[axis]))
+    pooled = mix_axis(np.ascontiguousarray(down.transpose(*axes, 3)), 3, weights)
+    return pooled.transpose(*np.argsort(axes), 3)
 
 
 def _filters() -> npt.NDArray[np.complex64]:
