@@ -18,7 +18,7 @@ MIN_UNHEARD = 5
 """Presentations that were shown and not heard: more than these, and more than that share."""
 
 MAX_CLOCK_STEP_S = 5e-3
-"""How far the maps of two blocks may lie apart at the start of the second one."""
+"""How far the maps of two blocks may lie apart between them."""
 
 TOLD = {
     "recording gap": "stretches of the recording are missing",
@@ -63,17 +63,22 @@ def clock_steps(reader: LogReader) -> Iterator[str]:
     """Find blocks between which the clocks of host and rig moved against each other.
 
     A map is rig = offset + (1 + drift) host, so two maps differ at one moment of the host by the
-    difference of their offsets and of their drifts times that moment.
+    difference of their offsets and of their drifts times that moment. They are compared at the last
+    flip of the former block and at the first one of the latter. A drift that is poorly known from a
+    short block makes one of these large; a step makes both.
     """
-    clock, rows = reader.clock, reader.generations
-    starts = dict(zip(rows.block.tolist(), rows.started_host_s.tolist(), strict=True))
-    at_s = np.array([starts.get(block, np.nan) for block in clock.block[1:].tolist()])
-    steps_s = np.diff(clock.offset_s) + np.diff(clock.drift) * at_s
-    for block, step_s in zip(clock.block[1:], steps_s, strict=True):
+    clock, shown = reader.clock, reader.presentations
+    flips = [shown.flip_on_host_s[shown.block == block] for block in clock.block.tolist()]
+    for k, block in enumerate(clock.block.tolist()[1:], start=1):
+        if not (np.isfinite(flips[k - 1]).any() and np.isfinite(flips[k]).any()):
+            continue
+        at_s = np.array([np.nanmax(flips[k - 1]), np.nanmin(flips[k])])
+        apart_s = np.diff(clock.offset_s)[k - 1] + np.diff(clock.drift)[k - 1] * at_s
+        step_s = apart_s[np.argmin(np.abs(apart_s))]
         if abs(step_s) > MAX_CLOCK_STEP_S:
             yield (
-                f"Between block {block - 1} and block {block} the clocks of host and rig moved "
-                f"against each other by {1e3 * step_s:+.1f} ms."
+                f"Between block {clock.block[k - 1]} and block {block} the clocks of host and rig "
+                f"moved against each other by {1e3 * step_s:+.1f} ms."
             )
 
 
