@@ -137,7 +137,7 @@ def walk_variance(rho: float, within_sd: float, spread: float, n_steps: int) -> 
 
     Args:
         rho: correlation of measured and true scores within a generation.
-        within_sd: s, standard deviation of measured scores within a generation, in spikes/s.
+        within_sd: s, standard deviation of measured scores within a first generation, in spikes/s.
         spread: S, sum of the squared weights that codes got (`null_theory.Selection.s`).
         n_steps: T, generations from the middle of one end to that of the other.
 
