@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import fdtri
+from scipy.special import fdtri, ndtr, stdtrit
 
 from sessions.analysis.evolution import BOOTSTRAP_DRAWS, Interval, ends
 from sessions.analysis.null_theory import null_norm_sd, random_walk_shares
@@ -93,7 +93,8 @@ def beyond_drift(
     """Compare the last generations with the first, each relative to the references of its blocks.
 
     Responsiveness drifts by a factor, which images evolved and references share; where references
-    do not respond, their change is subtracted instead. Scores and whole references are resampled.
+    do not respond, their change is subtracted instead. Scores and whole references are resampled;
+    a test without resampling is `sessions.analysis.success`.
 
     Args:
         evolved: (n,) scores of generated images, NaN where missing.
@@ -121,7 +122,8 @@ def beyond_drift(
     draws = _gain(made, np.maximum(shown, lowest) if by_factor else shown, by_factor=by_factor)
     mean_made = np.array([[group.mean() for group in groups]])
     mean_shown = both.mean(axis=0, keepdims=True)
-    low, high = (float(value) for value in np.percentile(draws, (2.5, 97.5)))
+    tail = _tail_percent(min(len(both), *map(len, groups)))
+    low, high = np.percentile(draws, (tail, 100 - tail)).tolist()
     gain = Interval(float(_gain(mean_made, mean_shown, by_factor=by_factor)[0]), low, high)
     verdict: Verdict = "rises" if low > 0 else "falls" if high < 0 else "no change shown"
     factor = float(mean_shown[0, 1] / mean_shown[0, 0]) if by_factor else math.nan
@@ -202,6 +204,15 @@ def _gain(made: Floats, shown: Floats, *, by_factor: bool) -> Floats:
     else:
         gains = np.diff(made - shown, axis=1)[:, 0]
     return gains
+
+
+def _tail_percent(n: int) -> float:
+    """Percentile at which a bootstrap of n values has the 95 % interval of Student's t.
+
+    Phi(-sqrt(n / (n - 1)) t): resampling makes few values seem surer than they are (Hesterberg
+    2015, expanded percentile interval).
+    """
+    return float(100 * ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
 
 
 def _of_ends(references: Floats, first: Flags, last: Flags) -> Floats:
