@@ -68,14 +68,18 @@ class Browser:
         return [entry["message"] for entry in entries if entry["level"] in ("WARNING", "SEVERE")]
 
     def requests(self) -> list[str]:
-        """Addresses that were asked for since the page was visited or this was last asked."""
+        """Addresses that were asked for since the page was visited or this was last asked.
+
+        What a page carries within itself is not asked of anybody, and is left out.
+        """
         entries = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
         messages = [json.loads(entry["message"])["message"] for entry in entries]
-        return [
+        addresses = [
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         ]
+        return [address for address in addresses if not address.startswith("data:")]
 
     def prefers(self, colours: str) -> None:
         """Have the user prefer "light" or "dark" colours."""

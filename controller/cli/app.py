@@ -15,6 +15,7 @@ from controller.cli import (
     preflight,
     psth,
     replay_commands,
+    report,
     rig_commands,
     run,
     testcard,
@@ -46,6 +47,7 @@ mirror.add_to(app)
 log_commands.add_to(app)
 replay_commands.add_to(app)
 psth.add_to(app)
+report.add_to(app)
 twin.add_to(app)
 keys_commands.add_to(app)
 generator_commands.add_to(app)

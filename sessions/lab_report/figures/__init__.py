@@ -1,0 +1,1 @@
+"""Every figure of a report, one small file for each kind."""
