@@ -23,7 +23,7 @@ from controller.bench.plans import tables as plan_tables
 from controller.cli.app import app
 from controller.cli.exits import Exit
 from controller.cli.exits import __doc__ as exits_text
-from controller.config import tables
+from controller.config import sharing, tables
 from controller.config.optimizers import OPTIMIZER_TABLES, OptimizerBase
 from controller.states import TRANSITIONS
 from generators.registry import OWN, kinds_of
@@ -41,7 +41,7 @@ SCRIPTS = (STIMULUS, RIG, FOLDERS)
 
 CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[session]", tables.SessionTable),
-    ("[subject]", tables.SubjectTable),
+    ("[subject]", sharing.SubjectTable),
     ("[display]", tables.DisplayTable),
     ("[rig]", tables.RigTable),
     ("[behaviour], kind always", animal.AlwaysSettings),
@@ -59,6 +59,8 @@ CONFIG_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[scoring]", tables.ScoringTable),
     ("[stopping]", tables.StoppingTable),
     ("[supervision]", tables.SupervisionTable),
+    ("[lab]", sharing.LabTable),
+    ("[electrodes]", sharing.ElectrodesTable),
 )
 
 

@@ -3,7 +3,8 @@
 Unknown keys are refused. What only the scientist can decide (response window, baseline window,
 driver units, geometry) has no default. What follows from more than one table is checked in
 `controller.config.checks`; reading files and wording problems are in `controller.config.load`; the
-optimizers' tables are in `controller.config.optimizers`.
+optimizers' tables are in `controller.config.optimizers`, those of animal, lab and electrodes in
+`controller.config.sharing`.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 
 from controller.config.base import Table
 from controller.config.optimizers import OptimizerTable
+from controller.config.sharing import ElectrodesTable, LabTable, SubjectTable
 from generators.registry import settings_classes
 from generators.settings import GeneratorSettings
 from rig_adapters.wire.animal import BehaviourSettings, NoRewardSettings, RewardSettings
@@ -50,15 +52,6 @@ class SessionTable(Table):
     store_images: bool = Field(
         default=True, description="keep the pixels of every image in the log, not only their hash"
     )
-
-
-class SubjectTable(Table):
-    """Who looked at the screen."""
-
-    id: str = Field(min_length=1, max_length=64, description="name of the animal")
-    species: str = Field(default="", description='for data sharing, e.g. "Macaca mulatta"')
-    sex: Literal["M", "F", "U", "O"] = Field(default="U", description="M, F, U(nknown) or O(ther)")
-    date_of_birth: str = Field(default="", description="ISO 8601, e.g. 2019-04-30")
 
 
 class PhotodiodeTable(Table):
@@ -372,3 +365,5 @@ class SessionConfig(Table):
     scoring: ScoringTable
     stopping: StoppingTable
     supervision: SupervisionTable = SupervisionTable()
+    lab: LabTable = LabTable()
+    electrodes: ElectrodesTable = ElectrodesTable()
