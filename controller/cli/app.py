@@ -8,6 +8,7 @@ from controller.cli import (
     bench_commands,
     config_commands,
     control_commands,
+    export,
     generator_commands,
     keys_commands,
     log_commands,
@@ -48,6 +49,7 @@ log_commands.add_to(app)
 replay_commands.add_to(app)
 psth.add_to(app)
 report.add_to(app)
+export.add_to(app)
 twin.add_to(app)
 keys_commands.add_to(app)
 generator_commands.add_to(app)
