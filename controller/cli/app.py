@@ -8,6 +8,7 @@ from controller.cli import (
     bench_commands,
     config_commands,
     control_commands,
+    dashboard,
     export,
     generator_commands,
     keys_commands,
@@ -44,6 +45,7 @@ rig_commands.add_to(app)
 testcard.add_to(app)
 run.add_to(app)
 control_commands.add_to(app)
+dashboard.add_to(app)
 mirror.add_to(app)
 log_commands.add_to(app)
 replay_commands.add_to(app)

@@ -96,6 +96,8 @@ class PeerStatus(Value):
     """Since it last said anything."""
     lost_after_s: float
     """How much silence makes it count as lost."""
+    lost: bool = False
+    """Whether it cannot be talked to any more."""
 
 
 class SessionStatus(Value):

@@ -113,11 +113,16 @@ class RigProcesses:
     def signs_of_life(self) -> tuple[PeerStatus, ...]:
         """How long each process has been silent; threads of this one cannot be."""
         limit_s = Heartbeat(interval_s=self._config.rig.heartbeat_s).limit_s
-        silences = [(peer.script.peer, peer.link.silence_s) for peer in self._peers.values()]
+        links = [(peer.script.peer, peer.link) for peer in self._peers.values()]
         return tuple(
-            PeerStatus(name=name, silent_s=silent_s, lost_after_s=limit_s)
-            for name, silent_s in silences
-            if silent_s is not None
+            PeerStatus(
+                name=name,
+                silent_s=link.silence_s,
+                lost_after_s=limit_s,
+                lost=link.failure is not None,
+            )
+            for name, link in links
+            if link.silence_s is not None
         )
 
     @property

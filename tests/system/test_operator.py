@@ -27,6 +27,7 @@ def test_an_operator_can_pause_note_resume_and_stop(lab: Lab) -> None:
     paused = lab.wait_for_state("paused")
     assert lab.neuroloop("note", "animal drowsy – reward up").returncode == 0
     assert "paused" in lab.neuroloop("status").stdout
+    assert not any(peer.lost for peer in lab.status().peers)
     heard = {peer.name: peer.silent_s for peer in lab.status().peers}
     assert set(heard) == {"stimulus process", "rig adapter"}
     assert all(silent_s >= 0 for silent_s in heard.values())
