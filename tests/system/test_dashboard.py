@@ -87,6 +87,7 @@ class Dashboard:
         """Keep a picture for the documentation, where they are wanted."""
         if PICTURES:
             self.browser.run("window.scrollTo(0, 0)")
+            wait_for(lambda: all_images_shown(self.browser), "all images")
             self.browser.prefers(colours)
             png = self.browser.screenshot(1400)
             self.browser.prefers("light")
@@ -175,6 +176,11 @@ def test_a_page_shows_a_session_and_commands_it_through_all_that_may_come(
 def images_shown(browser: Browser) -> int:
     script = "return [...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length"
     return int(browser.run(script))
+
+
+def all_images_shown(browser: Browser) -> bool:
+    script = "return [...document.querySelectorAll('.tile img')].every(i => i.naturalWidth)"
+    return bool(browser.run(script))
 
 
 def is_dark(browser: Browser) -> None:
