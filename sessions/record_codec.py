@@ -63,7 +63,11 @@ def _to_tree(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
         arrays.append(value)
         return {"array": len(arrays) - 1}
     if kind in _FIELDS:
-        tree = {name: _to_tree(getattr(value, name), arrays) for name in _FIELDS[kind]}
+        tree = {}
+        for name in _FIELDS[kind]:
+            item = getattr(value, name)
+            # Nearly all fields of nearly all facts, so they are not worth a call.
+            tree[name] = item if type(item) in _PLAIN else _to_tree(item, arrays)
         return {"record": kind.__name__, "fields": tree}
     if isinstance(value, Mapping):
         return {"mapping": [[str(k), _to_tree(v, arrays)] for k, v in value.items()]}
