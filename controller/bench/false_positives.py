@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.special import betaincinv
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from controller.bench.made_sessions import Conditions, make_session
 from sessions.analysis.success import LEVEL, success_test, walk_variance
@@ -37,9 +37,11 @@ class Rate:
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the exact interval in which the true share lies with this confidence."""
         tail = (1.0 - confidence) / 2.0
-        low = float(betaincinv(self.k, self.n - self.k + 1, tail)) if self.k else 0.0
+        low = float(scipy.special.betaincinv(self.k, self.n - self.k + 1, tail)) if self.k else 0.0
         high = (
-            float(betaincinv(self.k + 1, self.n - self.k, 1.0 - tail)) if self.k < self.n else 1.0
+            float(scipy.special.betaincinv(self.k + 1, self.n - self.k, 1.0 - tail))
+            if self.k < self.n
+            else 1.0
         )
         return low, high
 

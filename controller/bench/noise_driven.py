@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from controller.bench.addresses import RacePurpose, race_rng
 from controller.bench.entrants import ENTRANTS, Setting
@@ -44,7 +44,10 @@ class Published:
         many figures that one in twenty would often miss one.
         """
         spread = sd * np.sqrt(1 / n_runs + self.one_run)
-        return bool(abs(mean - self.value) <= self.tolerance + stdtrit(n_runs - 1, 0.995) * spread)
+        return bool(
+            abs(mean - self.value)
+            <= self.tolerance + scipy.special.stdtrit(n_runs - 1, 0.995) * spread
+        )
 
 
 PUBLISHED: Mapping[str, Mapping[str, Published]] = MappingProxyType(

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # loads its parts when they are first used, so that commands start at once
 from numpy.typing import NDArray
-from scipy.special import fdtrc, stdtr
 
 from controller.bench.errors import BenchError
 from controller.optimizers.base import Floats
@@ -106,7 +106,7 @@ def two_way_anova(values: Floats, first: Sequence[str], second: Sequence[str]) -
 
     def effect(sum_of_squares: float, effect_df: int) -> Effect:
         f = sum_of_squares / effect_df / (residual / df) if residual > 0 else np.nan
-        p = float(fdtrc(effect_df, df, f))
+        p = float(scipy.special.fdtrc(effect_df, df, f))
         return Effect(sum_of_squares, effect_df, float(f), p, sum_of_squares / total)
 
     return Anova(
@@ -122,7 +122,7 @@ def _t_test(difference: float, variance: float, df: float) -> TTest:
     if not variance > 0:
         return TTest(np.nan, np.nan, np.nan)
     t = float(difference / np.sqrt(variance))
-    return TTest(t, float(df), float(2 * stdtr(df, -abs(t))))
+    return TTest(t, float(df), float(2 * scipy.special.stdtr(df, -abs(t))))
 
 
 def _require_two(a: Floats, b: Floats) -> None:

@@ -15,6 +15,7 @@ from controller.cli.exits import Exit
 from controller.cli.log_commands import JsonOption, LogArgument, is_running
 from controller.cli.output import complain, say, say_json
 from controller.cli.progress_lines import ProgressLines
+from controller.clock import wall_time
 from controller.config.sharing import load_metadata
 from controller.errors import ControllerError
 from sessions.nwb.metadata import (
@@ -74,7 +75,7 @@ def nwb(
             reader,
             path,
             known,
-            created_at=datetime.now().astimezone(),
+            created_at=datetime.fromisoformat(wall_time()),
             force=force,
             progress=ProgressLines(),
         )

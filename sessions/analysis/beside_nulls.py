@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import fdtri, ndtr, stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import BOOTSTRAP_DRAWS, Interval, ends
 from sessions.analysis.null_theory import null_norm_sd, random_walk_shares
@@ -192,7 +192,7 @@ def reliability(scores: Floats, image_id: Ints, generation: Ints) -> Reliability
     if df_between < 1 or not between > 0:
         return None
     f = between / df_between / (within / df_within) if within > 0 else math.inf
-    null_f = float(fdtri(df_between, df_within, 0.95))
+    null_f = float(scipy.special.fdtri(df_between, df_within, 0.95))
     return Reliability(_root(1 - 1 / f), _root(1 - 1 / null_f), len(repeats))
 
 
@@ -212,7 +212,9 @@ def _tail_percent(n: int) -> float:
     Phi(-sqrt(n / (n - 1)) t): resampling makes few values seem surer than they are (Hesterberg
     2015, expanded percentile interval).
     """
-    return float(100 * ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    return float(
+        100 * scipy.special.ndtr(math.sqrt(n / (n - 1)) * scipy.special.stdtrit(n - 1, 0.025))
+    )
 
 
 def _of_ends(references: Floats, first: Flags, last: Flags) -> Floats:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, log_ndtr
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.records import Floats
 
@@ -36,12 +36,12 @@ def expected_order_statistics(n: int) -> Floats:
     z = Phi^-1(u) (David & Nagaraja 2003).
     """
     z = np.linspace(-_LIMIT_Z, _LIMIT_Z, _NODES)
-    below, above = log_ndtr(z), log_ndtr(-z)
+    below, above = scipy.special.log_ndtr(z), scipy.special.log_ndtr(-z)
     log_phi = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
     expected = np.zeros(n)
     for i in range(1, n + 1):
         a, b = n + 1 - i, i
-        density = np.exp((a - 1) * below + (b - 1) * above + log_phi - betaln(a, b))
+        density = np.exp((a - 1) * below + (b - 1) * above + log_phi - scipy.special.betaln(a, b))
         expected[i - 1] = (z * density).sum() * (z[1] - z[0])
     return expected
 

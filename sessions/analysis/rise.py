@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import Interval
 from sessions.records import Direction, Floats, Ints
@@ -76,7 +76,7 @@ def smooth(generation: Ints, mean: Floats, n: Ints) -> Smooth:
     bends = np.diff(np.eye(len(every)), 2, axis=0)
     penalised = bends.T @ bends
     # In the basis in which both forms are diagonal, every penalty costs a division.
-    values, basis = eigh(penalised, np.diag(weights) + penalised)
+    values, basis = scipy.linalg.eigh(penalised, np.diag(weights) + penalised)
     into = (basis.T * weights)[:, known]
     seen = into @ mean
     energy = float(weights[known] @ np.square(mean))

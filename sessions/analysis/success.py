@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import FIRST_GENERATIONS
 from sessions.records import Direction, Floats, Ints
@@ -182,8 +182,8 @@ def _change(value: float, parts: list[_Part], known: float = 0.0) -> Change:
         return NO_CHANGE
     df = total**2 / float((np.square(variances) / [part.df for part in parts]).sum())
     error = math.sqrt(total)
-    half = float(stdtrit(df, 0.975)) * error
-    p = 2.0 * float(stdtr(df, -abs(value) / error))
+    half = float(scipy.special.stdtrit(df, 0.975)) * error
+    p = 2.0 * float(scipy.special.stdtr(df, -abs(value) / error))
     return Change(value, value - half, value + half, df, p)
 
 
@@ -202,7 +202,7 @@ def _student(a: Floats, b: Floats) -> Change:
 
 def _surely_positive(values: Floats) -> bool:
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()) > float(stdtrit(len(values) - 1, _SURELY)) * error
+    return float(values.mean()) > float(scipy.special.stdtrit(len(values) - 1, _SURELY)) * error
 
 
 def _means(values: Floats) -> Floats:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import LAST_GENERATIONS, Interval
 from sessions.records import Floats, Ints
@@ -84,6 +84,6 @@ def _final(table: Floats) -> tuple[Interval, float, float]:
     df = variance**2 / float((np.square(parts) / table[:, (2, 5)].ravel()).sum())
     value = float((table[:, 0] - table[:, 3]).mean())
     sem = math.sqrt(variance) / len(table)
-    half = float(stdtrit(df, 0.975)) * sem
-    p = 2.0 * float(stdtr(df, -abs(value) / sem))
+    half = float(scipy.special.stdtrit(df, 0.975)) * sem
+    p = 2.0 * float(scipy.special.stdtr(df, -abs(value) / sem))
     return Interval(value, value - half, value + half), df, p

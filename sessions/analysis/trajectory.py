@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.records import Floats
 
@@ -88,7 +88,9 @@ def _cosine_fit(values: Floats, k: int) -> CosineFit:
         return _harmonic(values, x, cycles)[1]
 
     # The residual has other minima half a cycle away; this one is that of the k-th component.
-    found = minimize_scalar(rest, bounds=(k / 2 - 0.25, k / 2 + 0.25), method="bounded")
+    found = scipy.optimize.minimize_scalar(
+        rest, bounds=(k / 2 - 0.25, k / 2 + 0.25), method="bounded"
+    )
     cycles = float(found.x)
     (c, s, offset), left = _harmonic(values, x, cycles)
     ideal = np.cos(np.pi * k * x)

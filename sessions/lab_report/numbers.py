@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import Interval, ends
 from sessions.analysis.reliability import noise_ceiling, split_half
@@ -249,7 +249,7 @@ def _mean(what: str, values: Floats, generations: Ints) -> Number:
     if n < 2:
         value = f"{values.mean():.1f} {HZ}" if n else NOTHING
         return Number(f"{what} ({span})", value, NOTHING, f"{n} scores", "")
-    error = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
+    error = float(scipy.special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
     mean = float(values.mean())
     interval = f"{mean - error:.1f} to {mean + error:.1f}"
     return Number(f"{what} ({span})", f"{mean:.1f} {HZ}", interval, f"{n} scores", "")

@@ -49,10 +49,12 @@ COMMANDS = (
     "resume",
     "stop",
     "note",
+    "dashboard",
     "mirror",
     "inspect",
     "recover",
     "psth",
+    "report",
     "twin",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)

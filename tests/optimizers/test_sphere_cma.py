@@ -337,7 +337,7 @@ def test_the_summary_tells_the_angles_and_the_chord_of_the_step() -> None:
     advance(optimizer, 1, objective=_rising)
     after, figures = optimizer.state_dict()["centre"], optimizer.summary()
 
-    assert figures["mean_norm"] == 300.0
+    assert figures["mean_norm"] == pytest.approx(300.0, rel=1e-12)
     assert figures["step_angle_deg"] == pytest.approx(_degrees(before, after), rel=1e-5)
     assert figures["step_norm"] == pytest.approx(300.0 * np.linalg.norm(after - before), rel=1e-5)
     assert figures["exploration_angle_deg"] == pytest.approx(50.0 * (7.33 / 50.0) ** (1 / 74))

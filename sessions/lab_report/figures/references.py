@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.lab_report.figures.scores import NO_GENERATION
 from sessions.lab_report.of_thread import OfThread, names_of_images, quantity
@@ -68,7 +68,7 @@ def stability(thread: OfThread) -> Plate | NotDrawn:
 def _line(x: Floats, y: Floats) -> tuple[Floats, str]:
     """Fit a straight line to three points `(n,)` or more; return it at `x`, and what it says."""
     (slope, level), covariance = np.polyfit(x, y, 1, cov=True)
-    half_width = float(stdtrit(len(x) - 2, 0.975)) * float(np.sqrt(covariance[0, 0]))
+    half_width = float(scipy.special.stdtrit(len(x) - 2, 0.975)) * float(np.sqrt(covariance[0, 0]))
     low, high = slope - half_width, slope + half_width
     return level + slope * x, (
         f"{slope:+.2f} spikes/s from one generation to the next (95 % interval {low:+.2f} to "
