@@ -31,5 +31,9 @@ class LogClosedError(SessionLogError):
     """Something was to be written to a session that has already ended."""
 
 
+class NotComparable(SessionLogError):
+    """Logs that were to be compared differ in more than what is compared."""
+
+
 class LogBehindJournal(UserWarning):
     """A durable generation is in the journal of a session and not in its log yet."""

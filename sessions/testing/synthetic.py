@@ -73,6 +73,8 @@ class SyntheticSession:
     reference_rate_hz: float = 20.0
     first_rate_hz: float = 15.0
     last_rate_hz: float = 60.0
+    second_last_rate_hz: float | None = None
+    """Of thread 1; None where it is that of thread 0."""
 
 
 def synthetic_start(wanted: SyntheticSession) -> SessionStart:
@@ -202,14 +204,15 @@ def write_synthetic_log(
     wanted: SyntheticSession | None = None,
     alter: Callable[[GenerationRecord], GenerationRecord] = lambda record: record,
     end: SessionEnd | None = ENDED,
+    start: SessionStart | None = None,
 ) -> Path:
     """Write a whole session below `folder` and return the path of its log.
 
     `alter` changes each record before it is committed, to plant a fault; with `end` None the
-    session is left unfinished.
+    session is left unfinished; `start` is for one that differs from that of `synthetic_start`.
     """
     wanted = wanted or SyntheticSession()
-    start = synthetic_start(wanted)
+    start = start or synthetic_start(wanted)
     rng = np.random.default_rng(wanted.seed)
     log = SessionLog.create(folder, start)
     log.append_event(
@@ -374,7 +377,11 @@ def _hear(
 ) -> SpikeTable:
     """Draw Poisson spikes: 5/s in the background, and a response after each onset."""
     progress = block / max(wanted.generations - 1, 1)
-    evolved_hz = wanted.first_rate_hz + progress * (wanted.last_rate_hz - wanted.first_rate_hz)
+    second_hz = wanted.second_last_rate_hz
+    last_hz = np.where(
+        (thread_id == 1) & (second_hz is not None), second_hz or 0.0, wanted.last_rate_hz
+    )
+    evolved_hz = wanted.first_rate_hz + progress * (last_hz - wanted.first_rate_hz)
     rate_hz = np.where(thread_id == NO_THREAD, wanted.reference_rate_hz, evolved_hz)
     known = np.isfinite(onset_s)
     begin_s = CLOCK_OFFSET_S + _block_start_s(block)
