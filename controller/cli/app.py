@@ -6,6 +6,7 @@ import typer
 
 from controller.cli import (
     bench_commands,
+    compare,
     config_commands,
     control_commands,
     dashboard,
@@ -51,6 +52,7 @@ log_commands.add_to(app)
 replay_commands.add_to(app)
 psth.add_to(app)
 report.add_to(app)
+compare.add_to(app)
 export.add_to(app)
 twin.add_to(app)
 keys_commands.add_to(app)
