@@ -38,7 +38,7 @@ def racing(race: "subprocess.Popen[str]") -> list[psutil.Process]:
     while time.monotonic() < deadline_s:
         children = psutil.Process(race.pid).children()
         workers = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
-        if len(workers) == 2 and all(sum(one.cpu_times()[:2]) > 3.0 for one in workers):
+        if len(workers) == 2 and all(sum(one.cpu_times()[:2]) > 1.5 for one in workers):
             return workers
         time.sleep(0.1)
     raise AssertionError("the race never began")

@@ -27,12 +27,13 @@ SHORTER = {
         "max_generations = 16": "max_generations = 2",
         "code_dim = 4096": "code_dim = 256",
     },
+    "<!-- test: shorter plan -->": {"generations = 25 ": "generations = 5 "},
     "<!-- test: shorter -->": {
         "max_generations = 16": "max_generations = 8",
         "code_dim = 4096": "code_dim = 1024",
     },
 }
-"""What a mark of a page changes in the files that its `neuroloop init` writes."""
+"""What a mark of a page changes in the files that its `init` and `bench new` write."""
 NOT_RUN = ("./scripts/demo", "./scripts/test", "./scripts/setup")
 """They install and take minutes; whoever runs these tests has run them."""
 
@@ -118,8 +119,8 @@ class Bench:
         )
 
     def shorten(self, line: str, page: str) -> None:
-        """Make the session shorter that a `neuroloop init` has written, as the page is marked."""
-        made = re.match(r"neuroloop init (\S+)", line)
+        """Make the session or plan shorter that was written just now, as the page is marked."""
+        made = re.match(r"neuroloop (?:init|bench new) (\S+)", line)
         if made is None:
             return
         path = self.folder / made[1]

@@ -27,7 +27,7 @@ def run_bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def written(folder: Path, small: str) -> Path:
     # Long enough to be killed in the middle.
-    text = small.replace("generations = 4", "generations = 30")
+    text = small.replace("generations = 4", "generations = 15")
     (folder / "plan.toml").write_text(text, encoding="utf-8")
     return folder
 
