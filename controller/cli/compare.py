@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 def compare(
     logs: Annotated[
-        list[Path], typer.Argument(help="Logs of sessions, or their folders.", metavar="LOG...")
+        list[Path], typer.Argument(help="Logs of sessions, or their folders.", metavar="LOG")
     ],
     by: Annotated[
         Literal["optimizer", "generator", "thread"],
@@ -155,9 +155,11 @@ def _pair_cells(measured: Measured) -> list[str]:
 
 def _print_pooled(what: str, over: Paired, digits: int) -> None:
     say(f"  {what}: {_number(over.first, digits)} and {_number(over.second, digits)}")
+    resampled = _interval(over.resampled, digits, sign=True)
     say(
-        f"    difference {_interval(over.difference, digits, sign=True)}, resampled "
-        f"{_interval(over.resampled, digits, sign=True)}, ratio {_interval(over.ratio, 2)}"
+        f"    difference {_interval(over.difference, digits, sign=True)}, "
+        + (f"resampled {resampled}, " if not math.isnan(over.resampled.low) else "")
+        + f"ratio {_interval(over.ratio, 2)}"
     )
     say(
         f"    paired t p {_p(over.p)}, signed ranks p {_p(over.p_ranks)}, first larger in "

@@ -10,14 +10,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
-from scipy.stats import wilcoxon
+import scipy  # loads its parts when they are first used, so that commands start at once
 
 from sessions.analysis.evolution import BOOTSTRAP_DRAWS, Interval
-from sessions.records import Floats
+from sessions.records import Floats, Ints
 
 FEW = 6
-"""Below so many pairs the signed ranks cannot reach p < 0.05: 2 / 2**5 is 0.0625."""
+"""Below so many pairs the signed ranks cannot reach p < 0.05: 2 / 2**5 is 0.0625.
+
+Five values can be resampled in 126 ways only, so there are no bootstrap intervals either.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def compare_paired(first: Floats, second: Floats, rng: np.random.Generator) -> P
     """Compare two conditions over the pairs that have both.
 
     Bootstrap intervals are percentiles over resampled pairs, widened to those of Student's t for as
-    few (Hesterberg 2015, expanded percentile interval).
+    few (Hesterberg 2015, expanded percentile interval); there are none below `FEW` pairs.
 
     Args:
         first: (n,) one number of each session under the first condition, NaN where missing.
@@ -70,7 +72,7 @@ def compare_paired(first: Floats, second: Floats, rng: np.random.Generator) -> P
         t=t,
         p=p,
         p_ranks=_signed_ranks(apart),
-        resampled=_expanded(_mean(apart), apart[rows].mean(axis=1) if n > 1 else apart, n),
+        resampled=_expanded(_mean(apart), _means(apart, rows), n),
         ratio=_ratio(first, second, rows),
     )
 
@@ -81,33 +83,44 @@ def _student(apart: Floats) -> tuple[Interval, float, float]:
     if not sem > 0:
         return Interval(_mean(apart), math.nan, math.nan), math.nan, math.nan
     value = float(apart.mean())
-    half = float(stdtrit(n - 1, 0.975)) * sem
+    half = float(scipy.special.stdtrit(n - 1, 0.975)) * sem
     t = value / sem
-    return Interval(value, value - half, value + half), t, 2.0 * float(stdtr(n - 1, -abs(t)))
+    return (
+        Interval(value, value - half, value + half),
+        t,
+        2.0 * float(scipy.special.stdtr(n - 1, -abs(t))),
+    )
 
 
 def _signed_ranks(apart: Floats) -> float:
     known = apart[apart != 0]
-    return float(wilcoxon(known).pvalue) if len(known) > 1 else math.nan
+    return float(scipy.stats.wilcoxon(known).pvalue) if len(known) > 1 else math.nan
 
 
-def _ratio(first: Floats, second: Floats, rows: np.ndarray) -> Interval:
+def _ratio(first: Floats, second: Floats, rows: Ints) -> Interval:
     if not len(first) or min(first.mean(), second.mean()) <= 0:
         return Interval(math.nan, math.nan, math.nan)
-    below = second[rows].mean(axis=1)
+    below = _means(second, rows)
     value = float(first.mean() / second.mean())
     # Where a resampling has no positive mean to divide by, there is no interval either.
     if not (below > 0).all():
         return Interval(value, math.nan, math.nan)
-    return _expanded(value, first[rows].mean(axis=1) / below, len(first))
+    return _expanded(value, _means(first, rows) / below, len(first))
 
 
 def _expanded(value: float, draws: Floats, n: int) -> Interval:
-    if n < 2:
+    if n < FEW:
         return Interval(value, math.nan, math.nan)
-    tail = 100 * float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    tail = 100 * float(
+        scipy.special.ndtr(math.sqrt(n / (n - 1)) * scipy.special.stdtrit(n - 1, 0.025))
+    )
     low, high = np.percentile(draws, (tail, 100 - tail)).tolist()
     return Interval(value, low, high)
+
+
+def _means(values: Floats, rows: Ints) -> Floats:
+    """Mean of each resampling; of none where there are no values."""
+    return values[rows].mean(axis=1) if len(values) else values
 
 
 def _mean(values: Floats) -> float:

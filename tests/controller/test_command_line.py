@@ -55,6 +55,7 @@ COMMANDS = (
     "recover",
     "psth",
     "report",
+    "compare",
     "twin",
 )
 SMALL = SyntheticSession(generations=2, population_size=4, n_references=2)

@@ -39,10 +39,13 @@ def test_signed_ranks_are_those_of_all_sign_flips() -> None:
     assert compared(FIRST, SECOND).p_ranks == pytest.approx(np.mean(np.abs(sums) >= seen))
 
 
-def test_fewer_pairs_than_six_cannot_be_significant_by_ranks() -> None:
+def test_fewer_pairs_than_six_are_never_significant_by_ranks_and_are_not_resampled() -> None:
     rising = np.arange(1.0, FEW + 1)
-    assert compared(rising[:-1], np.zeros(FEW - 1)).p_ranks > 0.05
-    assert compared(rising, np.zeros(FEW)).p_ranks < 0.05
+    few, enough = compared(rising[:-1], np.ones(FEW - 1)), compared(rising + 1, np.ones(FEW))
+    assert few.p_ranks > 0.05 > enough.p_ranks
+    for name in ("resampled", "ratio"):
+        assert math.isnan(getattr(few, name).low)
+        assert getattr(enough, name).low < getattr(enough, name).value
 
 
 def test_the_bootstrap_interval_has_the_level_of_a_t_interval_for_few_pairs() -> None:
