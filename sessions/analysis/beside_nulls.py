@@ -122,7 +122,7 @@ def beyond_drift(
     draws = _gain(made, np.maximum(shown, lowest) if by_factor else shown, by_factor=by_factor)
     mean_made = np.array([[group.mean() for group in groups]])
     mean_shown = both.mean(axis=0, keepdims=True)
-    tail = _tail_percent(min(len(both), *map(len, groups)))
+    tail = tail_percent(min(len(both), *map(len, groups)))
     low, high = np.percentile(draws, (tail, 100 - tail)).tolist()
     gain = Interval(float(_gain(mean_made, mean_shown, by_factor=by_factor)[0]), low, high)
     verdict: Verdict = "rises" if low > 0 else "falls" if high < 0 else "no change shown"
@@ -206,7 +206,7 @@ def _gain(made: Floats, shown: Floats, *, by_factor: bool) -> Floats:
     return gains
 
 
-def _tail_percent(n: int) -> float:
+def tail_percent(n: int) -> float:
     """Percentile at which a bootstrap of n values has the 95 % interval of Student's t.
 
     Phi(-sqrt(n / (n - 1)) t): resampling makes few values seem surer than they are (Hesterberg

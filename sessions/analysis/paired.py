@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # loads its parts when they are first used, so that commands start at once
 
+from sessions.analysis.beside_nulls import tail_percent
 from sessions.analysis.evolution import BOOTSTRAP_DRAWS, Interval
 from sessions.records import Floats, Ints
 
@@ -85,11 +86,8 @@ def _student(apart: Floats) -> tuple[Interval, float, float]:
     value = float(apart.mean())
     half = float(scipy.special.stdtrit(n - 1, 0.975)) * sem
     t = value / sem
-    return (
-        Interval(value, value - half, value + half),
-        t,
-        2.0 * float(scipy.special.stdtr(n - 1, -abs(t))),
-    )
+    p = 2.0 * float(scipy.special.stdtr(n - 1, -abs(t)))
+    return Interval(value, value - half, value + half), t, p
 
 
 def _signed_ranks(apart: Floats) -> float:
@@ -111,9 +109,7 @@ def _ratio(first: Floats, second: Floats, rows: Ints) -> Interval:
 def _expanded(value: float, draws: Floats, n: int) -> Interval:
     if n < FEW:
         return Interval(value, math.nan, math.nan)
-    tail = 100 * float(
-        scipy.special.ndtr(math.sqrt(n / (n - 1)) * scipy.special.stdtrit(n - 1, 0.025))
-    )
+    tail = tail_percent(n)
     low, high = np.percentile(draws, (tail, 100 - tail)).tolist()
     return Interval(value, low, high)
 

@@ -43,11 +43,13 @@ def _draw_pairs(axes: Axes, found: Comparison) -> None:
     for x, values in enumerate(finals.T):
         colour = colour_of(x)
         axes.plot(np.full(len(values), x), values, "o", color=colour, markersize=4.5)
-        outside = x + (-0.16, 0.16)[x]
-        axes.errorbar(outside, values.mean(), _sem(values), fmt="D", color=colour, capsize=4)
+        if len(values) > 1:
+            outside = x + (-0.16, 0.16)[x]
+            axes.errorbar(outside, values.mean(), _sem(values), fmt="D", color=colour, capsize=4)
     axes.set_xlim(-0.4, 1.4)
     axes.set_xticks((0, 1), [_short(found.first), _short(found.second)])
-    axes.set_ylim(bottom=min(0.0, float(finals.min())))
+    low, high = min(0.0, float(finals.min())), max(0.0, float(finals.max()))
+    axes.set_ylim(low, high + 0.06 * (high - low or 1.0))
     if not all(each.pair.interleaved for each in found.counted):
         axes.set_xlabel("dashed: of two sessions")
     axes.set_ylabel("final score (spikes/s)")
@@ -70,12 +72,12 @@ def _draw_curves(axes: Axes, found: Comparison) -> None:
     sessions = f"{most}" if fewest == most else f"{most} (at the end {int(curve.n[-1])})"
     axes.set_xlabel("generation")
     axes.set_ylabel(f"score, 1 = largest mean\nof {_short(found.scale_to or 'either')}")
-    axes.set_title(f"mean ± SEM, sessions: {sessions}")
+    axes.set_title(f"mean ± SEM, sessions: {sessions}" if most > 1 else "one session")
     axes.legend(loc="lower right")
 
 
 def _sem(values: Floats) -> float:
-    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 def _short(name: str) -> str:
