@@ -6,6 +6,7 @@ What is compared with what, and how, is up to `sessions.comparing`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,15 +27,27 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Normalise each pair by the largest generation of this one alone, as published. "
+        "Default: by the larger of both."
+    ),
+]
+FigureOption = Annotated[Path | None, typer.Option(help="Draw into this file: .png, .svg or .pdf.")]
+CsvOption = Annotated[
+    Path | None, typer.Option(help="Write a table with a row for each pair into this file.")
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file to `app`."""
-    app.command(epilog="Example: neuroloop compare runs/cma-against-ga-* --figure cma_ga.png")(
-        compare
-    )
+    app.command(
+        "compare", epilog="Example: neuroloop compare runs/cma-against-ga-* --figure cma_ga.png"
+    )(compare_)
 
 
-def compare(
+def compare_(
     logs: Annotated[
         list[Path], typer.Argument(help="Logs of sessions, or their folders.", metavar="LOG")
     ],
@@ -46,13 +59,7 @@ def compare(
         str | None, typer.Option(help="Name of the one that differences are taken from.")
     ] = None,
     second: Annotated[str | None, typer.Option(help="Name of the other one.")] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            help="Normalise each pair by the largest generation of this one alone, as published. "
-            "Default: by the larger of both."
-        ),
-    ] = None,
+    scale: ScaleOption = None,
     successful: Annotated[
         bool,
         typer.Option(
@@ -60,12 +67,8 @@ def compare(
             help="Pool over pairs in which one or both went beyond the drift of their references.",
         ),
     ] = False,
-    figure: Annotated[
-        Path | None, typer.Option(help="Draw into this file: .png, .svg or .pdf.")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write a table with a row for each pair into this file.")
-    ] = None,
+    figure: FigureOption = None,
+    csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two optimizers, generators or threads over sessions, pair by pair and pooled.
@@ -76,41 +79,55 @@ def compare(
     """
     if figure and figure.suffix[1:] not in FORMATS:
         raise typer.BadParameter(f"--figure {figure.name}: end it in .{', .'.join(FORMATS)}.")
-    # SciPy's tests and matplotlib take a second to import, which no other command should pay for.
-    from sessions import comparing
-    from sessions.comparing.table import csv_text, plain
+    # It takes long to import, which no other command should pay for.
+    from sessions.comparing import compare
 
-    try:
-        with err.status("Reading the logs …") as shown:
+    def compared(tell: Callable[[int, int], None]) -> Comparison:
+        return compare(
+            [open_log(log) for log in logs],
+            by,
+            first=first,
+            second=second,
+            scale_to=scale,
+            successful_only=successful,
+            tell=tell,
+        )
 
-            def tell(done: int, total: int) -> None:
-                shown.update(f"Comparing: pair {done + 1} of {total}")
-
-            found = comparing.compare(
-                [open_log(log) for log in logs],
-                by,
-                first=first,
-                second=second,
-                scale_to=scale,
-                successful_only=successful,
-                tell=tell,
-            )
-            if figure:
-                from sessions.comparing.figure import draw
-
-                figure.write_bytes(draw(found, figure.suffix[1:]))
-            if csv:
-                csv.write_text(csv_text(found), encoding="utf-8")
-    except KeyboardInterrupt:
-        complain("interrupted; the comparison was not finished")
-        raise typer.Exit(Exit.ABORTED) from None
+    found = _compared_and_written(compared, figure, csv)
     if as_json:
+        from sessions.comparing.table import plain
+
         say_json(plain(found))
         return
     _print(found)
     for name, path in (("Figure", figure), ("Table", csv)):
         if path:
             say(f"{name}: {shortest(path)}")
+
+
+def _compared_and_written(
+    compared: Callable[[Callable[[int, int], None]], Comparison],
+    figure: Path | None,
+    csv: Path | None,
+) -> Comparison:
+    """Compare, telling how far it is, and write the files that were asked for."""
+    try:
+        with err.status("Reading the logs …") as shown:
+            found = compared(
+                lambda done, total: shown.update(f"Comparing: pair {done + 1} of {total}")
+            )
+            if figure:
+                from sessions.comparing.figure import draw
+
+                figure.write_bytes(draw(found, figure.suffix[1:]))
+            if csv:
+                from sessions.comparing.table import csv_text
+
+                csv.write_text(csv_text(found), encoding="utf-8")
+    except KeyboardInterrupt:
+        complain("interrupted; the comparison was not finished")
+        raise typer.Exit(Exit.ABORTED) from None
+    return found
 
 
 def _print(found: Comparison) -> None:
