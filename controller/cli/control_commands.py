@@ -8,13 +8,17 @@ from pydantic import ValidationError
 
 from controller import runtime
 from controller.cli.follow import follow
-from controller.cli.output import say, say_json
+from controller.cli.output import err, out, say, say_json
 from controller.cli.run import resume_session
 from controller.cli.watch import status_lines
+from controller.cli.watch_screen import screen
 from controller.control import messages as c
 from controller.control.client import ControlClient
 from controller.control.messages import SessionStatus
+from controller.dashboard.sections import curve_rows, sections
+from controller.dashboard.state import Observer
 from controller.errors import ControlError
+from controller.runtime import RunningSession
 from rig_adapters.wire.messages import Message
 
 SessionOption = Annotated[
@@ -25,7 +29,7 @@ SessionOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     app.command(epilog="Example: neuroloop status --json")(status)
-    app.command(epilog="Example: neuroloop watch")(watch)
+    app.command(epilog="Example: neuroloop watch; for a script: neuroloop watch --json")(watch)
     app.command(epilog="Example: neuroloop pause")(pause)
     app.command(
         epilog="Example: neuroloop resume; after a crash: neuroloop resume runs/demo-20260101-1200"
@@ -48,10 +52,27 @@ def status(
             say(line)
 
 
-def watch(session: SessionOption = None) -> None:
-    """Show the running session as neuroloop run does; Ctrl-C ends the watching only."""
+def watch(
+    session: SessionOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script, once.")] = False,
+) -> None:
+    """Show the running session with curves and responses; Ctrl-C ends the watching only."""
     found = runtime.find_session(session)
+    observer = Observer(found.session_id)
+    try:
+        if as_json:
+            snapshot = observer.look()
+            say_json(sections(snapshot) | {"curves": curve_rows(snapshot)})
+        elif once:
+            out.print(screen(observer.look(), out.width))
+        else:
+            _watch(found, observer)
+    finally:
+        observer.close()
 
+
+def _watch(found: RunningSession, observer: Observer) -> None:
     def ask() -> SessionStatus | None:
         try:
             with ControlClient(found.control_endpoint, deadline_s=2.0) as client:
@@ -60,7 +81,7 @@ def watch(session: SessionOption = None) -> None:
             return None
 
     try:
-        follow(lambda: found.alive, ask)
+        follow(lambda: found.alive, ask, draw=lambda: screen(observer.look(), err.width))
     except KeyboardInterrupt:
         say(f"{found.session_id} goes on.")
     else:

@@ -6,6 +6,7 @@ Whose session it is and how it is asked is the caller's business; the words are 
 import time
 from collections.abc import Callable
 
+from rich.console import RenderableType
 from rich.live import Live
 
 from controller.cli.output import err
@@ -16,22 +17,27 @@ POLL_S = 0.25
 
 
 def follow(
-    is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None], *, quiet: bool = False
+    is_alive: Callable[[], bool],
+    ask: Callable[[], SessionStatus | None],
+    *,
+    draw: Callable[[], RenderableType] | None = None,
+    quiet: bool = False,
 ) -> None:
     """Show what `ask` returns, None while there is no answer, as long as the session is alive.
 
+    `draw`: what a terminal shows instead of the status.
     `quiet`: nothing but alarms and pauses, for then the session waits for an answer.
     """
     if err.is_terminal and not quiet:
-        _follow_live(is_alive, ask)
+        _follow_live(is_alive, draw or (lambda: view(ask())))
     else:
         _print_lines(is_alive, ask, generations=not quiet)
 
 
-def _follow_live(is_alive: Callable[[], bool], ask: Callable[[], SessionStatus | None]) -> None:
+def _follow_live(is_alive: Callable[[], bool], draw: Callable[[], RenderableType]) -> None:
     with Live(view(None), console=err, refresh_per_second=4, transient=True) as live:
         while is_alive():
-            live.update(view(ask()))
+            live.update(draw())
             time.sleep(POLL_S)
 
 

@@ -1,5 +1,6 @@
 """What an operator does to a running session: pause, note, resume, stop, interrupt."""
 
+import json
 import os
 import signal
 import subprocess
@@ -96,6 +97,9 @@ def test_who_watches_a_session_sees_its_generations_and_its_end_and_may_leave(la
         for watching in (left, stays):
             assert watching.stderr is not None
             assert watching.stderr.readline().startswith("generation 2")
+        told = json.loads(lab.neuroloop("watch", "--json").stdout)
+        assert told["progress"]["generations"] == lab.status().block
+        assert "evolved " in lab.neuroloop("watch", "--once").stdout
         left.send_signal(signal.SIGINT)
         said, _ = left.communicate(timeout=PATIENCE_S)
         assert (said.endswith(" goes on.\n"), left.returncode) == (True, 0)
