@@ -55,6 +55,7 @@ class SocketLink(Link):
         self._token = 0
         self._asked_s: dict[int, float] = {}
         self._answered = asyncio.Event()
+        self._reaching = False
         self._socket = context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 200)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
@@ -91,6 +92,7 @@ class SocketLink(Link):
         """
         deadline_s = time.monotonic() + timeout_s
         seen: list[zmq.Event] = []
+        self._reaching = True
         for _ in range(N_READINGS):
             self._answered.clear()
             await self._ping()
@@ -108,6 +110,7 @@ class SocketLink(Link):
                     why = self._why(seen)
                     self.fail(PeerLost(f"no {self._name} answers at {self.endpoint}: {why}"))
             self._raise_failure()
+        self._reaching = False
         self._handshakes.close()
 
     def fail(self, error: RigError) -> None:
@@ -116,7 +119,22 @@ class SocketLink(Link):
         self._answered.set()
 
     async def _carry(self, message: m.Message) -> None:
-        await self._socket.send_multipart(self._codec.encode(message), copy=True)
+        frames = self._codec.encode(message)
+        try:
+            await self._socket.send_multipart(frames, flags=zmq.NOBLOCK, copy=True)
+        except zmq.Again:
+            # Any number of messages may wait here, so no queue is full: after a refused handshake
+            # ZeroMQ gives the connection up, and would keep the sender waiting for ever.
+            if self._reaching:
+                return
+            self.fail(
+                PeerLost(
+                    f"the {self._name} at {self.endpoint} refuses the connection that it had "
+                    "before; see whether it was started again with other keys, or whether "
+                    "another program has taken its place"
+                )
+            )
+            self._raise_failure()
 
     async def close(self) -> None:
         """Stop listening and close the socket; never raises."""

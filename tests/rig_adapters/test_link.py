@@ -209,10 +209,10 @@ def reaching(
 
 
 @contextmanager
-def listening(keys: Keys | None = None) -> Iterator[Listener]:
+def listening(keys: Keys | None = None, endpoint: str = "tcp://127.0.0.1:*") -> Iterator[Listener]:
     """Listen on loopback in a thread, until the block ends."""
     over = threading.Event()
-    with Listener("tcp://127.0.0.1:*", RIG, 1e6, keys) as listener:
+    with Listener(endpoint, RIG, 1e6, keys) as listener:
 
         def listen() -> None:
             while not over.is_set():
@@ -324,6 +324,59 @@ def test_why_a_peer_is_not_reached_is_said_in_one_sentence(tmp_path: Path) -> No
         pytest.raises(PeerLost, match=ONE_SIDED),
     ):
         asyncio.run(reaching(listener.endpoint, connecting_keys(daemon))())
+
+
+def test_a_machine_too_busy_to_ask_before_it_is_refused_still_says_why(tmp_path: Path) -> None:
+    """ZeroMQ has given the connection up by then, and a plain send would wait for ever."""
+    rig, _ = acquainted(tmp_path)
+    stranger = made(tmp_path, "stranger")
+    introduce(rig, stranger)
+
+    async def late(where: str) -> None:
+        context = zmq.asyncio.Context()
+        link = SocketLink(context, where, RIG, Heartbeat(), connecting_keys(stranger))
+        link.start()
+        try:
+            await given_up(link)
+            await link.reach(60.0)
+        finally:
+            await link.close()
+            context.term()
+
+    with (
+        listening(listening_keys(rig)) as listener,
+        pytest.raises(PeerLost, match=r"refuses the key stranger "),
+    ):
+        asyncio.run(late(listener.endpoint))
+
+
+def test_a_peer_that_comes_back_without_its_keys_is_lost(tmp_path: Path) -> None:
+    rig, daemon = acquainted(tmp_path)
+
+    async def scene() -> None:
+        context = zmq.asyncio.Context()
+        with listening(listening_keys(rig)) as listener:
+            where = listener.endpoint
+            link = SocketLink(context, where, RIG, Heartbeat(), connecting_keys(daemon))
+            link.start()
+            await link.reach(60.0)
+        try:
+            with listening(endpoint=where):
+                await given_up(link)
+            with pytest.raises(PeerLost, match="refuses the connection that it had before"):
+                await link.send(m.Ping(token=77))
+            assert isinstance(link.failure, PeerLost)
+        finally:
+            await link.close()
+            context.term()
+
+    asyncio.run(scene())
+
+
+async def given_up(link: SocketLink) -> None:
+    """Return when ZeroMQ tries no longer to connect, which it tells by nothing but this."""
+    while link._socket.getsockopt(zmq.EVENTS) & zmq.POLLOUT:
+        await asyncio.sleep(0.01)
 
 
 def test_a_peer_that_is_connected_to_another_session_says_so() -> None:
