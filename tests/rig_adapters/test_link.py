@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -191,18 +191,25 @@ ONE_SIDED = "(one side uses keys and the other does not|both sides use keys or n
 """Who hangs up first differs from time to time."""
 
 
+@asynccontextmanager
+async def linked(endpoint: str, keys: Keys | None = None) -> AsyncIterator[SocketLink]:
+    """Have a link that listens but was not answered yet, until the block ends."""
+    context = zmq.asyncio.Context()
+    link = SocketLink(context, endpoint, RIG, Heartbeat(), keys)
+    link.start()
+    try:
+        yield link
+    finally:
+        await link.close()
+        context.term()
+
+
 def reaching(
     endpoint: str, keys: Keys | None = None, timeout_s: float = 60.0
 ) -> Callable[[], Awaitable[Link]]:
     async def scene() -> Link:
-        context = zmq.asyncio.Context()
-        link = SocketLink(context, endpoint, RIG, Heartbeat(), keys)
-        link.start()
-        try:
+        async with linked(endpoint, keys) as link:
             await link.reach(timeout_s)
-        finally:
-            await link.close()
-            context.term()
         return link
 
     return scene
@@ -333,15 +340,9 @@ def test_a_machine_too_busy_to_ask_before_it_is_refused_still_says_why(tmp_path:
     introduce(rig, stranger)
 
     async def late(where: str) -> None:
-        context = zmq.asyncio.Context()
-        link = SocketLink(context, where, RIG, Heartbeat(), connecting_keys(stranger))
-        link.start()
-        try:
+        async with linked(where, connecting_keys(stranger)) as link:
             await given_up(link)
             await link.reach(60.0)
-        finally:
-            await link.close()
-            context.term()
 
     with (
         listening(listening_keys(rig)) as listener,
@@ -354,21 +355,16 @@ def test_a_peer_that_comes_back_without_its_keys_is_lost(tmp_path: Path) -> None
     rig, daemon = acquainted(tmp_path)
 
     async def scene() -> None:
-        context = zmq.asyncio.Context()
-        with listening(listening_keys(rig)) as listener:
-            where = listener.endpoint
-            link = SocketLink(context, where, RIG, Heartbeat(), connecting_keys(daemon))
-            link.start()
-            await link.reach(60.0)
-        try:
-            with listening(endpoint=where):
-                await given_up(link)
-            with pytest.raises(PeerLost, match="refuses the connection that it had before"):
-                await link.send(m.Ping(token=77))
-            assert isinstance(link.failure, PeerLost)
-        finally:
-            await link.close()
-            context.term()
+        with ExitStack() as first:
+            where = first.enter_context(listening(listening_keys(rig))).endpoint
+            async with linked(where, connecting_keys(daemon)) as link:
+                await link.reach(60.0)
+                first.close()
+                with listening(endpoint=where):
+                    await given_up(link)
+                with pytest.raises(PeerLost, match="refuses the connection that it had before"):
+                    await link.send(m.Ping(token=77))
+                assert isinstance(link.failure, PeerLost)
 
     asyncio.run(scene())
 
