@@ -3,6 +3,7 @@
 `config_commands`   init, validate, schema
 `run`               run
 `control_commands`  status, pause, resume, stop, note
+`watch_command`     watch
 `log_commands`      inspect, recover
 `replay_commands`   replay exact, rehearse, branch, counterfactual
 """
@@ -12,7 +13,7 @@ import gc
 
 
 def main() -> None:
-    """Import all commands, and run the one that was asked for; exits with its status."""
+    """Run the command that was asked for; exits with its status."""
     # Nothing of what is imported is garbage, and to look for some takes a tenth of the time.
     gc.disable()
     from controller.cli.app import main as run

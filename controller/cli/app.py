@@ -1,38 +1,54 @@
-"""The `neuroloop` program: its commands in one place, and errors turned into one sentence."""
+"""The `neuroloop` program: its commands in one place, and errors turned into one sentence.
+
+A command is imported when it is asked for (`controller.cli.loading`), so each starts as fast as it
+can by itself.
+"""
 
 import sys
 
 import typer
 
-from controller.cli import (
-    bench_commands,
-    compare,
-    config_commands,
-    control_commands,
-    dashboard,
-    export,
-    generator_commands,
-    keys_commands,
-    log_commands,
-    mirror,
-    preflight,
-    psth,
-    replay_commands,
-    report,
-    rig_commands,
-    run,
-    testcard,
-    twin,
-)
 from controller.cli.exits import HELP, Exit
+from controller.cli.loading import group_of
 from controller.cli.output import complain
 from controller.errors import ConfigError, ControlError, ControllerError
 from generators.errors import GeneratorError
 from rig_adapters.errors import RigError
 from sessions.errors import SessionLogError
 
+MODULES = {
+    "init": "config_commands",
+    "validate": "config_commands",
+    "schema": "config_commands",
+    "preflight": "preflight",
+    "testcard": "testcard",
+    "run": "run",
+    "status": "control_commands",
+    "watch": "watch_command",
+    "pause": "control_commands",
+    "resume": "control_commands",
+    "stop": "control_commands",
+    "note": "control_commands",
+    "dashboard": "dashboard",
+    "mirror": "mirror",
+    "inspect": "log_commands",
+    "recover": "log_commands",
+    "psth": "psth",
+    "report": "report",
+    "compare": "compare",
+    "twin": "twin",
+    "rig": "rig_commands",
+    "replay": "replay_commands",
+    "export": "export",
+    "keys": "keys_commands",
+    "generator": "generator_commands",
+    "bench": "bench_commands",
+}
+"""In which module of `controller.cli` each command stands, in the order of the help."""
+
 app = typer.Typer(
     name="neuroloop",
+    cls=group_of(MODULES),
     help="Evolve images that drive a neuron, in real time, at the rig or against a simulated one.",
     epilog=HELP,
     no_args_is_help=True,
@@ -40,24 +56,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-config_commands.add_to(app)
-preflight.add_to(app)
-rig_commands.add_to(app)
-testcard.add_to(app)
-run.add_to(app)
-control_commands.add_to(app)
-dashboard.add_to(app)
-mirror.add_to(app)
-log_commands.add_to(app)
-replay_commands.add_to(app)
-psth.add_to(app)
-report.add_to(app)
-compare.add_to(app)
-export.add_to(app)
-twin.add_to(app)
-keys_commands.add_to(app)
-generator_commands.add_to(app)
-bench_commands.add_to(app)
+
+
+@app.callback()
+def neuroloop() -> None:
+    """Take no options of its own."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`neuroloop status`, `watch`, `pause`, `resume`, `stop`, `note`: talking to a running session."""
+"""`neuroloop status`, `pause`, `resume`, `stop`, `note`: talking to a running session."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,18 +7,10 @@ import typer
 from pydantic import ValidationError
 
 from controller import runtime
-from controller.cli.follow import follow
-from controller.cli.output import err, out, say, say_json
-from controller.cli.run import resume_session
+from controller.cli.output import say, say_json
 from controller.cli.watch import status_lines
-from controller.cli.watch_screen import screen
 from controller.control import messages as c
 from controller.control.client import ControlClient
-from controller.control.messages import SessionStatus
-from controller.dashboard.sections import curve_rows, sections
-from controller.dashboard.state import Observer
-from controller.errors import ControlError
-from controller.runtime import RunningSession
 from rig_adapters.wire.messages import Message
 
 SessionOption = Annotated[
@@ -29,7 +21,6 @@ SessionOption = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to `app`."""
     app.command(epilog="Example: neuroloop status --json")(status)
-    app.command(epilog="Example: neuroloop watch; for a script: neuroloop watch --json")(watch)
     app.command(epilog="Example: neuroloop pause")(pause)
     app.command(
         epilog="Example: neuroloop resume; after a crash: neuroloop resume runs/demo-20260101-1200"
@@ -50,42 +41,6 @@ def status(
     else:
         for line in status_lines(found):
             say(line)
-
-
-def watch(
-    session: SessionOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script, once.")] = False,
-) -> None:
-    """Show the running session with curves and responses; Ctrl-C ends the watching only."""
-    found = runtime.find_session(session)
-    observer = Observer(found.session_id)
-    try:
-        if as_json:
-            snapshot = observer.look()
-            say_json(sections(snapshot) | {"curves": curve_rows(snapshot)})
-        elif once:
-            out.print(screen(observer.look(), out.width))
-        else:
-            _watch(found, observer)
-    finally:
-        observer.close()
-
-
-def _watch(found: RunningSession, observer: Observer) -> None:
-    def ask() -> SessionStatus | None:
-        try:
-            with ControlClient(found.control_endpoint, deadline_s=2.0) as client:
-                return client.status()
-        except ControlError:
-            return None
-
-    try:
-        follow(lambda: found.alive, ask, draw=lambda: screen(observer.look(), err.width))
-    except KeyboardInterrupt:
-        say(f"{found.session_id} goes on.")
-    else:
-        say(f"{found.session_id} has ended.")
 
 
 def pause(session: SessionOption = None) -> None:
@@ -112,6 +67,9 @@ def resume(
     if log is None:
         _command(session, c.Resume())
         return
+    # It reads configs and logs, which the other commands of this file need not wait for.
+    from controller.cli.run import resume_session
+
     _, status = resume_session(log, detach=detach, as_json=as_json)
     raise typer.Exit(status)
 
