@@ -97,7 +97,7 @@ def summary(reader: LogReader) -> Summary:
         reason=end.reason if end else "",
         started_at=start.started_at,
         ended_at=ended_at,
-        duration_s=_seconds_between(start.started_at, ended_at),
+        duration_s=seconds_between(start.started_at, ended_at),
         trials=len(reader.trials.trial_id),
         correct_trials=int(np.count_nonzero(reader.trials.completed)),
         generations_committed=reader.generations_committed,
@@ -250,7 +250,7 @@ def _when(found: Summary) -> list[str]:
     return [f"{told}."]
 
 
-def _seconds_between(start: str, end: str) -> float:
+def seconds_between(start: str, end: str) -> float:
     """Return the time between two moments in ISO 8601; NaN where one is none."""
     try:
         began, ended = datetime.fromisoformat(start), datetime.fromisoformat(end)

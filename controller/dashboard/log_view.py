@@ -20,6 +20,7 @@ from sessions.errors import SessionLogError
 from sessions.psths import PSTH_BIN_S, PSTH_WINDOW_S
 from sessions.reader import LogReader, open_log
 from sessions.records import Floats, SessionEnd, SessionStart, ThreadInfo
+from sessions.report import seconds_between
 from sessions.tables import BlockRows, GenerationRows, ImageRows
 
 LOOK_EVERY_S = 1.0
@@ -103,6 +104,10 @@ class Totals:
     trials_begun: int
     trials_completed: int
     reward_ml: float
+    elapsed_s: float
+    """From the start to the end by the clock on the wall, or to the end of the last block."""
+    images_per_s: float
+    """Completed presentations per second of blocks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,12 +288,20 @@ def _remarks(reader: LogReader) -> tuple[Remark, ...]:
 
 
 def _totals(reader: LogReader) -> Totals:
-    trials = reader.trials
+    trials, rows = reader.trials, reader.generations
+    outcomes = Counter(reader.presentations.outcome.tolist())
+    # All threads of a block have its times.
+    _, first = np.unique(rows.block, return_index=True)
+    blocks_s = float((rows.ended_host_s - rows.started_host_s)[first].sum())
+    last_wall = str(rows.ended_wall[-1]) if len(rows.ended_wall) else ""
+    ended_at = reader.end.ended_at if reader.end is not None else last_wall
     return Totals(
-        outcomes=Counter(reader.presentations.outcome.tolist()),
+        outcomes=outcomes,
         trials_begun=int(np.isfinite(trials.acquired_host_s).sum()),
         trials_completed=int(trials.completed.sum()),
         reward_ml=float(trials.reward_ml.sum()),
+        elapsed_s=seconds_between(reader.start.started_at, ended_at),
+        images_per_s=outcomes["completed"] / blocks_s if blocks_s > 0 else np.nan,
     )
 
 

@@ -99,7 +99,10 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
             "trials_begun": log.totals.trials_begun,
             "trials_completed": log.totals.trials_completed,
             "reward_ml": number(log.totals.reward_ml),
+            "images_per_s": number(log.totals.images_per_s),
         }
+        if math.isfinite(log.totals.elapsed_s):
+            told["elapsed_s"] = round(log.totals.elapsed_s)
     return told
 
 

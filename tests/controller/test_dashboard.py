@@ -18,7 +18,7 @@ from controller.dashboard.condition import UNKNOWN, of_end, of_status, whose_fau
 from controller.dashboard.events import IMAGES_EVERY_S, Deltas
 from controller.dashboard.hub import Hub
 from controller.dashboard.log_view import LogFollower
-from controller.dashboard.sections import curve_rows, sections
+from controller.dashboard.sections import curve_rows, number, sections
 from controller.dashboard.security import POLICY, is_this_machine
 from controller.dashboard.state import Observer, Snapshot
 from controller.dashboard.thumbnails import Thumbnails
@@ -26,6 +26,7 @@ from controller.states import State
 from sessions.psths import block_psths
 from sessions.reader import open_log
 from sessions.records import SessionEnd
+from sessions.report import summary
 from sessions.testing.synthetic import SyntheticSession, write_synthetic_log
 
 from .conftest import Clock
@@ -318,6 +319,25 @@ def test_the_gap_between_blocks_and_the_totals_are_those_of_the_log(log: Path) -
     assert view.last.gap_s == pytest.approx(gap_s)
     assert view.last.dropped_frames == shown.dropped_frames[here].sum()
     assert sum(view.totals.outcomes.values()) == len(shown.outcome)
+    assert view.totals.elapsed_s == summary(open_log(log)).duration_s
+
+
+def test_the_pace_of_a_log_counts_each_block_once(log: Path, whole: Snapshot) -> None:
+    assert whole.log is not None
+    assert whole.log.totals is not None
+    rows, shown = open_log(log).generations, open_log(log).presentations
+    blocks_s = {
+        block: ended_s - started_s
+        for block, started_s, ended_s in zip(
+            rows.block, rows.started_host_s, rows.ended_host_s, strict=True
+        )
+    }
+    completed = int((shown.outcome == "completed").sum())
+    pace = completed / sum(blocks_s.values())
+    assert whole.log.totals.images_per_s == pytest.approx(pace)
+    told = sections(whole)["progress"]
+    assert told["images_per_s"] == number(pace)
+    assert told["elapsed_s"] == round(whole.log.totals.elapsed_s)
 
 
 def test_a_log_that_has_not_changed_is_not_read_again(log: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ export function showProgress(p) {
   const toGo = p.eta_s === null || p.eta_s === undefined ? "" : ` ${clock(p.eta_s)} to go`;
   get("time").replaceChildren(p.elapsed_s === undefined ? "–" : clock(p.elapsed_s), make("small", "", toGo));
   const begun = p.trials_begun;
-  get("trials").replaceChildren(begun === undefined ? "–" : String(p.trials_completed), make("small", "", begun ? ` of ${begun}` : ""));
+  get("trials").replaceChildren(begun === undefined ? "–" : String(p.trials_completed), make("small", "", begun ? ` of ${begun} begun` : ""));
   get("pace").textContent = p.images_per_s ? String(p.images_per_s) : "–";
   get("reward").textContent = p.reward_ml === undefined || p.reward_ml === null ? "–" : `${p.reward_ml} ml`;
 }
@@ -99,12 +99,13 @@ export function showCurve(threadId, rows) {
   if (!panel) return;
   const last = rows[rows.length - 1];
   const f = (v) => (v === null || v === undefined ? "–" : v.toFixed(1));
+  const highest = rows.reduce((best, row) => (row[3] !== null && (best === null || row[3] > best) ? row[3] : best), null);
   const now = last ? [
     make("b", "evolved", f(last[1]), last[2] === null ? "" : make("small", "", ` ± ${f(last[2])}`)),
     make("span", "evolved key", " evolved "),
     make("b", "reference", f(last[4]), last[5] === null ? "" : make("small", "", ` ± ${f(last[5])}`)),
     make("span", "reference key", " references "),
-    make("span", "key", `spikes/s, best ${f(last[3])}`),
+    make("span", "key", `spikes/s, highest ${f(last[3])}, of the session ${f(highest)}`),
     make("span", last[6] < last[7] ? "warn" : "key", last[6] < last[7] ? ` ${last[7] - last[6]} of ${last[7]} images without a score` : ""),
   ] : ["no generation yet"];
   panel.querySelector(".now").replaceChildren(...now);
