@@ -22,7 +22,7 @@ from controller.resume import GoOn, same_codes
 from controller.running import Rendered, Session
 from controller.showing import earlier_parts, images_to_keep, opened_block, show
 from generators.base import render_stream
-from generators.pacing import portions
+from generators.pacing import in_tens, portions
 from sessions.analysis.responses import score_references, score_thread
 from sessions.committed import (
     join_parts,
@@ -162,9 +162,11 @@ async def render(
     images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
     sha256s: tuple[str, ...] = ()
     n = len(population.ids)
-    # A display in this process takes in nothing while others render.
-    whole = in_one_process(session.config)
-    sizes = (n,) if whole else portions(n, session.render_s[thread.generator_name])
+    sizes = (
+        in_tens(n)
+        if in_one_process(session.config)
+        else portions(n, session.render_s[thread.generator_name])
+    )
     stream = iter(render_stream(generator, population.codes, sizes))
     each_s: list[float] = []
     for size in sizes:
@@ -246,6 +248,8 @@ def lap(session: Session) -> dict[str, float]:
     Waiting for other processes is split by what they report: computing of the rig adapter is
     `neuron`; showing is `display` (in virtual time the display's own work, in real time all of the
     time on screen); what is left of the waiting is `wire`.
+    A simulated rig of this process computes while others render; it has as much of the waiting as
+    it computed at most, so that the display is told too little rather than too much.
     """
     stages = session.stopwatch.lap()
     waiting_s = stages.pop("load", 0.0) + stages.pop("present", 0.0)

@@ -36,6 +36,14 @@ def portions(n: int, each_s: float) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def in_tens(n: int) -> tuple[int, ...]:
+    """Return portions of ten for `n` images, where nobody waits for the first one.
+
+    Ten are as quick as all at once, for fc6 too, and whoever takes them in need not wait for all.
+    """
+    return (10,) * (n // 10) + ((n % 10,) if n % 10 else ())
+
+
 def warm_up(generator: Generator, now_s: Callable[[], float] = time.perf_counter) -> float:
     """Render a few codes as a session will, and return the seconds that an image takes by then.
 

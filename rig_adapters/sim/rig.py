@@ -25,7 +25,7 @@ from rig_adapters.sim.reports import Reports
 from rig_adapters.sim.settings import SimRigSettings, read_settings
 from rig_adapters.sim.simulation import Simulation
 from rig_adapters.wire import messages as m
-from rig_adapters.wire.light import LightChanged
+from rig_adapters.wire.light import ImagesUploaded, LightChanged
 
 BATCH_S = 0.02
 LIGHT_DELAY_S = 0.03
@@ -109,6 +109,13 @@ class SimulatedRig:
                 and self._reports.is_due(light, self._light_host_s)
             ):
                 self._report(self._light_host_s)
+
+    def foresee(self, light: m.Message) -> None:
+        """Compute ahead what images evoke that were uploaded, while nobody waits for it."""
+        if isinstance(light, ImagesUploaded):
+            begun_s = time.perf_counter()
+            self._simulation.foresee(light.sha256s)
+            self._busy_s += time.perf_counter() - begun_s
 
     def obey(self, command: m.Message) -> None:
         """Do what the daemon asks for."""

@@ -73,7 +73,13 @@ def run(wire: InProcessWire, sight: Sight) -> None:
         command = wire.receive(_LOOK_S)
     if isinstance(command, m.ConfigureRig):
         rig = configured(wire, command)
-        sight.watch(rig.see)
+
+        def see(light: Message) -> None:
+            rig.see(light)
+            # The daemon renders the next images meanwhile.
+            rig.foresee(light)
+
+        sight.watch(see)
         try:
             while not isinstance(command := wire.receive(_patience_s(rig)), m.Shutdown):
                 sight.raise_fault()

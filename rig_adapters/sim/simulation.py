@@ -6,6 +6,7 @@ address made of counters of what was seen. Batching and messages are left to `ri
 
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,7 @@ class Simulation:
         self._seed = seed
         self._pixels: dict[str, npt.NDArray[np.uint8]] = {}
         self._evoked_hz: dict[tuple[str, Placement], Rates] = {}
+        self._places: set[Placement] = set()
         self.losses = LossesOfDay(settings.losses, settings.day_seed, day_began_s or 0.0)
         self._day_began = day_began_s is not None
         self._gain = gain_of_day(settings, day_began_s)
@@ -110,6 +112,16 @@ class Simulation:
             self._forget(frozenset(light.sha256s))
         elif isinstance(light, LightChanged):
             self._change(light)
+
+    def foresee(self, sha256s: Iterable[str]) -> None:
+        """Compute what images evoke before they are shown, where it is clear in which place.
+
+        It changes no response: what was computed for nothing is never asked for.
+        """
+        if self._gaze.is_still and len(self._places) == 1:
+            (place,) = self._places
+            for sha256 in sha256s:
+                self.evoked_hz(sha256, place)
 
     def begin(self, host_s: float) -> int:
         """Begin a recording at `host_s`; return its first sample. What was before is dropped."""
@@ -203,6 +215,7 @@ class Simulation:
 
     def _onset(self, host_s: float, sha256: str, place: Placement) -> None:
         self._n_onsets += 1
+        self._places.add(place)
         place = self._gaze.on_retina(place, self._n_onsets)
         evoked_hz = self.evoked_hz(sha256, place)
         gain = self._gain.at(host_s, rng_at(self._seed, Purpose.GAIN, self._n_onsets))

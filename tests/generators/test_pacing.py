@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.gaussian import GaussianGenerator
-from generators.pacing import MOST, PORTION_S, WARM_UPS, portions, warm_up
+from generators.pacing import MOST, PORTION_S, WARM_UPS, in_tens, portions, warm_up
 
 
 @given(st.integers(0, 500), st.floats(0, 10))
@@ -48,3 +48,11 @@ def test_warming_up_touches_no_randomness_of_others() -> None:
     warm_up(GaussianGenerator(code_dim=8, image_size_px=72))
 
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+@given(st.integers(0, 200))
+def test_tens_hold_every_image_once(n: int) -> None:
+    sizes = in_tens(n)
+    assert sum(sizes) == n
+    assert all(size == 10 for size in sizes[:-1])
+    assert all(1 <= size <= 10 for size in sizes)

@@ -9,6 +9,7 @@ import pytest
 from rig_adapters.errors import RemoteProtocolError
 from rig_adapters.sim.neurons.settings import SimSettingsError
 from rig_adapters.sim.neurons.shape.settings import ShapeSettings
+from rig_adapters.sim.retina import Placement
 from rig_adapters.sim.settings import SimRigSettings
 from rig_adapters.sim.simulation import Recorded, Simulation
 from rig_adapters.wire.light import ImagesForgotten, ImagesUploaded, LightChanged
@@ -184,3 +185,42 @@ def test_a_time_that_no_clock_says_is_the_displays_fault(host_time_s: float) -> 
 def test_an_image_without_a_size_is_the_displays_fault() -> None:
     with pytest.raises(RemoteProtocolError, match="without a size"):
         simulation().see(LightChanged(what="image_on", host_time_s=1.0, image_sha256=SHAS[0]))
+
+
+def test_what_is_foreseen_changes_no_response(trial_light: TrialLight) -> None:
+    light = session(trial_light, 4)
+    as_shown, ahead = simulation(), simulation()
+    expected = watch(as_shown, light, 3)
+
+    found = watch(ahead, light[:1], 3)
+    for change in light[1:]:
+        ahead.foresee(SHAS)
+        ahead.see(change)
+    found.append(ahead.take(light[-1].host_time_s))
+
+    assert columns(found) == columns(expected)
+
+
+def test_responses_are_foreseen_where_images_have_one_place(trial_light: TrialLight) -> None:
+    light = trial_light(1.0, [SHAS[0]])
+    simulated = simulation()
+    asked: list[int] = []
+    compute = simulated.neurons.evoked_hz
+
+    def counting(images: np.ndarray, place: Placement | None = None) -> np.ndarray:
+        asked.append(len(images))
+        return compute(images, place)
+
+    simulated.neurons.evoked_hz = counting  # type: ignore[method-assign]
+    simulated.foresee(SHAS)
+    assert asked == [], "nobody knows yet where images appear"
+    watch(simulated, light, 1)
+    assert asked == [1]
+    simulated.foresee(SHAS)
+    assert asked == [1, 1], "of the other image alone"
+
+    shown = next(change for change in light if change.what == "image_on")
+    simulated.see(shown.model_copy(update={"x_deg": shown.x_deg + 1.0, "host_time_s": 9.0}))
+    assert asked == [1, 1, 1]
+    simulated.foresee(SHAS)
+    assert asked == [1, 1, 1], "images have appeared in two places"
