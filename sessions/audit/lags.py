@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -61,6 +62,17 @@ class Responses:
     labels: tuple[Label, ...]
     counts: Floats
     completed: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    @cached_property
+    def distinct(self) -> tuple[Label, ...]:
+        """Each label once."""
+        return tuple(dict.fromkeys(self.labels))
+
+    @cached_property
+    def which(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """Place of the label of each presentation (p,) among those that are `distinct`."""
+        places = {label: place for place, label in enumerate(self.distinct)}
+        return np.array([places[label] for label in self.labels], dtype=np.intp)
 
     @classmethod
     def of(cls, logged: LoggedBlock) -> Responses:
@@ -107,12 +119,19 @@ class Expectations:
             self._sums[label] = MEMORY * self._sums[label]
             self._weights[label] *= MEMORY
         rows, answers = _pairs(responses, self.lag)
-        for row, answer in zip(rows.tolist(), answers.tolist(), strict=True):
-            label = responses.labels[row]
-            self._sums[label] = self._sums.get(label, 0.0) + y[answer]
-            self._weights[label] = self._weights.get(label, 0.0) + 1.0
+        which = responses.which[rows]
+        sums = np.zeros((len(responses.distinct), y.shape[1]))
+        for place, label in enumerate(responses.distinct):
+            sums[place] = self._sums.get(label, 0.0)
+        # One after the other in the order shown, as the sums of floats depend on it.
+        np.add.at(sums, which, y[answers])
+        counts = np.bincount(which, minlength=len(sums)).tolist()
+        for label, total, count in zip(responses.distinct, sums, counts, strict=True):
+            if count:
+                self._sums[label] = total
+                self._weights[label] = self._weights.get(label, 0.0) + count
 
-    def of(self, labels: tuple[Label, ...]) -> Floats:
+    def of(self, responses: Responses) -> Floats:
         """Return what to expect `(p, u)`, NaN for what was never shown before.
 
         A reference that was seldom shown is expected to be like the others.
@@ -125,7 +144,8 @@ class Expectations:
                 if len(label) > 1:
                     known[label] = usual + weight / (weight + 1.0) * (known[label] - usual)
         nothing = np.full(next((len(m) for m in known.values()), 0), np.nan)
-        return np.array([known.get(label, nothing) for label in labels])
+        table = np.array([known.get(label, nothing) for label in responses.distinct])
+        return table[responses.which]
 
 
 class ResponseMemory:
@@ -141,9 +161,10 @@ class ResponseMemory:
         anew, so that a unit that was lost is told once.
         """
         y = 2.0 * np.sqrt(np.maximum(responses.counts, 0.0) + 0.375)
-        own = self._fit(responses, y, 0, 0)
+        expected = {lag: self._learned[lag].of(responses) for lag in LAGS}
+        own = _fit(responses, expected[0], y, 0)
         wrong = {
-            (lag, learned): self._fit(responses, y, lag, learned)
+            (lag, learned): _fit(responses, expected[learned], y, lag)
             for lag in LAGS
             if lag
             for learned in (0, lag)
@@ -164,10 +185,6 @@ class ResponseMemory:
         self._learned = {lag: Expectations(lag) for lag in LAGS}
         self._history: dict[tuple[int, int], deque[float]] = {}
         self._own: deque[float] = deque(maxlen=LOST_MEMORY)
-
-    def _fit(self, responses: Responses, y: Floats, lag: int, learned: int) -> float:
-        x = self._learned[learned].of(responses.labels)
-        return fit_z(x, y, *_pairs(responses, lag)) if x.size else math.nan
 
     def _shifted(self, own: float, wrong: dict[tuple[int, int], float]) -> str:
         if not math.isfinite(own):
@@ -211,6 +228,10 @@ class ResponseMemory:
     def _remember(self, own: float) -> None:
         if math.isfinite(own):
             self._own.append(own)
+
+
+def _fit(responses: Responses, x: Floats, y: Floats, lag: int) -> float:
+    return fit_z(x, y, *_pairs(responses, lag)) if x.size else math.nan
 
 
 def fit_z(x: Floats, y: Floats, rows: np.ndarray, answers: np.ndarray) -> float:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sessions.audit.lags import ResponseMemory, Responses, Verdict, fit_z
+from sessions.audit.lags import (
+    LAGS,
+    Expectations,
+    ResponseMemory,
+    Responses,
+    Verdict,
+    fit_z,
+)
 from sessions.testing.responses import (
     ResponseConditions,
     any_conditions,
@@ -108,3 +118,38 @@ def test_z_has_mean_0_and_variance_1_over_assignments_of_responses() -> None:
 
     assert abs(z.mean()) < 4 / np.sqrt(len(z))
     assert abs(z.var() - 1.0) < 0.05
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(LAGS))
+@settings(max_examples=25, deadline=None)
+def test_expectations_are_those_of_one_presentation_after_the_other(seed: int, lag: int) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = [
+        Responses(
+            tuple((float(label), 0.0) for label in rng.integers(0, 5, 12)),
+            rng.poisson(4.0, (12, 3)).astype(np.float64),
+            rng.random(12) < 0.7,
+        )
+        for _ in range(3)
+    ]
+    learned = Expectations(lag)
+    sums: dict[tuple[float, ...], Any] = {}
+    weights: dict[tuple[float, ...], float] = {}
+    for block in blocks:
+        learned.learn(block, block.counts)
+        sums = {label: 0.9 * total for label, total in sums.items()}
+        weights = {label: 0.9 * weight for label, weight in weights.items()}
+        for row, label in enumerate(block.labels):
+            if 0 <= row + lag < 12 and block.completed[row + lag]:
+                sums[label] = sums.get(label, 0.0) + block.counts[row + lag]
+                weights[label] = weights.get(label, 0.0) + 1.0
+
+    means = {label: sums[label] / weights[label] for label in sums}
+    usual = np.mean(list(means.values()), axis=0) if means else np.zeros(0)
+    found = learned.of(blocks[0])
+    for row, label in enumerate(blocks[0].labels):
+        if label in means:
+            shrunk = weights[label] / (weights[label] + 1.0) * (means[label] - usual)
+            np.testing.assert_allclose(found[row], usual + shrunk, rtol=1e-12)
+        else:
+            assert np.isnan(found[row]).all()
