@@ -11,7 +11,7 @@ from controller.bench.rig_days.days import Day, config_of_day, run_day
 from controller.bench.rig_days.published import STATISTICS, reference_change
 from controller.bench.rig_days.verdicts import losses, table, verdicts
 
-SHORT = ("stopping.max_generations=6", "generators.main.code_dim=256")
+SHORT = ("stopping.max_generations=4", "generators.main.code_dim=256")
 ANY_LENGTH = (
     "references, CV from block to block, median",
     "correct trials, median",
@@ -22,7 +22,7 @@ ANY_LENGTH = (
 
 @pytest.fixture(scope="module")
 def days() -> list[Day]:
-    return [run_day(config_of_day("typical_rig_day", seed, SHORT)) for seed in range(501, 507)]
+    return [run_day(config_of_day("typical_rig_day", seed, SHORT)) for seed in range(501, 505)]
 
 
 def test_a_few_short_days_are_as_near_to_the_published_ones_as_they_can_tell(
