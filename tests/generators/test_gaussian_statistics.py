@@ -86,14 +86,14 @@ def test_refitting_what_the_generator_paints_gives_its_statistics_back() -> None
 
 
 def test_the_recipe_reproduces_the_embedded_statistics(recipe: ModuleType) -> None:
-    refit: GaussianStatistics = recipe.fit(192)
+    refit: GaussianStatistics = recipe.fit(96)
     shipped = embedded_statistics()
 
     strong = shipped.mode_index[:200]
     place = {int(index): rank for rank, index in enumerate(refit.mode_index)}
     estimated = refit.mode_variance[[place[int(index)] for index in strong]]
     ratio = estimated / shipped.mode_variance[:200]
-    # A variance from 192 pictures is within a few tens of percent; their mean is much closer.
+    # A variance from 96 pictures is within a few tens of percent; their mean is much closer.
     assert 0.85 < float(np.median(ratio)) < 1.15
     assert float(np.quantile(np.abs(np.log(ratio)), 0.9)) < 0.6
     agreement = np.abs(refit.colour_basis.T @ shipped.colour_basis)
