@@ -45,6 +45,6 @@ def test_twenty_generations_of_single_poisson_responses_treble_the_rate(rates_hz
 
 
 def test_shuffled_responses_only_drift(rates_hz: Rates) -> None:
-    # A random walk may end a little higher or lower, so it takes several to judge.
-    curves = np.array([evolve(rates_hz, seed, shuffled=True) for seed in range(1, 6)])
+    # A random walk may end a little higher or lower, so it takes some to judge.
+    curves = np.array([evolve(rates_hz, seed, shuffled=True) for seed in range(1, 4)])
     assert curves[:, -3:].mean() < 1.5 * curves[:, 0].mean()
