@@ -18,6 +18,8 @@ from types import ModuleType
 
 import pytest
 
+from .done_before import DoneBefore, state_of
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SHORTER = {
@@ -27,15 +29,18 @@ SHORTER = {
         "max_generations = 16": "max_generations = 2",
         "code_dim = 4096": "code_dim = 256",
     },
-    "<!-- test: shorter plan -->": {"generations = 25 ": "generations = 5 "},
+    "<!-- test: shorter plan -->": {"generations = 25 ": "generations = 2 "},
     "<!-- test: shorter -->": {
-        "max_generations = 16": "max_generations = 8",
-        "code_dim = 4096": "code_dim = 1024",
+        "max_generations = 16": "max_generations = 4",
+        "code_dim = 4096": "code_dim = 256",
     },
 }
 """What a mark of a page changes in the files that its `init` and `bench new` write."""
 NOT_RUN = ("./scripts/demo", "./scripts/test", "./scripts/setup")
 """They install and take minutes; whoever runs these tests has run them."""
+
+ALIKE = ("neuroloop init ", "neuroloop run ")
+"""How commands begin that are run once where several pages begin with them."""
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -99,14 +104,28 @@ def comparable(text: str) -> list[str]:
 class Bench:
     """A folder like that of a fresh clone, in which commands are run."""
 
-    def __init__(self, folder: Path, runtime: Path) -> None:
+    def __init__(self, folder: Path, runtime: Path, before: DoneBefore | None = None) -> None:
         self.folder = folder
+        self.before = before
         (folder / ".venv").symlink_to(sys.prefix)
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": str(runtime)}
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line as a terminal would, its messages among its results."""
+        """Run a line as a terminal would, its messages among its results.
+
+        What began another page on the same files is not run again; its results are copied.
+        """
+        if self.before is None or not line.startswith(ALIKE):
+            return self._run(line)
+        if (known := self.before.again(line, self.folder)) is not None:
+            return known
+        state = state_of(self.folder)
+        done = self._run(line)
+        self.before.keep(line, state, done, self.folder)
+        return done
+
+    def _run(self, line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-c", line],
             cwd=self.folder,
@@ -143,7 +162,13 @@ def runtime() -> Iterator[Path]:
     assert not left
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> DoneBefore:
+    """Give the commands with which the pages of a module have begun so far."""
+    return DoneBefore(tmp_path_factory.mktemp("before"))
+
+
 @pytest.fixture
-def bench(tmp_path: Path, runtime: Path) -> Bench:
+def bench(tmp_path: Path, runtime: Path, before: DoneBefore) -> Bench:
     """Give a folder to run commands in."""
-    return Bench(tmp_path, runtime)
+    return Bench(tmp_path, runtime, before)
