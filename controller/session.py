@@ -162,11 +162,8 @@ async def render(
     images = np.empty((len(population.ids), *generator.image_shape), np.uint8)
     sha256s: tuple[str, ...] = ()
     n = len(population.ids)
-    sizes = (
-        in_tens(n)
-        if in_one_process(session.config)
-        else portions(n, session.render_s[thread.generator_name])
-    )
+    plan = in_tens if in_one_process(session.config) else portions
+    sizes = plan(n, session.render_s[thread.generator_name])
     stream = iter(render_stream(generator, population.codes, sizes))
     each_s: list[float] = []
     for size in sizes:

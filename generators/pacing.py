@@ -17,6 +17,8 @@ PORTION_S = 0.04
 MOST = 16
 """Images that a portion holds at most, so that no message is large."""
 WARM_UPS = 3
+WORTH_PARTS_S = 0.005
+"""What an image takes to render from which on others can be taken in meanwhile, in one process."""
 
 
 def portions(n: int, each_s: float) -> tuple[int, ...]:
@@ -36,11 +38,15 @@ def portions(n: int, each_s: float) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def in_tens(n: int) -> tuple[int, ...]:
+def in_tens(n: int, each_s: float) -> tuple[int, ...]:
     """Return portions of ten for `n` images, where nobody waits for the first one.
 
     Ten are as quick as all at once, for fc6 too, and whoever takes them in need not wait for all.
+    Images that take less than `WORTH_PARTS_S` each are one portion: threads that share an
+    interpreter would hold each other up for longer than that.
     """
+    if each_s < WORTH_PARTS_S:
+        return (n,) if n else ()
     return (10,) * (n // 10) + ((n % 10,) if n % 10 else ())
 
 

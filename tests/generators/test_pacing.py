@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.gaussian import GaussianGenerator
-from generators.pacing import MOST, PORTION_S, WARM_UPS, in_tens, portions, warm_up
+from generators.pacing import MOST, PORTION_S, WARM_UPS, WORTH_PARTS_S, in_tens, portions, warm_up
 
 
 @given(st.integers(0, 500), st.floats(0, 10))
@@ -50,9 +50,14 @@ def test_warming_up_touches_no_randomness_of_others() -> None:
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
 
 
-@given(st.integers(0, 200))
-def test_tens_hold_every_image_once(n: int) -> None:
-    sizes = in_tens(n)
+@given(st.integers(0, 200), st.floats(WORTH_PARTS_S, 10))
+def test_tens_hold_every_image_once(n: int, each_s: float) -> None:
+    sizes = in_tens(n, each_s)
     assert sum(sizes) == n
     assert all(size == 10 for size in sizes[:-1])
     assert all(1 <= size <= 10 for size in sizes)
+
+
+def test_what_is_quick_is_rendered_at_once() -> None:
+    assert in_tens(40, WORTH_PARTS_S / 2) == (40,)
+    assert in_tens(0, 0.0) == ()
