@@ -83,8 +83,6 @@ def summary(reader: LogReader) -> Summary:
     outcomes, counts = np.unique(reader.presentations.outcome, return_counts=True)
     outcome_counts = dict(zip(outcomes.tolist(), counts.tolist(), strict=True))
     timing, events = reader.timing, reader.events
-    walls = reader.generations.ended_wall
-    ended_at = end.ended_at if end else str(walls[-1]) if len(walls) else ""
     spent = {stage: float(np.nansum(getattr(timing, stage))) for stage in TIMING_STAGES}
     return Summary(
         session_id=start.session_id,
@@ -96,8 +94,8 @@ def summary(reader: LogReader) -> Summary:
         exit_status=end.exit_status if end else "",
         reason=end.reason if end else "",
         started_at=start.started_at,
-        ended_at=ended_at,
-        duration_s=seconds_between(start.started_at, ended_at),
+        ended_at=ended_at(reader),
+        duration_s=duration_s(reader),
         trials=len(reader.trials.trial_id),
         correct_trials=int(np.count_nonzero(reader.trials.completed)),
         generations_committed=reader.generations_committed,
@@ -250,10 +248,18 @@ def _when(found: Summary) -> list[str]:
     return [f"{told}."]
 
 
-def seconds_between(start: str, end: str) -> float:
-    """Return the time between two moments in ISO 8601; NaN where one is none."""
+def ended_at(reader: LogReader) -> str:
+    """Return when the session ended, or its last block where it has no end; "" without a block."""
+    walls = reader.generations.ended_wall
+    last = str(walls[-1]) if len(walls) else ""
+    return reader.end.ended_at if reader.end else last
+
+
+def duration_s(reader: LogReader) -> float:
+    """Return how long the session took until it `ended_at`; NaN where that is not known."""
     try:
-        began, ended = datetime.fromisoformat(start), datetime.fromisoformat(end)
+        began = datetime.fromisoformat(reader.start.started_at)
+        ended = datetime.fromisoformat(ended_at(reader))
         return (ended - began).total_seconds()
     except (ValueError, TypeError):
         # An empty text, or one moment with a zone and one without.

@@ -20,7 +20,7 @@ from sessions.errors import SessionLogError
 from sessions.psths import PSTH_BIN_S, PSTH_WINDOW_S
 from sessions.reader import LogReader, open_log
 from sessions.records import Floats, SessionEnd, SessionStart, ThreadInfo
-from sessions.report import seconds_between
+from sessions.report import duration_s
 from sessions.tables import BlockRows, GenerationRows, ImageRows
 
 LOOK_EVERY_S = 1.0
@@ -293,14 +293,12 @@ def _totals(reader: LogReader) -> Totals:
     # All threads of a block have its times.
     _, first = np.unique(rows.block, return_index=True)
     blocks_s = float((rows.ended_host_s - rows.started_host_s)[first].sum())
-    last_wall = str(rows.ended_wall[-1]) if len(rows.ended_wall) else ""
-    ended_at = reader.end.ended_at if reader.end is not None else last_wall
     return Totals(
         outcomes=outcomes,
         trials_begun=int(np.isfinite(trials.acquired_host_s).sum()),
         trials_completed=int(trials.completed.sum()),
         reward_ml=float(trials.reward_ml.sum()),
-        elapsed_s=seconds_between(reader.start.started_at, ended_at),
+        elapsed_s=duration_s(reader),
         images_per_s=outcomes["completed"] / blocks_s if blocks_s > 0 else np.nan,
     )
 

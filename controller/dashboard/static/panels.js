@@ -99,7 +99,8 @@ export function showCurve(threadId, rows) {
   if (!panel) return;
   const last = rows[rows.length - 1];
   const f = (v) => (v === null || v === undefined ? "–" : v.toFixed(1));
-  const highest = rows.reduce((best, row) => (row[3] !== null && (best === null || row[3] > best) ? row[3] : best), null);
+  const scores = rows.map((row) => row[3]).filter((score) => score !== null);
+  const highest = scores.length ? Math.max(...scores) : null;
   const now = last ? [
     make("b", "evolved", f(last[1]), last[2] === null ? "" : make("small", "", ` ± ${f(last[2])}`)),
     make("span", "evolved key", " evolved "),
