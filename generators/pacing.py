@@ -45,9 +45,8 @@ def in_tens(n: int, each_s: float) -> tuple[int, ...]:
     Images that take less than `WORTH_PARTS_S` each are one portion: threads that share an
     interpreter would hold each other up for longer than that.
     """
-    if each_s < WORTH_PARTS_S:
-        return (n,) if n else ()
-    return (10,) * (n // 10) + ((n % 10,) if n % 10 else ())
+    size = max(n, 1) if each_s < WORTH_PARTS_S else 10
+    return tuple(min(size, n - done) for done in range(0, n, size))
 
 
 def warm_up(generator: Generator, now_s: Callable[[], float] = time.perf_counter) -> float:

@@ -23,7 +23,7 @@ def group_of(modules: Mapping[str, str]) -> type[TyperGroup]:
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            # It has no command yet, and gets none but by looking it up.
+            # Commands can only be looked up there: typer asks for more, but adds none itself.
             self.commands = Commands(modules)  # type: ignore[assignment]
 
     return CommandsWhenAsked

@@ -11,12 +11,12 @@ from controller.cli.loading import Commands, commands_of
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES.values())))
-def test_the_list_names_just_the_commands_of_each_module(module: str):
+def test_the_list_names_just_the_commands_of_each_module(module: str) -> None:
     listed = [name for name, place in MODULES.items() if place == module]
     assert sorted(commands_of(module)) == sorted(listed)
 
 
-def test_a_command_is_found_by_its_name_and_no_other_is():
+def test_a_command_is_found_by_its_name_and_no_other_is() -> None:
     commands = Commands(MODULES)
     assert list(commands) == list(MODULES)
     assert commands["pause"].name == "pause"
@@ -45,5 +45,7 @@ def loaded_by(command: str) -> set[str]:
         ("run", {"controller.bench", "controller.dashboard", "torch", "matplotlib", "pandas"}),
     ],
 )
-def test_a_command_imports_nothing_that_only_others_need(command: str, not_needed: set[str]):
+def test_a_command_imports_nothing_that_only_others_need(
+    command: str, not_needed: set[str]
+) -> None:
     assert not loaded_by(command) & not_needed

@@ -201,7 +201,9 @@ def test_what_is_foreseen_changes_no_response(trial_light: TrialLight) -> None:
     assert columns(found) == columns(expected)
 
 
-def test_responses_are_foreseen_where_images_have_one_place(trial_light: TrialLight) -> None:
+def test_responses_are_foreseen_where_images_have_one_place(
+    trial_light: TrialLight, monkeypatch: pytest.MonkeyPatch
+) -> None:
     light = trial_light(1.0, [SHAS[0]])
     simulated = simulation()
     asked: list[int] = []
@@ -211,7 +213,7 @@ def test_responses_are_foreseen_where_images_have_one_place(trial_light: TrialLi
         asked.append(len(images))
         return compute(images, place)
 
-    simulated.neurons.evoked_hz = counting  # type: ignore[method-assign]
+    monkeypatch.setattr(simulated.neurons, "evoked_hz", counting)
     simulated.foresee(SHAS)
     assert asked == [], "nobody knows yet where images appear"
     watch(simulated, light, 1)
