@@ -77,7 +77,7 @@ def test_the_figure_has_its_size_and_is_not_empty(pristine_log: Path, tmp_path: 
     assert colours(path) > 500
 
 
-@pytest.mark.parametrize("generations", [0, 1])
+@pytest.mark.parametrize("generations", [0, 1, 2])
 def test_a_short_session_without_pixels_is_drawn(tmp_path: Path, generations: int) -> None:
     wanted = SyntheticSession(generations=generations, keep_pixels=False)
     write_synthetic_log(tmp_path, wanted, end=None)
